@@ -1,0 +1,152 @@
+/** Mail between the actors of the messenger, and between the gateway and them. */
+import type {
+  ClientWord,
+  DeviceId,
+  Encoding,
+  FailedEvent,
+  Hello,
+  MessageId,
+  ServerWord,
+  UserId,
+  Welcome,
+} from './words.ts';
+
+/** Structurally the runtime's Outlet: a socket at some node's edge. */
+export interface SocketAt {
+  readonly node: string;
+  readonly incarnation: string;
+  readonly id: number;
+}
+
+/** What the gateway has verified about a socket. */
+export interface Claims {
+  readonly user: UserId;
+  readonly device: DeviceId;
+  /** Names the login this socket's token came from. */
+  readonly session: string;
+}
+
+/** A password as kept: scrypt of RFC 7914. */
+export interface PasswordHash {
+  readonly salt: Uint8Array;
+  readonly hash: Uint8Array;
+  readonly cost: number;
+  readonly blockSize: number;
+  readonly parallelism: number;
+}
+
+/** A device's login: the refresh token is kept as SHA-256 only, and each use replaces it. */
+export interface NewSession {
+  readonly device: DeviceId;
+  readonly session: string;
+  readonly refreshHash: string;
+  /** When the access token given out with it ends, ms since the Unix epoch. */
+  readonly accessUntil: number;
+  /** When the refresh token ends. */
+  readonly refreshUntil: number;
+}
+
+export interface DeviceState {
+  readonly device: DeviceId;
+  readonly since: number;
+  readonly seen: number;
+  readonly online: boolean;
+}
+
+export type Outcome<T extends object = object> =
+  | ({ readonly ok: true } & T)
+  | { readonly ok: false; readonly code: AccountRefusal };
+export type AccountRefusal =
+  | 'taken'
+  | 'no_account'
+  | 'deactivated'
+  | 'bad_refresh'
+  | 'unknown_device'
+  | 'too_many_devices';
+
+/** The user actor, `user/<id>`. */
+export type UserProtocol = {
+  // ---- accounts, asked by the gateway
+  register: { mail: { readonly password: PasswordHash; readonly session: NewSession }; reply: Outcome };
+  /** The kept hash, for the gateway to compare (scrypt is too slow for a turn). */
+  credentials: { mail: object; reply: Outcome<{ readonly password: PasswordHash }> };
+  openSession: { mail: { readonly session: NewSession }; reply: Outcome };
+  /** One use of a refresh token. A token used before ends its whole session (reuse means theft). */
+  refresh: {
+    mail: { readonly session: string; readonly refreshHash: string; readonly next: NewSession };
+    reply: Outcome;
+  };
+  devices: { mail: object; reply: Outcome<{ readonly devices: readonly DeviceState[] }> };
+  revoke: { mail: { readonly device: DeviceId }; reply: Outcome };
+  deactivate: { mail: object; reply: Outcome };
+  // ---- from this user's own connections (volatile)
+  /** Its hello. `connection` is the address of the connection actor, here and below. */
+  attach: { mail: { readonly connection: string; readonly claims: Claims; readonly hello: Hello }; reply: never };
+  detach: { mail: { readonly connection: string }; reply: never };
+  word: { mail: { readonly connection: string; readonly word: ClientWord }; reply: never };
+  /** A connection that fell behind asks for events after `after`. */
+  pull: { mail: { readonly connection: string; readonly after: number; readonly limit: number }; reply: never };
+  // ---- from other users (durable)
+  message: {
+    mail: {
+      readonly id: MessageId;
+      readonly from: UserId;
+      readonly seq: number;
+      readonly at: number;
+      readonly expiresAt: number;
+      readonly body: string;
+    };
+    reply: never;
+  };
+  receipt: {
+    mail: { readonly from: UserId; readonly delivered: number; readonly read: number; readonly at: number };
+    reply: never;
+  };
+  failed: {
+    mail: {
+      readonly from: UserId;
+      readonly id: MessageId;
+      readonly seq: number;
+      readonly code: FailedEvent['code'];
+      readonly at: number;
+    };
+    reply: never;
+  };
+  // ---- from other users (volatile)
+  typing: { mail: { readonly from: UserId; readonly on: boolean }; reply: never };
+  /** Tell `watcher` of this user's presence, now and at each change, for `presence_lease_ms`. */
+  watched: { mail: { readonly watcher: UserId; readonly on: boolean }; reply: never };
+  presence: { mail: { readonly user: UserId; readonly online: boolean; readonly lastSeen: number }; reply: never };
+  // ---- timers
+  expire: { mail: object; reply: never };
+  tidy: { mail: object; reply: never };
+  /** Volatile: the person may have gone quiet. */
+  quiet: { mail: object; reply: never };
+};
+
+/** The connection actor, `connection/<user>/<node>.<socket>`: in its user's partition, awake as long as its socket. */
+export type ConnectionProtocol = {
+  // ---- from the edge (volatile)
+  open: {
+    mail: { readonly socket: SocketAt; readonly claims: Claims; readonly encoding: Encoding; readonly again: boolean };
+    reply: never;
+  };
+  frame: { mail: { readonly bytes: Uint8Array | string }; reply: never };
+  closed: { mail: object; reply: never };
+  // ---- from its user (volatile)
+  /** The hello was taken: events follow from `welcome.cursor` on. */
+  greet: { mail: { readonly welcome: Welcome }; reply: never };
+  /** Words to pass on as they are. */
+  say: { mail: { readonly words: readonly ServerWord[] }; reply: never };
+  /** New events of the timeline: `n` is the number of the first. `accepted` of this very device stand for their events. */
+  news: { mail: { readonly n: number; readonly words: readonly ServerWord[] }; reply: never };
+  end: { mail: { readonly code: number; readonly word: string; readonly last?: ServerWord }; reply: never };
+  // ---- timers
+  helloDue: { mail: object; reply: never };
+  /** Asks again for events that were asked for and did not come. */
+  nudge: { mail: object; reply: never };
+  /** Now and then: is there anything that nobody told of, and does the session still hold? */
+  check: { mail: object; reply: never };
+  /** Watches again before the lease of the last `watch` ends. */
+  renew: { mail: object; reply: never };
+};

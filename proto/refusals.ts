@@ -1,0 +1,41 @@
+import type { FailedEvent, RefusalCode, Refused } from './words.ts';
+
+/** One table of refusals: the words a person reads, and whether the same word may succeed later. */
+export const refusals: { readonly [code in RefusalCode]: { readonly reason: string; readonly retry: boolean } } = {
+  malformed: { reason: 'This frame is not a word of the protocol.', retry: false },
+  too_long: { reason: 'A field is longer than the limits of welcome allow.', retry: false },
+  too_fast: { reason: 'Too many words in a short time; slow down.', retry: true },
+  hello_first: { reason: 'The first word on a socket must be hello.', retry: false },
+  unauthorised: { reason: 'This account or session does not allow that.', retry: false },
+  revoked: { reason: 'This device was removed from the account.', retry: false },
+  expired_token: { reason: 'The session has expired; refresh the token.', retry: false },
+  unknown_message: { reason: 'This account has sent no message with that id.', retry: false },
+  to_self: { reason: 'A message cannot be sent to its own sender.', retry: false },
+  overloaded: { reason: 'The server is at its limit; try again shortly.', retry: true },
+  unavailable: { reason: 'The account is being moved to another server; try again shortly.', retry: true },
+  internal: { reason: 'The server failed at this word; it has been noted.', retry: true },
+};
+
+/** Why an accepted message will not be delivered, for a person. */
+export const failures: { readonly [code in FailedEvent['code']]: string } = {
+  unknown_user: 'There is no account of this name.',
+  deactivated: 'This account was deactivated.',
+  expired: 'The message was not fetched within its lifetime.',
+};
+
+/** A refusal of the word named by `of`, in words from the table unless a more exact `reason` is given. */
+export function refused(
+  code: RefusalCode,
+  of: { readonly id?: string | undefined; readonly req?: number | undefined } = {},
+  more: { readonly reason?: string; readonly afterMs?: number } = {},
+): Refused {
+  return {
+    kind: 'refused',
+    ...(of.id !== undefined && { id: of.id }),
+    ...(of.req !== undefined && { req: of.req }),
+    code,
+    reason: more.reason ?? refusals[code].reason,
+    retry: refusals[code].retry,
+    ...(more.afterMs !== undefined && { afterMs: more.afterMs }),
+  };
+}

@@ -1,0 +1,274 @@
+/**
+ * Protocol v1: every word between a client and Ringpost. A frame is one word or a list of 1 to `clientLimits.words_max` words,
+ * as msgpack (subprotocol `ringpost.v1.msgpack`, binary frames) or JSON (`ringpost.v1.json`, text frames), with equal field names.
+ * docs/SPEC.md says what each means, with rule ids.
+ */
+
+export const subprotocols = { msgpack: 'ringpost.v1.msgpack', json: 'ringpost.v1.json' } as const;
+export type Encoding = keyof typeof subprotocols;
+/** A browser can't set headers on a WebSocket: the access token travels as one more offered subprotocol, `ringpost.bearer.<token>`. */
+export const bearerPrefix = 'ringpost.bearer.';
+
+export const clientLimits = {
+  frame_bytes_max: 64 * 1024,
+  words_max: 64,
+  depth_max: 4,
+  body_bytes_max: 32 * 1024,
+  message_id_chars_max: 64,
+  user_chars_max: 32,
+  device_chars_max: 32,
+  watch_users_max: 64,
+  page_messages_max: 100,
+  /** Events sent to a device beyond its last `received`; then the server waits for it. */
+  window_events_max: 512,
+  /** One frame from the server. */
+  server_frame_bytes_max: 256 * 1024,
+  client_chars_max: 64,
+  epoch_chars_max: 64,
+  /** A `typing` that nothing renews or ends counts as ended after this. */
+  typing_ms: 10_000,
+  /** Presence counts as online for this long after the person last did something. */
+  online_ms: 10_000,
+} as const;
+
+/** `[a-z0-9][a-z0-9._-]{0,31}` */
+export type UserId = string;
+/** `[A-Za-z0-9._-]{1,32}`, unique within its user. */
+export type DeviceId = string;
+/** `[A-Za-z0-9._:-]{1,64}`, chosen by the sender, unique within the account for at least 30 days (A8). */
+export type MessageId = string;
+
+// ---------------------------------------------------------------- from the client
+
+/** First word on a socket, and again after `resync`. `epoch` and `cursor` as last known; '' and 0 for none. */
+export interface Hello {
+  readonly kind: 'hello';
+  readonly epoch: string;
+  readonly cursor: number;
+  /** Free text such as `ringpost-sdk/0.1`, at most 64 characters. */
+  readonly client?: string;
+}
+export interface Send {
+  readonly kind: 'send';
+  readonly id: MessageId;
+  readonly to: UserId;
+  readonly body: string;
+}
+/** All events up to and including this number have arrived at the device. */
+export interface Received {
+  readonly kind: 'received';
+  readonly upTo: number;
+}
+/** The person has read all messages of `with` up to and including its `seq`. */
+export interface Read {
+  readonly kind: 'read';
+  readonly with: UserId;
+  readonly upTo: number;
+}
+/** Messages of one conversation, newest first, with timeline numbers below `before` (0: from the newest). */
+export interface History {
+  readonly kind: 'history';
+  readonly req: number;
+  readonly with: UserId;
+  readonly before: number;
+  readonly limit: number;
+}
+/** What has become of one message that the account sent. */
+export interface Inquire {
+  readonly kind: 'inquire';
+  readonly req: number;
+  readonly id: MessageId;
+}
+/** Volatile. The other side forgets it after 10 s. */
+export interface Typing {
+  readonly kind: 'typing';
+  readonly to: UserId;
+  readonly on: boolean;
+}
+/** Whose presence this device wants to hear of from now on; replaces the list before. */
+export interface Watch {
+  readonly kind: 'watch';
+  readonly users: readonly UserId[];
+}
+export type ClientWord = Hello | Send | Received | Read | History | Inquire | Typing | Watch;
+
+// ---------------------------------------------------------------- to the client
+
+export interface Welcome {
+  readonly kind: 'welcome';
+  readonly user: UserId;
+  readonly device: DeviceId;
+  readonly epoch: string;
+  /** Events that follow start at cursor + 1. Equals the hello's cursor when `recovered`. */
+  readonly cursor: number;
+  /** Number of the newest event. */
+  readonly head: number;
+  /** True: nothing is missing after the hello's cursor. False: the client must drop what it holds and begin at `cursor`. */
+  readonly recovered: boolean;
+  readonly at: number;
+  readonly limits: typeof clientLimits;
+}
+/** Timeline events from, from + 1, … in order, without gaps. */
+export interface Events {
+  readonly kind: 'events';
+  readonly from: number;
+  readonly list: readonly TimelineEvent[];
+}
+/** The message is durable: one tick. It is event `n` of the sender's timeline, and stands for it where `n` is the next number. */
+export interface Accepted {
+  readonly kind: 'accepted';
+  readonly id: MessageId;
+  readonly n: number;
+  readonly seq: number;
+  readonly at: number;
+}
+/** A word was not carried out. `id` or `req` name the word it answers, where it had one. */
+export interface Refused {
+  readonly kind: 'refused';
+  readonly id?: MessageId;
+  readonly req?: number;
+  readonly code: RefusalCode;
+  readonly reason: string;
+  /** True: the same word may succeed later (after `afterMs` at the earliest). */
+  readonly retry: boolean;
+  readonly afterMs?: number;
+}
+export interface Page {
+  readonly kind: 'page';
+  readonly req: number;
+  readonly with: UserId;
+  /** Newest first. */
+  readonly messages: readonly MessageState[];
+  /** `before` of the next page; 0 at the beginning of the conversation. */
+  readonly next: number;
+}
+export interface Answer {
+  readonly kind: 'answer';
+  readonly req: number;
+  readonly message: MessageState;
+}
+export interface TypingNews {
+  readonly kind: 'typing';
+  readonly from: UserId;
+  readonly on: boolean;
+}
+export interface Presence {
+  readonly kind: 'presence';
+  readonly user: UserId;
+  readonly online: boolean;
+  /** ms since the Unix epoch; 0 when never seen. */
+  readonly lastSeen: number;
+}
+/** The server lost its memory of this socket (the actor moved): say hello again here, then resend what is not accepted. */
+export interface Resync {
+  readonly kind: 'resync';
+}
+/** The server will close this socket: connect again after `afterMs`. */
+export interface GoAway {
+  readonly kind: 'goaway';
+  readonly reason: string;
+  readonly afterMs: number;
+}
+export type ServerWord =
+  | Welcome
+  | Events
+  | Accepted
+  | Refused
+  | Page
+  | Answer
+  | TypingNews
+  | Presence
+  | Resync
+  | GoAway;
+
+// ---------------------------------------------------------------- the timeline
+
+/** A message of or to this user. `seq` is dense from 1 in the direction from → to. */
+export interface MessageEvent {
+  readonly kind: 'message';
+  readonly id: MessageId;
+  readonly from: UserId;
+  readonly to: UserId;
+  readonly seq: number;
+  readonly at: number;
+  readonly body: string;
+}
+/** How far `with` has got of the messages sent to it: cumulative, never goes back, read <= delivered (A11). */
+export interface ReceiptEvent {
+  readonly kind: 'receipt';
+  readonly with: UserId;
+  readonly delivered: number;
+  readonly read: number;
+  readonly at: number;
+}
+/** An accepted message that will not be delivered any more. */
+export interface FailedEvent {
+  readonly kind: 'failed';
+  readonly id: MessageId;
+  readonly to: UserId;
+  readonly seq: number;
+  readonly code: 'unknown_user' | 'deactivated' | 'expired';
+  readonly reason: string;
+  readonly at: number;
+}
+/** Another device of this user has read messages of `with`. */
+export interface SeenEvent {
+  readonly kind: 'seen';
+  readonly with: UserId;
+  readonly upTo: number;
+  readonly at: number;
+}
+/** Stands in the place of a message to this user that no device fetched within its lifetime. Its sender got `failed`. */
+export interface ExpiredEvent {
+  readonly kind: 'expired';
+  readonly id: MessageId;
+  readonly from: UserId;
+  readonly seq: number;
+  readonly at: number;
+}
+/** Never sent: what decoding makes of an event of a kind that this side does not know yet. Its number counts all the same. */
+export interface OtherEvent {
+  readonly kind: 'other';
+  readonly was: string;
+}
+export type TimelineEvent = MessageEvent | ReceiptEvent | FailedEvent | SeenEvent | ExpiredEvent | OtherEvent;
+
+/** A message with its state; times are ms since the Unix epoch, 0 while not so. */
+export interface MessageState extends MessageEvent {
+  /** Its number in this user's timeline. */
+  readonly n: number;
+  readonly delivered: number;
+  readonly read: number;
+  /** Why it failed, '' while it has not. */
+  readonly failed: FailedEvent['code'] | '';
+}
+
+export type RefusalCode =
+  | 'malformed'
+  | 'too_long'
+  | 'too_fast'
+  | 'hello_first'
+  | 'unauthorised'
+  | 'revoked'
+  | 'expired_token'
+  | 'unknown_message'
+  | 'to_self'
+  | 'overloaded'
+  | 'unavailable'
+  | 'internal';
+
+/** Close codes beyond those of RFC 6455; the close reason is the word of the table. */
+export const closeCodes = {
+  /** 1001, going away. */
+  goaway: 1001,
+  malformed: 1007,
+  too_long: 1009,
+  overloaded: 1013,
+  unauthorised: 4401,
+  revoked: 4403,
+  hello_timeout: 4408,
+  replaced: 4409,
+  too_fast: 4429,
+  unavailable: 4503,
+} as const;
+export type CloseWord = keyof typeof closeCodes;

@@ -1,0 +1,90 @@
+import type { Address } from './actor.ts';
+import type { Asked, Refusal } from './door.ts';
+import type { Limits } from './limits.ts';
+import type { NodeId, PartitionId, Ports } from './ports.ts';
+
+export interface PendingAsk {
+  readonly id: number;
+  readonly to: Address;
+  readonly partition: PartitionId;
+  readonly body: { readonly kind: string };
+  readonly deadlineMs: number;
+  readonly resolve: (outcome: Asked<never>) => void;
+  /** The owner it was handed to; undefined while it waits for one, and is then certainly not carried out. */
+  at: NodeId | undefined;
+}
+
+/** How often waiting asks are looked at: to send again what nobody took, and to end what is too late. */
+const look_ms = 50;
+
+/** The asks of this node that wait for a reply. */
+export class Asks {
+  readonly #ports: Ports;
+  readonly #limits: Limits;
+  readonly #send: (ask: PendingAsk) => void;
+  readonly #pending = new Map<number, PendingAsk>();
+  #next = 1;
+  #looking = false;
+
+  constructor(ports: Ports, limits: Limits, send: (ask: PendingAsk) => void) {
+    this.#ports = ports;
+    this.#limits = limits;
+    this.#send = send;
+  }
+
+  ask(to: Address, partition: PartitionId, body: { readonly kind: string }, waitMs: number): Promise<Asked<never>> {
+    if (this.#pending.size >= this.#limits.asks_max) return Promise.resolve({ kind: 'refused', why: 'full' });
+    const deadlineMs = this.#ports.clock.monotonicMs() + Math.min(waitMs, this.#limits.ask_wait_ms_max);
+    return new Promise((resolve) => {
+      const ask: PendingAsk = { id: this.#next++, to, partition, body, deadlineMs, resolve, at: undefined };
+      this.#pending.set(ask.id, ask);
+      this.#send(ask);
+      if (!this.#looking) this.#look();
+    });
+  }
+
+  replied(id: number, value: unknown): void {
+    this.#end(id, { kind: 'reply', value: value as never });
+  }
+
+  /** `moved` and `full` are no end while there is time: it was certainly not carried out. */
+  refused(id: number, why: Refusal): void {
+    const ask = this.#pending.get(id);
+    if (ask === undefined) return;
+    if (why === 'moved' || why === 'full') ask.at = undefined;
+    else this.#end(id, { kind: 'refused', why });
+  }
+
+  /** `partition` has a new owner, or mail to or from `node` was lost: what was handed over has an unknown fate. */
+  lost(is: (ask: PendingAsk) => boolean, why: string): void {
+    for (const ask of [...this.#pending.values()]) {
+      if (ask.at !== undefined && is(ask)) this.#end(ask.id, { kind: 'unknown', why });
+    }
+  }
+
+  stop(): void {
+    for (const id of [...this.#pending.keys()]) this.#end(id, { kind: 'unknown', why: 'the node stopped' });
+  }
+
+  #end(id: number, outcome: Asked<never>): void {
+    const ask = this.#pending.get(id);
+    if (ask === undefined) return;
+    this.#pending.delete(id);
+    ask.resolve(outcome);
+  }
+
+  #look(): void {
+    this.#looking = this.#pending.size > 0;
+    if (!this.#looking) return;
+    this.#ports.timers.after(look_ms, () => {
+      const nowMs = this.#ports.clock.monotonicMs();
+      for (const ask of [...this.#pending.values()]) {
+        if (nowMs >= ask.deadlineMs) {
+          const late = 'no answer before the deadline';
+          this.#end(ask.id, ask.at === undefined ? { kind: 'refused', why: 'too_late' } : { kind: 'unknown', why: late });
+        } else if (ask.at === undefined) this.#send(ask);
+      }
+      this.#look();
+    });
+  }
+}

@@ -1,0 +1,74 @@
+import type { Address, AnyBehaviour, ReplyTo } from './actor.ts';
+import type { PartitionId } from './ports.ts';
+
+/** Mail in a mailbox, on its way to a turn. */
+export interface Mail {
+  readonly to: Address;
+  readonly body: { readonly kind: string };
+  readonly from: Address | undefined;
+  readonly asker: ReplyTo | undefined;
+  /** Durable mail: the channel it came by and its number there, or the row of its timer. It is taken off there by its turn's record. */
+  readonly origin: Origin | undefined;
+  tries: number;
+}
+
+export type Origin =
+  | { readonly kind: 'channel'; readonly from: PartitionId; readonly seq: number }
+  | { readonly kind: 'timer'; readonly row: string; readonly name: string };
+
+/** One actor's place in its partition: its mailbox, and its memory while awake. */
+export class Cell {
+  readonly address: Address;
+  readonly behaviour: AnyBehaviour | undefined;
+  memory: unknown;
+  awake = false;
+  /** Memory that a turn which threw may have spoilt; given to the next `wake`. */
+  spoilt: unknown;
+  /** In the runner's queue. */
+  ready = false;
+  /** Waits before its head mail is tried again. */
+  resting = false;
+  lastMailMs = 0;
+  #mails: (Mail | undefined)[] = [];
+  #head = 0;
+
+  constructor(address: Address, behaviour: AnyBehaviour | undefined) {
+    this.address = address;
+    this.behaviour = behaviour;
+  }
+
+  get waiting(): number {
+    return this.#mails.length - this.#head;
+  }
+
+  push(mail: Mail): void {
+    this.#mails.push(mail);
+  }
+
+  first(): Mail | undefined {
+    return this.#mails[this.#head];
+  }
+
+  shift(): void {
+    this.#mails[this.#head++] = undefined;
+    if (this.#head === this.#mails.length) {
+      this.#mails.length = 0;
+      this.#head = 0;
+    } else if (this.#head > 1_024 && this.#head * 2 > this.#mails.length) {
+      this.#mails = this.#mails.slice(this.#head);
+      this.#head = 0;
+    }
+  }
+
+  /** False while its behaviour wants its memory kept (a socket hangs on it). */
+  mayRest(): boolean {
+    if (!this.awake) return true;
+    return this.behaviour?.mayRest?.(this.memory) ?? true;
+  }
+
+  rest(): void {
+    this.awake = false;
+    this.memory = undefined;
+    this.spoilt = undefined;
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * Group commit: gathers the open records of all dirty partitions of a node into one append (ARCHITECTURE §4). Self-clocking: while one
+ * append is in flight the next gathers; no lingering. All answers of the journal are handled here; a position is never abandoned (A2).
+ */
+import type { Limits } from './limits.ts';
+import type { Partition, SealedRecord } from './partition.ts';
+import type { Append, AppendOutcome, JournalEntry, Ports } from './ports.ts';
+import { decodeRecord } from './record.ts';
+
+interface Waiting {
+  readonly partition: Partition;
+  readonly sealed: SealedRecord;
+}
+
+export interface CommitterHost {
+  readonly ports: Ports;
+  readonly limits: Limits;
+  /** Partitions that may be dirty. */
+  partitions(): Iterable<Partition>;
+  /** Another owner has written: this partition is no longer ours, for good. */
+  fenced(partition: Partition): void;
+  /** Some records became durable. */
+  advanced(): void;
+}
+
+/** Sums since the start, for figures. */
+export interface CommitCounts {
+  appends: number;
+  records: number;
+  turns: number;
+  bytes: number;
+}
+
+/** Waits between tries while the journal is busy or silent, ms. */
+const backoff_first_ms = 20;
+const backoff_max_ms = 500;
+
+export class Committer {
+  readonly counts: CommitCounts = { appends: 0, records: 0, turns: 0, bytes: 0 };
+  readonly #host: CommitterHost;
+  #inFlight = 0;
+  #stopped = false;
+  /** Since when the journal has not answered, monotonic ms; undefined while it does. */
+  #silentSince: number | undefined;
+
+  constructor(host: CommitterHost) {
+    this.#host = host;
+  }
+
+  /** Appends what has gathered, unless enough is in flight. */
+  kick(): void {
+    if (this.#stopped) return;
+    while (this.#inFlight < this.#host.limits.appends_in_flight_max) {
+      const batch = this.#gather();
+      if (batch.length === 0) return;
+      this.#inFlight++;
+      void this.#commit(batch);
+    }
+  }
+
+  get silentSince(): number | undefined {
+    return this.#silentSince;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  #gather(): Waiting[] {
+    const batch: Waiting[] = [];
+    for (const partition of this.#host.partitions()) {
+      if (partition.stopped || partition.inFlight !== undefined || !partition.dirty) continue;
+      const sealed = partition.seal();
+      this.counts.records++;
+      this.counts.turns += sealed.turns;
+      this.counts.bytes += sealed.bytes.byteLength;
+      batch.push({ partition, sealed });
+      if (batch.length === this.#host.limits.append_batch_max) break;
+    }
+    return batch;
+  }
+
+  async #commit(batch: readonly Waiting[]): Promise<void> {
+    let waiting = batch;
+    for (let tries = 0; waiting.length > 0 && !this.#stopped; tries++) {
+      this.counts.appends++;
+      const outcome = await this.#host.ports.journal.append(waiting.map(toAppend));
+      waiting = await this.#settle(waiting, outcome, tries);
+    }
+    this.#inFlight--;
+    this.#host.advanced();
+  }
+
+  /** Acts on one answer; returns what must be appended again. */
+  async #settle(waiting: readonly Waiting[], outcome: AppendOutcome, tries: number): Promise<readonly Waiting[]> {
+    if (outcome.kind === 'appended') {
+      this.#silentSince = undefined;
+      for (const [i, { partition }] of waiting.entries()) {
+        const seq = outcome.seqs[i];
+        if (seq === undefined) throw new Error('invariant: a sequence for every append');
+        partition.committed(seq);
+      }
+      return [];
+    }
+    if (outcome.kind === 'busy' || outcome.kind === 'unknown') {
+      const { clock, log } = this.#host.ports;
+      this.#silentSince ??= clock.monotonicMs();
+      log.warn({ outcome: outcome.kind, reason: outcome.reason, tries }, 'the journal did not take an append; trying again');
+      await this.#pause(tries);
+      return waiting.filter(({ partition }) => !partition.stopped);
+    }
+    return this.#readBack(waiting, outcome.kind, tries);
+  }
+
+  /** After a mismatch or a duplicate the journal's own last record of each partition tells what happened. */
+  async #readBack(waiting: readonly Waiting[], why: string, tries: number): Promise<readonly Waiting[]> {
+    const again: Waiting[] = [];
+    for (const one of waiting) {
+      const { partition, sealed } = one;
+      if (partition.stopped) continue;
+      let last: JournalEntry | undefined;
+      try {
+        last = await this.#host.ports.journal.last(partition.id);
+      } catch (error) {
+        this.#host.ports.log.warn({ partition: partition.id, why, error }, 'reading back failed; trying again');
+        again.push(one);
+        continue;
+      }
+      const verdict = this.#judge(partition, sealed, last);
+      if (verdict === 'mine') partition.committed(last?.seq ?? 0);
+      else if (verdict === 'fenced') this.#host.fenced(partition);
+      else again.push(one);
+    }
+    if (again.length === waiting.length) await this.#pause(tries);
+    return again;
+  }
+
+  #judge(partition: Partition, sealed: SealedRecord, last: JournalEntry | undefined): 'mine' | 'fenced' | 'not yet' {
+    if ((last?.seq ?? 0) === partition.position.seq) return 'not yet';
+    if (last === undefined) return 'fenced';
+    const { epoch, number, writer } = decodeRecord(last.bytes, this.#host.ports.codec);
+    const { record } = sealed;
+    return epoch === record.epoch && number === record.number && writer === record.writer ? 'mine' : 'fenced';
+  }
+
+  #pause(tries: number): Promise<void> {
+    const { timers, random } = this.#host.ports;
+    const ms = Math.min(backoff_max_ms, backoff_first_ms * 2 ** Math.min(tries, 10)) * (0.5 + random.fraction());
+    return new Promise((resolve) => {
+      timers.after(ms, resolve);
+    });
+  }
+}
+
+function toAppend({ partition, sealed }: Waiting): Append {
+  return {
+    partition: partition.id,
+    expectedSeq: sealed.record.previousSeq,
+    id: sealed.id,
+    bytes: sealed.bytes,
+  };
+}

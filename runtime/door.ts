@@ -1,0 +1,35 @@
+/** What the rest of a process sees of its node: the way in to the actors, and the sockets that hang on them. */
+import type { MailOf, Outlet, Protocol, Push, Ref, ReplyOf } from './actor.ts';
+
+/** Why mail was not taken. `moved`: the owner is changing; `full`: a bound was reached; both may succeed a moment later. */
+export type Refusal = 'full' | 'moved' | 'stopped' | 'failed' | 'too_late';
+
+export type Asked<R> =
+  | { readonly kind: 'reply'; readonly value: R }
+  /** Certainly not carried out. */
+  | { readonly kind: 'refused'; readonly why: Refusal }
+  /** The deadline passed or the owner died: it may or may not have been carried out. */
+  | { readonly kind: 'unknown'; readonly why: string };
+
+export interface OpenOutlet {
+  readonly outlet: Outlet;
+  close(): void;
+}
+
+export interface Door {
+  readonly node: string;
+  readonly incarnation: string;
+  /** Asks an actor wherever it lives; retries by itself while the mail is certainly not carried out and time is left. */
+  ask<P extends Protocol, K extends keyof P & string>(
+    to: Ref<P>,
+    mail: { readonly kind: K } & P[K]['mail'],
+    waitMs?: number,
+  ): Promise<Asked<ReplyOf<P, K>>>;
+  /** Volatile mail, at most once; the answer says only whether it went off. */
+  whisper<P extends Protocol>(to: Ref<P>, mail: MailOf<P>): 'ok' | 'full' | 'moved';
+  /**
+   * Opens a place that the actor `to` can push to. `moved` is called when that actor may have lost its memory of the outlet, or
+   * something on the way was lost: introduce the outlet to it again.
+   */
+  openOutlet<P extends Protocol>(to: Ref<P>, receive: (push: Push) => void, moved: () => void): OpenOutlet;
+}

@@ -1,0 +1,13 @@
+/** The engine's own mail: the answer to an actor's `ask`, on its way back as durable mail. */
+export interface ReplyBody {
+  readonly kind: typeof replyKind;
+  readonly tag: string;
+  readonly value: unknown;
+}
+
+/** No behaviour can have a turn of this name: `Object.hasOwn` finds no `$`-names that authors did not write. */
+export const replyKind = '$reply';
+
+export function isReply(body: { readonly kind: string }): body is ReplyBody {
+  return body.kind === replyKind;
+}

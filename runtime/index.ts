@@ -1,0 +1,24 @@
+/** The public door of the actor runtime. */
+export type {
+  ActorKind,
+  Address,
+  AnyBehaviour,
+  Behaviour,
+  MailOf,
+  Outlet,
+  Protocol,
+  Push,
+  RangeOptions,
+  Ref,
+  ReplyOf,
+  ReplyTo,
+  Turn,
+  Turns,
+} from './actor.ts';
+export { actorKind, behaviour, isAddress } from './actor.ts';
+export type { Asked, Door, OpenOutlet, Refusal } from './door.ts';
+export type { Limits } from './limits.ts';
+export { defaultLimits } from './limits.ts';
+export type { NodeCounts, NodeOptions } from './node.ts';
+export { Node } from './node.ts';
+export type { Clock, Log, NodeId, PartitionId, Ports } from './ports.ts';

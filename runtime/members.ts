@@ -1,0 +1,80 @@
+import type { NodeId } from './ports.ts';
+
+/** What a node says of itself every `limits.heartbeat_ms`. */
+export interface Heartbeat {
+  readonly node: NodeId;
+  readonly incarnation: string;
+  /** Only `owner` nodes are on the ring; a `guest` sends mail and holds sockets. */
+  readonly role: 'owner' | 'guest';
+  /** On its way out: no new partitions for it. */
+  readonly leaving: boolean;
+  /** Version of the ownership register that it acts on. */
+  readonly view: number;
+  /** Number of the last datagram to each node, so that a lost last one is noticed. */
+  readonly sent: { readonly [node: NodeId]: number };
+}
+
+interface Member {
+  heartbeat: Heartbeat;
+  heardMs: number;
+  sinceMs: number;
+}
+
+/** Failure detector: a member is alive while its heartbeats are heard. A wrong verdict costs time, never safety (A7). */
+export class Members {
+  readonly #suspectMs: number;
+  readonly #members = new Map<NodeId, Member>();
+  #lookedMs: number | undefined;
+
+  constructor(suspectMs: number) {
+    this.#suspectMs = suspectMs;
+  }
+
+  /** True when it tells of a node or an incarnation that was not alive before. */
+  heard(heartbeat: Heartbeat, nowMs: number): boolean {
+    const member = this.#members.get(heartbeat.node);
+    if (member?.heartbeat.incarnation === heartbeat.incarnation) {
+      const changed = member.heartbeat.leaving !== heartbeat.leaving;
+      member.heartbeat = heartbeat;
+      member.heardMs = nowMs;
+      return changed;
+    }
+    this.#members.set(heartbeat.node, { heartbeat, heardMs: nowMs, sinceMs: nowMs });
+    return true;
+  }
+
+  /** Drops the silent ones; returns them. */
+  look(nowMs: number): Heartbeat[] {
+    // A process that was paused has heard nobody: that is its own silence, not theirs.
+    if (this.#lookedMs !== undefined && nowMs - this.#lookedMs > this.#suspectMs / 2) {
+      for (const member of this.#members.values()) member.heardMs = nowMs;
+    }
+    this.#lookedMs = nowMs;
+    const silent: Heartbeat[] = [];
+    for (const [node, member] of this.#members) {
+      if (nowMs - member.heardMs < this.#suspectMs) continue;
+      this.#members.delete(node);
+      silent.push(member.heartbeat);
+    }
+    return silent;
+  }
+
+  get(node: NodeId): Heartbeat | undefined {
+    return this.#members.get(node)?.heartbeat;
+  }
+
+  /** How long a member has been alive, ms; 0 for strangers. */
+  aliveMs(node: NodeId, nowMs: number): number {
+    const member = this.#members.get(node);
+    return member === undefined ? 0 : nowMs - member.sinceMs;
+  }
+
+  all(): Heartbeat[] {
+    return [...this.#members.values()].map((member) => member.heartbeat);
+  }
+
+  /** A node says goodbye. */
+  forget(node: NodeId): void {
+    this.#members.delete(node);
+  }
+}

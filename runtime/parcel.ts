@@ -1,0 +1,39 @@
+/** What travels between nodes: parcels, many in a datagram. Arrays, for they are packed and unpacked for every message. */
+import type { Address, ReplyTo } from './actor.ts';
+import type { Refusal } from './door.ts';
+import type { Heartbeat } from './members.ts';
+import type { PartitionId } from './ports.ts';
+import type { PackedMail } from './record.ts';
+
+type Body = { readonly kind: string };
+
+export type Parcel =
+  | readonly [kind: 'mail', from: PartitionId, to: PartitionId, mails: readonly PackedMail[]]
+  | readonly [kind: 'settle', from: PartitionId, to: PartitionId, upTo: number]
+  | readonly [kind: 'whisper', to: Address, from: Address | null, body: Body]
+  | readonly [kind: 'ask', ask: number, to: Address, body: Body]
+  | readonly [kind: 'reply', ask: number, value: unknown]
+  | readonly [kind: 'refuse', ask: number, why: Refusal]
+  | readonly [kind: 'push', outlet: number, push: string | Uint8Array | readonly [code: number, word: string]]
+  /** Mail for a partition that the sender of this does not own. */
+  | readonly [kind: 'stranger', partition: PartitionId]
+  /** The sender of this missed something that the other had sent. */
+  | readonly [kind: 'missed'];
+
+/** One datagram: numbered from 1 for each pair of incarnations, so that both ends notice when one is lost. */
+export type Datagram =
+  | readonly [
+      kind: 'parcels',
+      from: string,
+      incarnation: string,
+      toIncarnation: string,
+      number: number,
+      parcels: readonly Parcel[],
+    ]
+  | readonly [kind: 'heartbeat', heartbeat: Heartbeat]
+  | readonly [kind: 'goodbye', node: string, incarnation: string];
+
+/** Node and number of an ask, as the asker that an actor sees. */
+export function askerOf(node: string, incarnation: string, ask: number): ReplyTo {
+  return { to: [node, incarnation, ask], tag: 0 };
+}

@@ -1,0 +1,380 @@
+/**
+ * One partition at its owner: its actors, its open record, its gate. Turns gather into the open record while the one before is being
+ * appended; at most one of its records is in flight (A2).
+ */
+import type { Address, AnyBehaviour } from './actor.ts';
+import { Cell, type Mail } from './cell.ts';
+import { Inbox, Outbox } from './channel.ts';
+import { DueTimers } from './due-timers.ts';
+import type { Limits } from './limits.ts';
+import { Overlay, type Row } from './overlay.ts';
+import type { PartitionId, Ports } from './ports.ts';
+import { type ChannelMail, encodeRecord, type PartitionRecord, recordId, type Taken } from './record.ts';
+import { roughBytes } from './size.ts';
+import { type Effects, type Output, partitionRows, takeTurn, timeKey, type TurnHost } from './turn.ts';
+
+/** What a partition needs of its node. */
+export interface PartitionHost {
+  readonly ports: Ports;
+  readonly limits: Limits;
+  /** `node.incarnation`: who writes. */
+  readonly writer: string;
+  behaviourOf(address: Address): AnyBehaviour | undefined;
+  partitionOf(address: Address): PartitionId;
+  /** The cell has mail to handle. */
+  ready(partition: Partition, cell: Cell): void;
+  /** These have passed the gate. */
+  release(outputs: readonly Output[]): void;
+  /** Durable mail on its way to another partition. */
+  transmit(from: Partition, to: PartitionId, mails: readonly ChannelMail[]): void;
+  /** All mail of the channel up to `upTo` is committed here: its sender may forget it. */
+  settle(at: Partition, from: PartitionId, upTo: number): void;
+}
+
+/** A record on its way to the journal, with what waits for it. */
+export interface SealedRecord {
+  readonly record: PartitionRecord;
+  readonly id: string;
+  readonly bytes: Uint8Array;
+  readonly rows: readonly Row[];
+  readonly outputs: readonly Output[];
+  readonly turns: number;
+}
+
+/** Where a partition stands in its journal; what a new owner takes over. */
+export interface JournalPosition {
+  epoch: number;
+  /** Number and journal sequence of the last committed record. */
+  number: number;
+  seq: number;
+}
+
+export class Partition implements TurnHost {
+  readonly id: PartitionId;
+  readonly overlay: Overlay;
+  readonly outbox: Outbox;
+  readonly inbox = new Inbox();
+  readonly position: JournalPosition;
+  readonly timers: DueTimers;
+  /** Watermarks as of the last committed record: what the local store may know. */
+  readonly committedTaken = new Map<PartitionId, Taken>();
+  /** No more turns and no more mail; what is under way still becomes durable (it is being handed over). */
+  closing = false;
+  /** Nothing more at all: it was fenced, or dropped. */
+  stopped = false;
+  /** Its node has let go of it: nothing of it goes to the local store any more. */
+  discarded = false;
+  readonly cells = new Map<Address, Cell>();
+  readonly #host: PartitionHost;
+  #mailsWaiting = 0;
+  #outputs: Output[] = [];
+  #openMails = new Map<PartitionId, ChannelMail[]>();
+  #openTaken = new Set<PartitionId>();
+  #openTurns = 0;
+  #openBytes = 0;
+  #sealed: SealedRecord | undefined;
+  #ids = 0;
+
+  constructor(id: PartitionId, position: JournalPosition, host: PartitionHost) {
+    this.id = id;
+    this.position = position;
+    this.#host = host;
+    this.overlay = new Overlay(id, host.ports.store, host.ports.codec);
+    this.outbox = new Outbox(host.limits);
+    this.timers = new DueTimers(this, host);
+  }
+
+  get running(): boolean {
+    return !this.stopped && !this.closing;
+  }
+
+  // ---------------------------------------------------------------- mail in
+
+  /** Volatile mail, from a socket, an ask or another actor's whisper. */
+  deliver(mail: Mail): 'ok' | 'full' {
+    if (this.pressed) return 'full';
+    return this.#enqueue(mail) ? 'ok' : 'full';
+  }
+
+  /** True when a bound is reached: what is not durable yet is refused until it eases (A9). */
+  get pressed(): boolean {
+    const { limits } = this.#host;
+    return (
+      this.#mailsWaiting >= limits.partition_mails_max ||
+      this.#outputs.length >= limits.gate_outputs_max ||
+      this.outbox.full
+    );
+  }
+
+  /** Durable mail by a channel. What is not accepted stays with its sender, who sends it again. */
+  receive(from: PartitionId, mails: readonly ChannelMail[]): void {
+    const channel = this.inbox.channel(from);
+    let old = false;
+    for (const mail of mails) {
+      if (this.#mailsWaiting >= this.#host.limits.partition_mails_max) break;
+      const verdict = channel.accept(mail.seq);
+      if (verdict === 'gap') break;
+      if (verdict === 'old') old = true;
+      else {
+        const { to, from: sender, body, asker, seq } = mail;
+        this.#enqueue({ to, body, from: sender, asker, origin: { kind: 'channel', from, seq }, tries: 0 }, true);
+      }
+    }
+    const committed = this.committedTaken.get(from)?.watermark ?? 0;
+    if (old && committed > 0) this.#host.settle(this, from, committed);
+  }
+
+  /** Mail of a durable timer that is due. */
+  fire(to: Address, body: { readonly kind: string }, row: string, name: string): void {
+    this.#enqueue({ to, body, from: undefined, asker: undefined, origin: { kind: 'timer', row, name }, tries: 0 }, true);
+  }
+
+  #enqueue(mail: Mail, durable = false): boolean {
+    let cell = this.cells.get(mail.to);
+    if (cell === undefined) {
+      cell = new Cell(mail.to, this.#host.behaviourOf(mail.to));
+      this.cells.set(mail.to, cell);
+    }
+    // Durable mail is bounded by its channels' windows; refusing one of them here would hold up its whole channel.
+    if (!durable && cell.waiting >= this.#host.limits.mailbox_mails_max) return false;
+    cell.push(mail);
+    this.#mailsWaiting++;
+    if (!cell.resting) this.#host.ready(this, cell);
+    return true;
+  }
+
+  /** Asks that wait in mailboxes and will have no turn here: certainly not carried out, so their askers may ask elsewhere. */
+  unanswered(): Output[] {
+    const outputs: Output[] = [];
+    for (const cell of this.cells.values()) {
+      for (let mail = cell.first(); mail !== undefined; mail = cell.first()) {
+        cell.shift();
+        if (mail.origin !== undefined || mail.asker === undefined || typeof mail.asker.to === 'string') continue;
+        const [node, incarnation, ask] = mail.asker.to;
+        outputs.push({ kind: 'refusal', node, incarnation, ask, why: 'moved' });
+      }
+    }
+    return outputs;
+  }
+
+  // ---------------------------------------------------------------- turns
+
+  /** Runs the next mail of a cell. */
+  runOne(cell: Cell, nowMs: number): void {
+    const mail = cell.first();
+    if (mail === undefined || !this.running) return;
+    cell.lastMailMs = this.#host.ports.clock.monotonicMs();
+    if (mail.origin?.kind === 'timer' && !this.timers.stillSet(mail.to, mail.origin.row, mail.origin.name)) {
+      this.#finish(cell);
+      return;
+    }
+    let effects: Effects;
+    try {
+      if (mail.origin?.kind === 'timer') this.timers.clear(mail.to, mail.origin.row, mail.origin.name);
+      effects = takeTurn(this, cell, mail, nowMs);
+    } catch (error) {
+      this.overlay.rollBack();
+      this.#failed(cell, mail, error);
+      return;
+    }
+    this.overlay.keep();
+    this.#take(mail);
+    this.#gather(cell, effects);
+    this.#finish(cell);
+    if (effects.asleep && cell.waiting === 0) this.putToSleep(cell);
+  }
+
+  /** The open record is as large as a record may be: no turn until it is sealed. */
+  get brimming(): boolean {
+    return this.#openBytes >= this.#host.limits.record_bytes_max;
+  }
+
+  putToSleep(cell: Cell): void {
+    cell.rest();
+    this.cells.delete(cell.address);
+    this.overlay.release(cell.address);
+  }
+
+  uniqueId(): string {
+    return `${this.id.toString(36)}-${this.position.epoch.toString(36)}-${(++this.#ids).toString(36)}`;
+  }
+
+  #finish(cell: Cell): void {
+    cell.shift();
+    this.#mailsWaiting--;
+  }
+
+  #take(mail: Mail): void {
+    if (mail.origin?.kind !== 'channel') return;
+    this.inbox.channel(mail.origin.from).done(mail.origin.seq);
+    this.#openTaken.add(mail.origin.from);
+  }
+
+  #gather(cell: Cell, effects: Effects): void {
+    this.#openTurns++;
+    if (effects.mails !== undefined) {
+      for (const { to, from, body, asker } of effects.mails) {
+        const destination = this.#host.partitionOf(to);
+        const mail: ChannelMail = { seq: this.outbox.channel(destination).nextSeq++, to, from, body, asker };
+        const mails = this.#openMails.get(destination);
+        if (mails === undefined) this.#openMails.set(destination, [mail]);
+        else mails.push(mail);
+        this.#openBytes += roughBytes(body);
+      }
+    }
+    this.#openBytes += this.overlay.takeWrittenBytes();
+    if (effects.outputs !== undefined) for (const output of effects.outputs) this.#output(output);
+    if (effects.timerAtMs !== Number.POSITIVE_INFINITY) this.timers.setAt(effects.timerAtMs);
+    if (effects.delayed !== undefined) for (const { ms, body } of effects.delayed) this.#later(cell, ms, body);
+  }
+
+  /** A whisper within the partition leaves nothing, so it needs no gate: what it causes to leave waits there itself. */
+  #output(output: Output): void {
+    if (output.kind !== 'whisper' || this.#host.partitionOf(output.to) !== this.id) {
+      this.#outputs.push(output);
+      return;
+    }
+    const { to, body, from } = output;
+    this.#enqueue({ to, body, from, asker: undefined, origin: undefined, tries: 0 }, true);
+  }
+
+  #later(cell: Cell, ms: number, body: { readonly kind: string }): void {
+    this.#host.ports.timers.after(ms, () => {
+      if (this.stopped || this.cells.get(cell.address) !== cell || !cell.awake) return;
+      this.#enqueue({ to: cell.address, body, from: undefined, asker: undefined, origin: undefined, tries: 0 }, true);
+    });
+  }
+
+  #failed(cell: Cell, mail: Mail, error: unknown): void {
+    const { limits, ports } = this.#host;
+    if (cell.awake) cell.spoilt = cell.memory;
+    cell.awake = false;
+    cell.memory = undefined;
+    mail.tries++;
+    const about = { partition: this.id, kind: cell.behaviour?.kind, mail: mail.body.kind, tries: mail.tries, error };
+    if (mail.origin === undefined) {
+      ports.log.error(about, 'a turn threw; its mail was refused');
+      if (mail.asker !== undefined && typeof mail.asker.to !== 'string') {
+        const [node, incarnation, ask] = mail.asker.to;
+        this.#outputs.push({ kind: 'refusal', node, incarnation, ask, why: 'failed' });
+      }
+      this.#finish(cell);
+      return;
+    }
+    if (mail.tries < limits.turn_tries_max) {
+      ports.log.warn(about, 'a turn threw; its mail will be tried again');
+      this.#rest(cell, limits.turn_retry_ms * 2 ** (mail.tries - 1));
+      return;
+    }
+    ports.log.error(about, 'a turn threw too often; its mail is a dead letter');
+    this.#bury(cell, mail, error);
+  }
+
+  #rest(cell: Cell, ms: number): void {
+    cell.resting = true;
+    this.#host.ports.timers.after(ms, () => {
+      cell.resting = false;
+      if (this.running && cell.waiting > 0) this.#host.ready(this, cell);
+    });
+  }
+
+  /** A dead letter is a row of the partition, for an operator to read and replay; its channel goes on. */
+  #bury(cell: Cell, mail: Mail, error: unknown): void {
+    const at = this.#host.ports.clock.wallMs();
+    if (mail.origin?.kind === 'timer') this.timers.clear(mail.to, mail.origin.row, mail.origin.name);
+    this.overlay.put(partitionRows, 'dead', `${timeKey(at)} ${this.uniqueId()}`, {
+      to: mail.to,
+      from: mail.from ?? '',
+      body: mail.body,
+      why: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
+      at,
+    });
+    this.overlay.keep();
+    this.#take(mail);
+    this.#openTurns++;
+    this.#finish(cell);
+  }
+
+  // ---------------------------------------------------------------- records
+
+  get inFlight(): SealedRecord | undefined {
+    return this.#sealed;
+  }
+
+  /** True when there is something that only a record makes durable. */
+  get dirty(): boolean {
+    return this.overlay.openRows > 0 || this.#openMails.size > 0 || this.#openTaken.size > 0;
+  }
+
+  /** Closes the open record and opens the next. */
+  seal(): SealedRecord {
+    if (this.#sealed !== undefined) throw new Error('invariant: one record in flight a partition (A2)');
+    const rows = this.overlay.seal();
+    const flat: (string | Uint8Array | null)[] = [];
+    for (const row of rows) flat.push(row.key, row.bytes ?? null);
+    const { position } = this;
+    const record: PartitionRecord = {
+      type: 'turns',
+      partition: this.id,
+      epoch: position.epoch,
+      number: position.number + 1,
+      writer: this.#host.writer,
+      previousSeq: position.seq,
+      at: this.#host.ports.clock.wallMs(),
+      rows: flat,
+      outbox: [...this.#openMails].map(([to, mails]) => ({ to, mails })),
+      taken: [...this.#openTaken].map((from) => this.inbox.channel(from).taken()),
+      settled: this.outbox.takeSettled(),
+    };
+    const bytes = encodeRecord(record, this.#host.ports.codec);
+    this.#sealed = { record, id: recordId(record), bytes, rows, outputs: this.#outputs, turns: this.#openTurns };
+    this.#outputs = [];
+    this.#openMails = new Map();
+    this.#openTaken = new Set();
+    this.#openTurns = 0;
+    this.#openBytes = 0;
+    return this.#sealed;
+  }
+
+  /** The record in flight is durable at `seq`: its rows may be stored, its gate opens. */
+  committed(seq: number): void {
+    const sealed = this.#sealed;
+    if (sealed === undefined || this.stopped) return;
+    this.#sealed = undefined;
+    const { record } = sealed;
+    this.position.number = record.number;
+    this.position.seq = seq;
+    this.overlay.commit(sealed.rows);
+    for (const { to, mails } of record.outbox) {
+      this.outbox.channel(to).committed(mails, seq);
+      this.send(to);
+    }
+    for (const taken of record.taken) {
+      this.committedTaken.set(taken.source, taken);
+      this.#host.settle(this, taken.source, taken.watermark);
+    }
+    if (sealed.outputs.length > 0) this.#host.release(sealed.outputs);
+    this.releaseIfClean();
+  }
+
+  /** Outputs of turns that changed nothing wait for nothing, unless turns before them do. */
+  releaseIfClean(): void {
+    if (this.#outputs.length === 0 || this.#sealed !== undefined || this.dirty) return;
+    const outputs = this.#outputs;
+    this.#outputs = [];
+    this.#host.release(outputs);
+  }
+
+  /** Hands to the transport what the window of a channel allows. */
+  send(to: PartitionId): void {
+    const { limits, ports } = this.#host;
+    const mails = this.outbox.channel(to).takeSendable(limits.channel_window_mails, ports.clock.monotonicMs());
+    if (mails.length > 0) this.#host.transmit(this, to, mails);
+  }
+
+  /** The receiver of a channel has committed all up to `upTo`. */
+  settled(to: PartitionId, upTo: number): void {
+    this.outbox.channel(to).settle(upTo, this.#host.ports.clock.monotonicMs());
+    this.send(to);
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * Everything that is chance or I/O, as seen from the engine. The engine gets these as arguments and touches nothing else:
+ * the real ones live in `runtime/io/`, the simulated ones in `sim/`, and one contract suite per port runs on both.
+ */
+
+/** Index of a slice of the hash ring, 0 to P-1. */
+export type PartitionId = number;
+/** Name of a node, unique in the cluster: `[a-z0-9-]{1,32}`. */
+export type NodeId = string;
+
+export interface Clock {
+  /** Milliseconds since the Unix epoch. For what people see and for durable timers; may jump. */
+  wallMs(): number;
+  /** Milliseconds since some fixed point. For deadlines, leases and silence; never goes back. */
+  monotonicMs(): number;
+}
+
+export interface Timers {
+  /** Calls `run` once after about `ms` milliseconds, unless cancelled. */
+  after(ms: number, run: () => void): Cancel;
+  /** Calls `run` once when the I/O that is ready now has been read, so that one batch takes all of it. */
+  soon(run: () => void): void;
+}
+export type Cancel = () => void;
+
+export interface Random {
+  /** Uniform in 0 <= x < 1. */
+  fraction(): number;
+  /** 22 characters of `[A-Za-z0-9_-]`, unguessable where the implementation is real. */
+  id(): string;
+}
+
+/** Self-describing binary encoding of plain values: null, booleans, numbers, strings, Uint8Array, arrays, plain objects. */
+export interface Codec {
+  pack(value: unknown): Uint8Array;
+  /** Throws on bytes that are not a whole packed value. */
+  unpack(bytes: Uint8Array): unknown;
+  /** CRC-32 (IEEE 802.3), unsigned. */
+  crc32(bytes: Uint8Array): number;
+}
+
+/**
+ * Datagrams between nodes. At most once; what arrives from one sender arrives in the order it was sent, with possible gaps.
+ * A datagram is at most `limits.datagram_bytes_max` long.
+ */
+export interface Network {
+  readonly self: NodeId;
+  send(to: NodeId, bytes: Uint8Array): void;
+  /** To every node that listens, this one not included. */
+  broadcast(bytes: Uint8Array): void;
+  /** One receiver; `bytes` is the receiver's to keep. */
+  listen(receive: (bytes: Uint8Array) => void): void;
+  /** False while the transport knows itself to be cut off: what is sent then is lost. */
+  connected(): boolean;
+  close(): Promise<void>;
+}
+
+/** One record to append. `id` is unique for (partition, epoch, number) and names the same bytes for ever. */
+export interface Append {
+  readonly partition: PartitionId;
+  /** Journal sequence of the last entry of this partition that the writer knows; 0 for none. */
+  readonly expectedSeq: number;
+  readonly id: string;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * What became of a batch of appends, which is all or nothing.
+ * - `appended`: durable; the sequences in the order of the batch.
+ * - `mismatch`: nothing was appended by this call; for at least one of them `expectedSeq` is not the last sequence.
+ * - `duplicate`: an earlier call with these ids was appended; read back to learn the sequences.
+ * - `busy`: nothing was appended (no leader, another append in flight); the same call may succeed later.
+ * - `unknown`: it may or may not have been appended, or may still be; only resending the same bytes or reading back tells.
+ */
+export type AppendOutcome =
+  | { readonly kind: 'appended'; readonly seqs: readonly number[] }
+  | { readonly kind: 'mismatch' }
+  | { readonly kind: 'duplicate' }
+  | { readonly kind: 'busy'; readonly reason: string }
+  | { readonly kind: 'unknown'; readonly reason: string };
+
+export interface JournalEntry {
+  /** Grows strictly within a partition; not dense (partitions share a stream). */
+  readonly seq: number;
+  readonly bytes: Uint8Array;
+}
+
+/** The replicated log: one conditional, durable sequence of entries a partition. Rules A2 and A3 are built on it. */
+export interface Journal {
+  /** At most one entry a partition, `limits.append_batch_max` in all. Never rejects: every failure is an outcome. */
+  append(batch: readonly Append[]): Promise<AppendOutcome>;
+  /** The last entry, read from whoever orders appends (never a lagging replica). Rejects when it can't be known now. */
+  last(partition: PartitionId): Promise<JournalEntry | undefined>;
+  /** Entries with `fromSeq <= seq <= toSeq`, ascending. Throws on interruption: never ends early in silence. */
+  read(partition: PartitionId, fromSeq: number, toSeq: number): AsyncIterable<JournalEntry>;
+  close(): Promise<void>;
+}
+
+export interface StoreWrite {
+  readonly partition: PartitionId;
+  readonly key: string;
+  /** undefined deletes the key. */
+  readonly value: Uint8Array | undefined;
+}
+
+export interface StoreRange {
+  /** First key, included. */
+  readonly from: string;
+  /** Last key, excluded. */
+  readonly to: string;
+  readonly limit?: number;
+  /** Descending from `to` (excluded) to `from` (included). */
+  readonly reverse?: boolean;
+}
+
+/** Ordered local key-value store; a cache of the journal (A5). Keys are printable ASCII, at most 1,000 characters, in byte order. */
+export interface Store {
+  get(partition: PartitionId, key: string): Uint8Array | undefined;
+  range(partition: PartitionId, range: StoreRange): Iterable<readonly [key: string, value: Uint8Array]>;
+  /** All or nothing, in the order of the calls; resolves when committed and visible to reads. */
+  write(writes: readonly StoreWrite[]): Promise<void>;
+  /** Resolves when all that was committed before survives the loss of power. */
+  flushed(): Promise<void>;
+  /** Forgets all keys of a partition. */
+  drop(partition: PartitionId): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface Owner {
+  readonly node: NodeId;
+  /** Incarnation of the node: a restarted process is another owner. */
+  readonly incarnation: string;
+}
+
+/** Who owns what. `epochs[p]` counts the owners that partition p has had; `owners[p]` is undefined while it is up for claiming. */
+export interface Ownership {
+  readonly owners: readonly (Owner | undefined)[];
+  readonly epochs: readonly number[];
+}
+
+/** A register with compare-and-set, shared by all nodes. `version` 0 is the empty register. */
+export interface OwnershipRegister {
+  /** Reads from the leader; rejects when it can't be known now. */
+  read(): Promise<{ readonly version: number; readonly value: Ownership | undefined }>;
+  /** The new version, or undefined when `version` is no longer the last. Rejects when the outcome is unknown: read again. */
+  write(version: number, value: Ownership): Promise<number | undefined>;
+  close(): Promise<void>;
+}
+
+/** Structured log; the engine never puts state, mail bodies or keys of users in it. */
+export interface Log {
+  info(fields: object, words: string): void;
+  warn(fields: object, words: string): void;
+  error(fields: object, words: string): void;
+}
+
+export interface Ports {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly codec: Codec;
+  readonly network: Network;
+  readonly journal: Journal;
+  readonly store: Store;
+  readonly ownership: OwnershipRegister;
+  readonly log: Log;
+}
