@@ -81,7 +81,10 @@ export class Asks {
       for (const ask of [...this.#pending.values()]) {
         if (nowMs >= ask.deadlineMs) {
           const late = 'no answer before the deadline';
-          this.#end(ask.id, ask.at === undefined ? { kind: 'refused', why: 'too_late' } : { kind: 'unknown', why: late });
+          this.#end(
+            ask.id,
+            ask.at === undefined ? { kind: 'refused', why: 'too_late' } : { kind: 'unknown', why: late },
+          );
         } else if (ask.at === undefined) this.#send(ask);
       }
       this.#look();

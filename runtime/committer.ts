@@ -105,7 +105,10 @@ export class Committer {
     if (outcome.kind === 'busy' || outcome.kind === 'unknown') {
       const { clock, log } = this.#host.ports;
       this.#silentSince ??= clock.monotonicMs();
-      log.warn({ outcome: outcome.kind, reason: outcome.reason, tries }, 'the journal did not take an append; trying again');
+      log.warn(
+        { outcome: outcome.kind, reason: outcome.reason, tries },
+        'the journal did not take an append; trying again',
+      );
       await this.#pause(tries);
       return waiting.filter(({ partition }) => !partition.stopped);
     }

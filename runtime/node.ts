@@ -1,7 +1,7 @@
 /** A node: one process's share of the cluster. Puts the parts together, and takes over and lets go of partitions as the view changes. */
 import type { Address, AnyBehaviour, MailOf, Protocol, Push, Ref, ReplyOf } from './actor.ts';
-import { Committer } from './committer.ts';
 import type { Cell } from './cell.ts';
+import { Committer } from './committer.ts';
 import type { Asked, Door, OpenOutlet } from './door.ts';
 import { partitionOf } from './hash.ts';
 import type { Limits } from './limits.ts';
@@ -12,9 +12,9 @@ import type { Partition } from './partition.ts';
 import { Placement, type View } from './placement.ts';
 import type { Cancel, Owner, PartitionId, Ports } from './ports.ts';
 import { Post } from './post.ts';
-import { Runner } from './runner.ts';
 import { Rest } from './rest.ts';
-import { takeOver, TakeoverFailed } from './takeover.ts';
+import { Runner } from './runner.ts';
+import { TakeoverFailed, takeOver } from './takeover.ts';
 import { WriteBehind } from './write-behind.ts';
 
 export interface NodeOptions {
@@ -152,6 +152,24 @@ export class Node implements Door {
     this.#broadcast(['goodbye', this.node, this.incarnation]);
   }
 
+  /** Stops at once, as if the process had died: no hand-over, no goodbye. For tests and simulations. */
+  halt(): void {
+    this.#stopping = true;
+    this.#stopped = true;
+    this.#placement.stop();
+    this.#committer.stop();
+    this.#heartbeat?.();
+    this.#rest.stop();
+    this.#writeBehind.stop();
+    for (const partition of this.#partitions.values()) {
+      partition.stopped = true;
+      partition.discarded = true;
+      partition.timers.stop();
+    }
+    this.#partitions.clear();
+    this.#post.asks.stop();
+  }
+
   // ---------------------------------------------------------------- the door
 
   ask<P extends Protocol, K extends keyof P & string>(
@@ -179,6 +197,11 @@ export class Node implements Door {
   get counts(): NodeCounts {
     const { appends, records, turns, bytes } = this.#committer.counts;
     return { turns: this.#runner.turns, appends, records, recordTurns: turns, recordBytes: bytes };
+  }
+
+  /** True when the actor lives on this node now. */
+  serves<P extends Protocol>(to: Ref<P>): boolean {
+    return this.#serving(this.#partitionOf(to.address)) !== undefined;
   }
 
   /** Partitions that this node serves now. */
@@ -247,6 +270,7 @@ export class Node implements Door {
   }
 
   #datagram(bytes: Uint8Array): void {
+    if (this.#stopped) return;
     const datagram = this.#ports.codec.unpack(bytes) as Datagram;
     switch (datagram[0]) {
       case 'parcels':
@@ -298,7 +322,8 @@ export class Node implements Door {
         if (mine) void this.#open(partition);
       } else if (!mine && this.#partitions.has(partition)) this.#drop(partition);
       const was = before.owners[partition];
-      if (owner !== undefined && (was?.node !== owner.node || was.incarnation !== owner.incarnation)) moved.add(partition);
+      if (owner !== undefined && (was?.node !== owner.node || was.incarnation !== owner.incarnation))
+        moved.add(partition);
     });
     if (moved.size === 0) return;
     this.#post.asks.lost((ask) => moved.has(ask.partition), 'the partition has a new owner');
@@ -379,7 +404,10 @@ export class Node implements Door {
 
   /** Another owner has written to its journal: whatever it had not committed never happened. */
   #fenced(partition: Partition): void {
-    this.#ports.log.warn({ partition: partition.id, epoch: partition.position.epoch }, 'fenced: another owner has written');
+    this.#ports.log.warn(
+      { partition: partition.id, epoch: partition.position.epoch },
+      'fenced: another owner has written',
+    );
     if (this.#partitions.get(partition.id) === partition) this.#drop(partition.id);
     partition.stopped = true;
     void this.#placement.look(true);

@@ -11,7 +11,7 @@ import { Overlay, type Row } from './overlay.ts';
 import type { PartitionId, Ports } from './ports.ts';
 import { type ChannelMail, encodeRecord, type PartitionRecord, recordId, type Taken } from './record.ts';
 import { roughBytes } from './size.ts';
-import { type Effects, type Output, partitionRows, takeTurn, timeKey, type TurnHost } from './turn.ts';
+import { type Effects, type Output, partitionRows, type TurnHost, takeTurn, timeKey } from './turn.ts';
 
 /** What a partition needs of its node. */
 export interface PartitionHost {
@@ -126,7 +126,10 @@ export class Partition implements TurnHost {
 
   /** Mail of a durable timer that is due. */
   fire(to: Address, body: { readonly kind: string }, row: string, name: string): void {
-    this.#enqueue({ to, body, from: undefined, asker: undefined, origin: { kind: 'timer', row, name }, tries: 0 }, true);
+    this.#enqueue(
+      { to, body, from: undefined, asker: undefined, origin: { kind: 'timer', row, name }, tries: 0 },
+      true,
+    );
   }
 
   #enqueue(mail: Mail, durable = false): boolean {

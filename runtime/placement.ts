@@ -130,7 +130,9 @@ export class Placement {
   #adopt(version: number, value: Ownership): void {
     if (version <= this.#view.version) return;
     if (value.owners.length !== this.#host.partitions) {
-      throw new Error(`the cluster has ${value.owners.length} partitions, this node is set to ${this.#host.partitions}`);
+      throw new Error(
+        `the cluster has ${value.owners.length} partitions, this node is set to ${this.#host.partitions}`,
+      );
     }
     const before = this.#view;
     this.#view = { version, owners: value.owners, epochs: value.epochs };
@@ -176,9 +178,7 @@ export class Placement {
     const steadyMs = this.#host.limits.suspect_ms * 2;
     const others = this.#mine().filter((partition) => {
       const node = wanted[partition];
-      return (
-        node !== undefined && node !== this.#host.self.node && this.#host.members.aliveMs(node, nowMs) >= steadyMs
-      );
+      return node !== undefined && node !== this.#host.self.node && this.#host.members.aliveMs(node, nowMs) >= steadyMs;
     });
     if (others.length > 0) await this.#giveUp(await this.#host.handOver(others));
   }

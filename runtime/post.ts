@@ -7,7 +7,7 @@ import { Outlets } from './outlets.ts';
 import { askerOf, type Parcel } from './parcel.ts';
 import type { Partition } from './partition.ts';
 import type { NodeId, Owner, PartitionId, Ports } from './ports.ts';
-import { type ChannelMail, packMail, type PackedMail, unpackMail } from './record.ts';
+import { type ChannelMail, type PackedMail, packMail, unpackMail } from './record.ts';
 import type { Output } from './turn.ts';
 
 type Body = { readonly kind: string };
@@ -171,8 +171,12 @@ export class Post {
     this.outlets.moved((partition) => this.#host.ownerOf(partition)?.node === node);
   }
 
-  #toPartition(from: NodeId | undefined, parcel: Extract<Parcel, readonly ['mail' | 'whisper' | 'ask', ...unknown[]]>): void {
-    const partition = parcel[0] === 'mail' ? parcel[2] : this.#host.partitionOf(parcel[0] === 'ask' ? parcel[2] : parcel[1]);
+  #toPartition(
+    from: NodeId | undefined,
+    parcel: Extract<Parcel, readonly ['mail' | 'whisper' | 'ask', ...unknown[]]>,
+  ): void {
+    const partition =
+      parcel[0] === 'mail' ? parcel[2] : this.#host.partitionOf(parcel[0] === 'ask' ? parcel[2] : parcel[1]);
     const local = this.#host.serving(partition);
     if (local !== undefined) this.#handOver(local, from, parcel);
     else if (this.#host.opening(partition)) this.#park(partition, parcel, from);
@@ -235,5 +239,7 @@ function packPush(push: Push): PackedPush {
 }
 
 function unpackPush(packed: PackedPush): Push {
-  return Array.isArray(packed) ? { close: packed[0] as number, word: packed[1] as string } : (packed as Uint8Array | string);
+  return Array.isArray(packed)
+    ? { close: packed[0] as number, word: packed[1] as string }
+    : (packed as Uint8Array | string);
 }

@@ -34,7 +34,10 @@ export async function takeOver(id: PartitionId, epoch: number, host: TakeoverHos
     if (partition !== undefined) return partition;
   }
   if (stored !== undefined) {
-    host.ports.log.warn({ partition: id, stored: stored.seq }, 'the local store does not fit the journal; rebuilding it');
+    host.ports.log.warn(
+      { partition: id, stored: stored.seq },
+      'the local store does not fit the journal; rebuilding it',
+    );
     await host.ports.store.drop(id);
   }
   const partition = await replay(id, epoch, bump.seq, undefined, host);

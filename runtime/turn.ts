@@ -6,14 +6,20 @@
 import type { Address, MailOf, Outlet, Protocol, Push, RangeOptions, Ref, ReplyTo, Turn } from './actor.ts';
 import type { Cell, Mail } from './cell.ts';
 import type { Refusal } from './door.ts';
-import { isReply, replyKind, type ReplyBody } from './envelope.ts';
+import { isReply, type ReplyBody, replyKind } from './envelope.ts';
 import type { Overlay } from './overlay.ts';
 
 /** What leaves a partition, behind its gate. */
 export type Output =
   | { readonly kind: 'push'; readonly outlet: Outlet; readonly push: Push }
   | { readonly kind: 'whisper'; readonly to: Address; readonly from: Address; readonly body: { readonly kind: string } }
-  | { readonly kind: 'reply'; readonly node: string; readonly incarnation: string; readonly ask: number; readonly value: unknown }
+  | {
+      readonly kind: 'reply';
+      readonly node: string;
+      readonly incarnation: string;
+      readonly ask: number;
+      readonly value: unknown;
+    }
   | {
       readonly kind: 'refusal';
       readonly node: string;
@@ -104,9 +110,9 @@ class PartitionTurn implements Turn, Effects {
     return this.#host.overlay.get<V>(this.self, table, key);
   }
 
-  put(table: string, keyOrValue: unknown, value?: unknown): void {
-    if (arguments.length === 2) this.#write(table, '', keyOrValue);
-    else this.#write(table, keyOrValue as string, value);
+  put(table: string, ...row: readonly [value: unknown] | readonly [key: string, value: unknown]): void {
+    if (row.length === 1) this.#write(table, '', row[0]);
+    else this.#write(table, row[0], row[1]);
   }
 
   delete(table: string, key = ''): void {

@@ -1,8 +1,8 @@
-import type { Taken } from './record.ts';
 import type { Limits } from './limits.ts';
 import type { Row } from './overlay.ts';
 import type { Partition } from './partition.ts';
 import type { Cancel, Codec, PartitionId, Ports, Store, StoreWrite } from './ports.ts';
+import type { Taken } from './record.ts';
 
 /** The partition's own row: where it stood when the rows beside it were written (A5). */
 const meta_key = ' meta ';

@@ -55,7 +55,7 @@ const ENDS = ['bin/', 'bench/', 'test/', 'examples/', 'scripts/', 'deploy/', 'do
 /** The first row whose `at` fits a path is the row of that path. */
 const TABLE: readonly Row[] = [
   { at: 'proto/', inside: [], packages: ['msgpackr'], node: 'types' },
-  { at: 'runtime/io/', inside: ['runtime/'], packages: ['nats', 'lmdb'], node: 'any' },
+  { at: 'runtime/io/', inside: ['runtime/'], packages: ['nats', 'lmdb', 'msgpackr'], node: 'any' },
   { at: 'runtime/', inside: [], never: ['runtime/io/'], packages: [], node: 'types' },
   { at: 'actors/', inside: ['proto/', 'runtime/index.ts'], packages: [], node: 'types' },
   { at: 'gateway/', inside: ['proto/', 'runtime/index.ts'], packages: ['ws', 'jose', 'pino'], node: 'any' },
@@ -65,6 +65,8 @@ const TABLE: readonly Row[] = [
     packages: ['@grpc/grpc-js', '@grpc/proto-loader', 'pino'],
     node: 'any',
   },
+  { at: 'client/chat/', inside: ['proto/', 'client/'], packages: ['ws'], node: 'any' },
+  { at: 'client/node.ts', inside: ['proto/', 'client/'], packages: ['ws'], node: 'any' },
   { at: 'client/', inside: ['proto/'], packages: ['ws'], node: 'types' },
   {
     at: 'sim/',
@@ -75,7 +77,13 @@ const TABLE: readonly Row[] = [
   },
   { at: 'chaos/', inside: BELOW_CHAOS, packages: 'any', node: 'any' },
   { at: 'cluster.config.ts', inside: ['runtime/'], packages: [], node: 'types', typesOnly: true },
-  { at: 'main.ts', inside: [...BELOW_CHAOS, 'chaos/', 'cluster.config.ts'], packages: 'any', node: 'any' },
+  {
+    at: 'commands/',
+    inside: [...BELOW_CHAOS, 'chaos/', 'cluster.config.ts', 'scripts/'],
+    packages: 'any',
+    node: 'any',
+  },
+  { at: 'main.ts', inside: [...BELOW_CHAOS, 'commands/', 'chaos/', 'cluster.config.ts'], packages: 'any', node: 'any' },
   ...ENDS.map((at): Row => ({ at, inside: [''], packages: 'any', node: 'any' })),
 ];
 

@@ -1,0 +1,316 @@
+/**
+ * The connection actor: one socket of one device, beside its user. It understands frames, keeps the peace (order of words, rates,
+ * the window of events), and otherwise passes words on. All that it knows is volatile: after a move the edge introduces the socket
+ * again, and the client is asked to say hello again.
+ */
+import { encode } from '../proto/codec.ts';
+import { decodeClientFrame } from '../proto/decode.ts';
+import type { Claims, ConnectionProtocol, UserProtocol } from '../proto/mail.ts';
+import { refused } from '../proto/refusals.ts';
+import {
+  type ClientWord,
+  type CloseWord,
+  closeCodes,
+  type Encoding,
+  type ServerWord,
+  type UserId,
+} from '../proto/words.ts';
+import { type AnyBehaviour, behaviour, type MailOf, type Outlet, type Ref, type Turn } from '../runtime/index.ts';
+import { type Bucket, take } from './connection/bucket.ts';
+import { acknowledge, type Flow, flowFrom, pass, room, wanted } from './connection/flow.ts';
+import { Connection, User } from './kinds.ts';
+import type { MessengerLimits } from './limits.ts';
+
+type Mail<K extends keyof ConnectionProtocol> = Extract<MailOf<ConnectionProtocol>, { kind: K }>;
+
+/** A socket that is open at the edge. */
+interface Socket {
+  readonly outlet: Outlet;
+  readonly claims: Claims;
+  readonly encoding: Encoding;
+  /** When it began to wait for the hello, or for the answer to it. */
+  readonly since: number;
+  readonly bucket: Bucket;
+  badFrames: number;
+  fastFrames: number;
+  watching: readonly UserId[];
+  renewing: boolean;
+}
+
+type Phase =
+  /** No socket is known here. */
+  | { readonly kind: 'unopened' }
+  /** Waits for hello. */
+  | { readonly kind: 'greeting'; readonly socket: Socket }
+  /** The hello is with the user; words may follow it. */
+  | { readonly kind: 'attaching'; readonly socket: Socket }
+  | { readonly kind: 'online'; readonly socket: Socket; readonly flow: Flow }
+  /** The close was pushed; the edge will say `closed`. */
+  | { readonly kind: 'closing' };
+
+interface ConnectionMemory {
+  readonly limits: MessengerLimits;
+  phase: Phase;
+}
+
+export function connectionBehaviour(limits: MessengerLimits): AnyBehaviour {
+  return behaviour<ConnectionProtocol, ConnectionMemory>(Connection, {
+    wake: (_, spoilt) => ({ limits, phase: spoilt?.phase ?? { kind: 'unopened' } }),
+    mayRest: ({ phase }) => phase.kind === 'unopened' || phase.kind === 'closing',
+    turns: { open, frame, closed, greet, say, news, end, helloDue, nudge, check, renew },
+  });
+}
+
+// ---------------------------------------------------------------- from the edge
+
+function open(memory: ConnectionMemory, mail: Mail<'open'>, turn: Turn): void {
+  const { limits } = memory;
+  const socket: Socket = {
+    outlet: mail.socket,
+    claims: mail.claims,
+    encoding: mail.encoding,
+    since: turn.now,
+    bucket: { tokens: limits.words_burst_max, at: turn.now },
+    badFrames: 0,
+    fastFrames: 0,
+    watching: [],
+    renewing: false,
+  };
+  greeting(memory, socket, turn);
+  if (mail.again) push(socket, [{ kind: 'resync' }], turn);
+}
+
+function greeting(memory: ConnectionMemory, socket: Socket, turn: Turn): void {
+  memory.phase = { kind: 'greeting', socket: { ...socket, since: turn.now } };
+  turn.later(memory.limits.hello_wait_ms, { kind: 'helloDue' });
+}
+
+function frame(memory: ConnectionMemory, { bytes }: Mail<'frame'>, turn: Turn): void {
+  const { phase, limits } = memory;
+  // Without its socket nothing can be answered; the edge will introduce it, or has closed it.
+  if (phase.kind === 'unopened' || phase.kind === 'closing') return;
+  const { socket } = phase;
+  const decoded = decodeClientFrame(bytes, socket.encoding);
+  const words = decoded.ok ? decoded.words.length : 1;
+  const rate = { perSecond: limits.words_per_s_max, burst: limits.words_burst_max };
+  const waitMs = take(socket.bucket, rate, words + (bytes.length >> 10), turn.now);
+  if (waitMs > 0) {
+    tooFast(memory, socket, decoded.ok ? decoded.words : [], waitMs, turn);
+    return;
+  }
+  if (socket.bucket.tokens >= limits.words_burst_max / 2) socket.fastFrames = 0;
+  if (decoded.ok) {
+    for (const word of decoded.words) if (!takeWord(memory, word, turn)) return;
+  } else strike(memory, socket, refused(decoded.code, decoded, { reason: decoded.reason }), turn);
+}
+
+/** False when the frame's other words are not to be looked at. */
+function takeWord(memory: ConnectionMemory, word: ClientWord, turn: Turn): boolean {
+  const { phase } = memory;
+  if (phase.kind === 'unopened' || phase.kind === 'closing') return false;
+  const { socket } = phase;
+  if (word.kind === 'hello') {
+    memory.phase = { kind: 'attaching', socket: { ...socket, since: turn.now } };
+    turn.later(memory.limits.hello_wait_ms, { kind: 'helloDue' });
+    turn.whisper(User.ref(socket.claims.user), {
+      kind: 'attach',
+      connection: turn.self,
+      claims: socket.claims,
+      hello: word,
+    });
+    return true;
+  }
+  if (phase.kind === 'greeting') {
+    strike(memory, socket, refused('hello_first', named(word)), turn);
+    return false;
+  }
+  if (word.kind === 'received') {
+    if (phase.kind === 'attaching') return true;
+    const upTo = acknowledge(phase.flow, word.upTo);
+    forward(socket, { kind: 'received', upTo }, turn);
+    pullMore(memory, phase, turn);
+    return true;
+  }
+  if (word.kind === 'watch') {
+    socket.watching = word.users;
+    renewLater(memory, socket, turn);
+  }
+  forward(socket, word, turn);
+  return true;
+}
+
+function closed(memory: ConnectionMemory, _: Mail<'closed'>, turn: Turn): void {
+  const { phase } = memory;
+  if (phase.kind === 'attaching' || phase.kind === 'online') {
+    turn.whisper(User.ref(phase.socket.claims.user), { kind: 'detach', connection: turn.self });
+  }
+  memory.phase = { kind: 'unopened' };
+  turn.sleep();
+}
+
+// ---------------------------------------------------------------- from its user
+
+function greet(memory: ConnectionMemory, { welcome }: Mail<'greet'>, turn: Turn): void {
+  const { phase } = memory;
+  if (phase.kind === 'unopened' || phase.kind === 'closing') {
+    forget(turn);
+    return;
+  }
+  // An answer to a hello from before a move; the next hello is under way.
+  if (phase.kind === 'greeting') return;
+  const online = { kind: 'online', socket: phase.socket, flow: flowFrom(welcome.cursor, welcome.head) } as const;
+  if (phase.kind === 'attaching') turn.later(memory.limits.check_ms, { kind: 'check' });
+  memory.phase = online;
+  push(online.socket, [welcome], turn);
+  pullMore(memory, online, turn);
+}
+
+function say(memory: ConnectionMemory, { words }: Mail<'say'>, turn: Turn): void {
+  const { phase } = memory;
+  if (phase.kind === 'unopened' || phase.kind === 'closing') {
+    forget(turn);
+    return;
+  }
+  const { socket } = phase;
+  const due = words.filter((word) => isDue(phase, word));
+  // The user does not know this connection (any more): it starts again from hello.
+  if (due.some((word) => word.kind === 'resync')) greeting(memory, socket, turn);
+  push(socket, due, turn);
+}
+
+function isDue(phase: Exclude<Phase, { kind: 'unopened' | 'closing' }>, word: ServerWord): boolean {
+  // A hello that is under way is the better answer to what it came too late for.
+  if (word.kind === 'resync') return phase.kind === 'online';
+  return word.kind !== 'presence' || phase.socket.watching.includes(word.user);
+}
+
+function news(memory: ConnectionMemory, { n, words }: Mail<'news'>, turn: Turn): void {
+  const { phase, limits } = memory;
+  if (phase.kind === 'unopened' || phase.kind === 'closing') {
+    forget(turn);
+    return;
+  }
+  // Before the greeting nothing can be placed; afterwards it is asked for.
+  if (phase.kind !== 'online') return;
+  push(phase.socket, pass(phase.flow, n, words, limits.window_events_max), turn);
+  pullMore(memory, phase, turn);
+}
+
+function end(memory: ConnectionMemory, { code, word, last }: Mail<'end'>, turn: Turn): void {
+  const { phase } = memory;
+  if (phase.kind === 'unopened' || phase.kind === 'closing') return;
+  if (last !== undefined) push(phase.socket, [last], turn);
+  turn.push(phase.socket.outlet, { close: code, word });
+  memory.phase = { kind: 'closing' };
+}
+
+/** The user still counts on a socket that is gone. */
+function forget(turn: Turn): void {
+  if (turn.from === undefined) return;
+  const user: Ref<UserProtocol> = { address: turn.from };
+  turn.whisper(user, { kind: 'detach', connection: turn.self });
+  turn.sleep();
+}
+
+// ---------------------------------------------------------------- timers
+
+function helloDue(memory: ConnectionMemory, _: Mail<'helloDue'>, turn: Turn): void {
+  const { phase, limits } = memory;
+  if (phase.kind !== 'greeting' && phase.kind !== 'attaching') return;
+  const left = phase.socket.since + limits.hello_wait_ms - turn.now;
+  if (left > 0) turn.later(left, { kind: 'helloDue' });
+  else close(memory, phase.socket, phase.kind === 'greeting' ? 'hello_timeout' : 'unavailable', turn);
+}
+
+function nudge(memory: ConnectionMemory, _: Mail<'nudge'>, turn: Turn): void {
+  const { phase } = memory;
+  if (phase.kind !== 'online' || phase.flow.asked !== phase.flow.sent) return;
+  phase.flow.asked = -1;
+  pullMore(memory, phase, turn);
+}
+
+function check(memory: ConnectionMemory, _: Mail<'check'>, turn: Turn): void {
+  const { phase, limits } = memory;
+  if (phase.kind !== 'online') return;
+  turn.later(limits.check_ms, { kind: 'check' });
+  pull(phase, Math.max(1, room(phase.flow, limits.window_events_max)), turn);
+}
+
+function renew(memory: ConnectionMemory, _: Mail<'renew'>, turn: Turn): void {
+  const { phase } = memory;
+  if (phase.kind === 'unopened' || phase.kind === 'closing') return;
+  phase.socket.renewing = false;
+  renewLater(memory, phase.socket, turn);
+  if (phase.kind === 'online' && phase.socket.watching.length > 0) {
+    forward(phase.socket, { kind: 'watch', users: phase.socket.watching }, turn);
+  }
+}
+
+function renewLater({ limits }: ConnectionMemory, socket: Socket, turn: Turn): void {
+  if (socket.renewing || socket.watching.length === 0) return;
+  socket.renewing = true;
+  turn.later(limits.presence_lease_ms / 2, { kind: 'renew' });
+}
+
+// ---------------------------------------------------------------- in and out
+
+function forward(socket: Socket, word: ClientWord, turn: Turn): void {
+  turn.whisper(User.ref(socket.claims.user), { kind: 'word', connection: turn.self, word });
+}
+
+function pullMore(memory: ConnectionMemory, online: Extract<Phase, { kind: 'online' }>, turn: Turn): void {
+  const { window_events_max, pull_retry_ms } = memory.limits;
+  const limit = wanted(online.flow, window_events_max);
+  if (limit === 0) return;
+  pull(online, limit, turn);
+  turn.later(pull_retry_ms, { kind: 'nudge' });
+}
+
+function pull({ socket, flow }: Extract<Phase, { kind: 'online' }>, limit: number, turn: Turn): void {
+  const user = User.ref(socket.claims.user);
+  turn.whisper(user, { kind: 'pull', connection: turn.self, after: flow.sent, limit });
+}
+
+function push(socket: Socket, words: readonly ServerWord[], turn: Turn): void {
+  if (words.length > 0) turn.push(socket.outlet, encode(words, socket.encoding));
+}
+
+function close(memory: ConnectionMemory, socket: Socket, word: CloseWord, turn: Turn): void {
+  turn.push(socket.outlet, { close: closeCodes[word], word });
+  if (memory.phase.kind === 'attaching' || memory.phase.kind === 'online') {
+    turn.whisper(User.ref(socket.claims.user), { kind: 'detach', connection: turn.self });
+  }
+  memory.phase = { kind: 'closing' };
+}
+
+// ---------------------------------------------------------------- refusals
+
+/** Answers a frame that breaks the protocol, and closes the socket after a few of them. */
+function strike(memory: ConnectionMemory, socket: Socket, answer: ServerWord, turn: Turn): void {
+  push(socket, [answer], turn);
+  socket.badFrames++;
+  if (socket.badFrames >= memory.limits.malformed_frames_max) close(memory, socket, 'malformed', turn);
+}
+
+/** Every word of the frame is refused, so that a later one cannot overtake an earlier one. */
+function tooFast(
+  memory: ConnectionMemory,
+  socket: Socket,
+  words: readonly ClientWord[],
+  afterMs: number,
+  turn: Turn,
+): void {
+  socket.fastFrames++;
+  if (socket.fastFrames > memory.limits.too_fast_frames_max) {
+    close(memory, socket, 'too_fast', turn);
+    return;
+  }
+  const answers = words.map((word) => refused('too_fast', named(word), { afterMs }));
+  push(socket, answers.length > 0 ? answers : [refused('too_fast', {}, { afterMs })], turn);
+}
+
+/** By what an answer can name this word. */
+function named(word: ClientWord): { readonly id?: string; readonly req?: number } {
+  if (word.kind === 'send') return { id: word.id };
+  return word.kind === 'history' || word.kind === 'inquire' ? { req: word.req } : {};
+}

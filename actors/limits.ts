@@ -1,0 +1,82 @@
+import { clientLimits } from '../proto/words.ts';
+
+const second_ms = 1_000;
+const day_ms = 24 * 60 * 60 * second_ms;
+
+/** Every bound and span of the messenger, with its unit last (A9). Settings may change any of them. */
+export interface MessengerLimits {
+  /** A message that no device has fetched by then expires, and its sender hears of it. */
+  readonly message_lifetime_ms: number;
+  /** A message id is remembered at least this long (A8). */
+  readonly dedup_ms: number;
+  /** Forgotten ids are swept up at most this often. */
+  readonly tidy_pause_ms: number;
+  readonly devices_max: number;
+
+  /** A word costs one token, each whole KiB of its frame one more. Tokens a connection gets back a second, and may save up. */
+  readonly words_per_s_max: number;
+  readonly words_burst_max: number;
+  /** Frames refused as too fast before the socket is closed; forgiven once the tokens are full again. */
+  readonly too_fast_frames_max: number;
+  readonly malformed_frames_max: number;
+  readonly hello_wait_ms: number;
+  /** Difference between the clocks of nodes that an access token's end forgives. */
+  readonly access_grace_ms: number;
+
+  /** Events pushed to a device beyond its last `received`. */
+  readonly window_events_max: number;
+  /** Events, and characters of bodies, in one frame; a single longer body still goes out. */
+  readonly frame_events_max: number;
+  readonly frame_body_chars_max: number;
+  /** A connection asks again for events that did not come, and looks now and then whether something was missed. */
+  readonly pull_retry_ms: number;
+  readonly check_ms: number;
+
+  readonly online_ms: number;
+  readonly presence_lease_ms: number;
+  readonly watchers_max: number;
+  /** "Last seen" is kept no more exactly than this. */
+  readonly seen_write_ms: number;
+  readonly device_seen_write_ms: number;
+
+  /** Kept in the memory of an awake user. */
+  readonly recent_events_max: number;
+  readonly conversations_cached_max: number;
+  /** Timeline rows that one turn reads when it sweeps, and when a device says how far it has got. */
+  readonly sweep_rows_max: number;
+  readonly received_rows_max: number;
+  /** A device's cursor may move so far without being written, when no message is newly delivered by it. */
+  readonly cursor_lag_events_max: number;
+}
+
+export const defaultMessengerLimits: MessengerLimits = {
+  message_lifetime_ms: 30 * day_ms,
+  dedup_ms: 30 * day_ms,
+  tidy_pause_ms: day_ms,
+  devices_max: 8,
+
+  words_per_s_max: 500,
+  words_burst_max: 1_000,
+  too_fast_frames_max: 100,
+  malformed_frames_max: 5,
+  hello_wait_ms: 5 * second_ms,
+  access_grace_ms: 5 * second_ms,
+
+  window_events_max: clientLimits.window_events_max,
+  frame_events_max: 128,
+  frame_body_chars_max: 32 * 1024,
+  pull_retry_ms: 2 * second_ms,
+  check_ms: 300 * second_ms,
+
+  online_ms: clientLimits.online_ms,
+  presence_lease_ms: 60 * second_ms,
+  watchers_max: 1_024,
+  seen_write_ms: 60 * second_ms,
+  device_seen_write_ms: 600 * second_ms,
+
+  recent_events_max: 32,
+  conversations_cached_max: 256,
+  sweep_rows_max: 256,
+  received_rows_max: 1_024,
+  cursor_lag_events_max: 256,
+};

@@ -1,0 +1,152 @@
+/**
+ * The user actor: one account with its devices, its timeline of everything that happened to it, and its side of every conversation.
+ * The route of a message: `send` here at the sender, `message` at the recipient, `received` and `read` from the recipient's devices,
+ * `receipt` back at the sender.
+ */
+import type { Claims, UserProtocol } from '../proto/mail.ts';
+import { type ClientWord, clientLimits, type Hello } from '../proto/words.ts';
+import { type AnyBehaviour, behaviour, type MailOf, type Turn } from '../runtime/index.ts';
+import { User } from './kinds.ts';
+import type { MessengerLimits } from './limits.ts';
+import {
+  answering,
+  credentials,
+  deactivate,
+  listDevices,
+  openSession,
+  refresh,
+  register,
+  revoke,
+} from './user/accounts.ts';
+import { admitted, end, endWith, objectionTo, say } from './user/admission.ts';
+import { expire, tidy } from './user/expiry.ts';
+import { type Attached, devicesOf, type UserMemory, wakeUser } from './user/memory.ts';
+import { active, passPresence, passTyping, quiet, typing, watch, watched } from './user/presence.ts';
+import { read, received, takeReceipt } from './user/receipts.ts';
+import { send, takeFailure, takeMessage } from './user/sending.ts';
+import { history, inquire, pull } from './user/timeline.ts';
+
+type Mail<K extends keyof UserProtocol> = Extract<MailOf<UserProtocol>, { kind: K }>;
+
+export function userBehaviour(limits: MessengerLimits): AnyBehaviour {
+  return behaviour<UserProtocol, UserMemory>(User, {
+    wake: (turn, spoilt) => wakeUser(turn, spoilt, limits),
+    mayRest: (user) => user.attached.size === 0,
+    turns: {
+      register: answering<'register'>(register),
+      credentials: answering<'credentials'>(credentials),
+      openSession: answering<'openSession'>(openSession),
+      refresh: answering<'refresh'>(refresh),
+      devices: answering<'devices'>(listDevices),
+      revoke: answering<'revoke'>(revoke),
+      deactivate: answering<'deactivate'>(deactivate),
+      attach,
+      detach,
+      word,
+      pull,
+      message: takeMessage,
+      receipt: takeReceipt,
+      failed: takeFailure,
+      typing: passTyping,
+      watched,
+      presence: passPresence,
+      expire,
+      tidy,
+      quiet,
+    },
+  });
+}
+
+/** A connection brings its device's hello. One socket a device: an older one of the same device gives way. */
+function attach(user: UserMemory, { connection, claims, hello }: Mail<'attach'>, turn: Turn): void {
+  const to = { address: connection };
+  const objection = objectionTo(user, turn, claims.device, claims.session);
+  if (objection !== undefined) {
+    user.attached.delete(connection);
+    endWith(turn, to, objection);
+    return;
+  }
+  for (const [other, { device, to: older }] of user.attached) {
+    if (device !== claims.device || other === connection) continue;
+    user.attached.delete(other);
+    end(turn, older, 'replaced');
+  }
+  const attached: Attached = { to, device: claims.device, session: claims.session, activeAt: turn.now };
+  user.attached.set(connection, attached);
+  active(user, turn, attached);
+  sawDevice(user, turn, claims);
+  greet(user, turn, attached, hello);
+}
+
+function greet(user: UserMemory, turn: Turn, { to, device }: Attached, hello: Hello): void {
+  const epoch = user.account?.epoch ?? '';
+  const recovered = hello.epoch === epoch && hello.cursor <= user.head;
+  const cursor = recovered ? hello.cursor : 0;
+  // What the device holds it has received, whether or not the word that said so arrived.
+  received(user, turn, device, cursor);
+  const { self, head } = user;
+  const words = { user: self, device, epoch, cursor, head, recovered, at: turn.now, limits: clientLimits };
+  turn.whisper(to, { kind: 'greet', welcome: { kind: 'welcome', ...words } });
+}
+
+function detach(user: UserMemory, { connection }: Mail<'detach'>): void {
+  user.attached.delete(connection);
+}
+
+function sawDevice(user: UserMemory, turn: Turn, { device }: Claims): void {
+  const devices = devicesOf(user, turn);
+  const row = devices.get(device);
+  if (row === undefined || turn.now - row.seen < user.limits.device_seen_write_ms) return;
+  const seen = { ...row, seen: turn.now };
+  devices.set(device, seen);
+  turn.put('device', device, seen);
+}
+
+/** A word of a device, passed on by its connection. */
+function word(user: UserMemory, { connection, word }: Mail<'word'>, turn: Turn): void {
+  const attached = user.attached.get(connection);
+  // Its hello was lost, or forgotten: it is asked for again.
+  if (attached === undefined) {
+    say(turn, { address: connection }, { kind: 'resync' });
+    return;
+  }
+  if (!admitted(user, turn, connection, attached)) return;
+  if (byThePerson[word.kind]) active(user, turn, attached);
+  switch (word.kind) {
+    case 'send':
+      send(user, turn, word, connection, attached);
+      break;
+    case 'received':
+      received(user, turn, attached.device, word.upTo);
+      break;
+    case 'read':
+      read(user, turn, word);
+      break;
+    case 'history':
+      history(user, turn, word, attached);
+      break;
+    case 'inquire':
+      inquire(user, turn, word, attached);
+      break;
+    case 'typing':
+      typing(user, turn, word);
+      break;
+    case 'watch':
+      watch(user, turn, word);
+      break;
+    case 'hello':
+    // Hellos come by `attach`.
+  }
+}
+
+/** Words that show that the person is there, not only the device. */
+const byThePerson: { readonly [kind in ClientWord['kind']]: boolean } = {
+  hello: true,
+  send: true,
+  read: true,
+  history: true,
+  typing: true,
+  inquire: false,
+  received: false,
+  watch: false,
+};

@@ -1,0 +1,129 @@
+/** The account and its devices: what the gateway asks. */
+import type { AccountRefusal, DeviceState, NewSession, Outcome, PasswordHash, UserProtocol } from '../../proto/mail.ts';
+import type { DeviceId } from '../../proto/words.ts';
+import type { MailOf, Turn } from '../../runtime/index.ts';
+import { endAll } from './admission.ts';
+import { sweepForExpired } from './expiry.ts';
+import { cursorsOf, devicesOf, topCursor, type UserMemory } from './memory.ts';
+import type { DeviceRow } from './rows.ts';
+
+type Mail<K extends keyof UserProtocol> = Extract<MailOf<UserProtocol>, { kind: K }>;
+
+/** A name is taken for ever: after a deactivation nobody else can get the messages meant for its first holder. */
+export function register(user: UserMemory, { password, session }: Mail<'register'>, turn: Turn): Outcome {
+  if (user.account !== undefined) return refused('taken');
+  user.account = { state: 'active', password, epoch: turn.uniqueId(), created: turn.now };
+  turn.put('account', user.account);
+  saveDevice(user, turn, session, turn.now);
+  return done;
+}
+
+export function credentials({ account }: UserMemory): Outcome<{ readonly password: PasswordHash }> {
+  return account?.state === 'active' ? { ok: true, password: account.password } : refused(missing(account));
+}
+
+/** A login. On a device that has a session already it replaces that session. */
+export function openSession(user: UserMemory, { session }: Mail<'openSession'>, turn: Turn): Outcome {
+  if (user.account?.state !== 'active') return refused(missing(user.account));
+  const devices = devicesOf(user, turn);
+  const before = devices.get(session.device);
+  if (before === undefined && devices.size >= user.limits.devices_max) {
+    for (const [device, row] of devices) if (row.refreshUntil < turn.now) dropDevice(user, turn, device);
+    if (devices.size >= user.limits.devices_max) return refused('too_many_devices');
+  }
+  endAll(user, turn, 'unauthorised', session.device);
+  saveDevice(user, turn, session, before?.since ?? turn.now);
+  return done;
+}
+
+/**
+ * One use of a refresh token. Any other token of the session that lives was used before (a session's name cannot be guessed, so who
+ * names it held one of its tokens): then somebody has a copy, and the session ends for both.
+ */
+export function refresh(user: UserMemory, { session, refreshHash, next }: Mail<'refresh'>, turn: Turn): Outcome {
+  if (user.account?.state !== 'active') return refused(missing(user.account));
+  const row = devicesOf(user, turn).get(next.device);
+  if (row === undefined || row.session !== session || row.refreshUntil < turn.now) return refused('bad_refresh');
+  if (row.refreshHash !== refreshHash) {
+    dropDevice(user, turn, next.device);
+    return refused('bad_refresh');
+  }
+  saveDevice(user, turn, next, row.since);
+  for (const [connection, attached] of user.attached) {
+    // The session goes on under the name that the new tokens carry, and so do its sockets.
+    if (attached.device === next.device) user.attached.set(connection, { ...attached, session: next.session });
+  }
+  return done;
+}
+
+export function listDevices(
+  user: UserMemory,
+  _: Mail<'devices'>,
+  turn: Turn,
+): Outcome<{ readonly devices: readonly DeviceState[] }> {
+  if (user.account?.state !== 'active') return refused(missing(user.account));
+  const devices = [...devicesOf(user, turn)].map(([device, row]) => {
+    const live = [...user.attached.values()].filter((attached) => attached.device === device);
+    const seen = Math.max(row.seen, ...live.map(({ activeAt }) => activeAt));
+    return { device, since: row.since, seen, online: live.length > 0 };
+  });
+  return { ok: true, devices };
+}
+
+export function revoke(user: UserMemory, { device }: Mail<'revoke'>, turn: Turn): Outcome {
+  if (user.account?.state !== 'active') return refused(missing(user.account));
+  if (!devicesOf(user, turn).has(device)) return refused('unknown_device');
+  dropDevice(user, turn, device);
+  return done;
+}
+
+/** The end of the account: sessions end, the password is forgotten, and whoever has written to it in vain is told. */
+export function deactivate(user: UserMemory, _: Mail<'deactivate'>, turn: Turn): Outcome {
+  if (user.account?.state !== 'active') return refused(missing(user.account));
+  const { epoch, created } = user.account;
+  user.account = { state: 'deactivated', epoch, created, at: turn.now };
+  turn.put('account', user.account);
+  for (const device of devicesOf(user, turn).keys()) dropDevice(user, turn, device);
+  sweepForExpired(user, turn);
+  return done;
+}
+
+function saveDevice(user: UserMemory, turn: Turn, session: NewSession, since: number): void {
+  const { refreshHash, accessUntil, refreshUntil } = session;
+  const row: DeviceRow = { session: session.session, refreshHash, accessUntil, refreshUntil, since, seen: turn.now };
+  devicesOf(user, turn).set(session.device, row);
+  turn.put('device', session.device, row);
+}
+
+/** Its session ends with it, and its sockets close. What it has received stays received. */
+function dropDevice(user: UserMemory, turn: Turn, device: DeviceId): void {
+  devicesOf(user, turn).delete(device);
+  turn.delete('device', device);
+  endAll(user, turn, 'revoked', device);
+  const cursors = cursorsOf(user, turn);
+  const top = topCursor(user, turn);
+  if (cursors.get(device)?.n === top && top > 0) {
+    cursors.set('', { n: top, saved: top });
+    turn.put('cursor', '', top);
+  }
+  if (cursors.delete(device)) turn.delete('cursor', device);
+}
+
+function missing(account: UserMemory['account']): AccountRefusal {
+  return account === undefined ? 'no_account' : 'deactivated';
+}
+
+function refused(code: AccountRefusal): { readonly ok: false; readonly code: AccountRefusal } {
+  return { ok: false, code };
+}
+
+const done: Outcome = { ok: true };
+
+type Account = 'register' | 'credentials' | 'openSession' | 'refresh' | 'devices' | 'revoke' | 'deactivate';
+
+/** A turn whose outcome is the reply. */
+export function answering<K extends Account>(
+  handle: (user: UserMemory, mail: Mail<K>, turn: Turn) => UserProtocol[K]['reply'],
+): (user: UserMemory, mail: Mail<K>, turn: Turn) => void {
+  return (user, mail, turn) => turn.reply(handle(user, mail, turn));
+}

@@ -1,0 +1,97 @@
+/**
+ * Two sweeps over the timeline, each with one durable timer: for messages that nobody fetched in time, and for message ids that
+ * need no remembering any more. Neither costs a write per message.
+ */
+import type { UserProtocol } from '../../proto/mail.ts';
+import type { MailOf, Turn } from '../../runtime/index.ts';
+import { User } from '../kinds.ts';
+import { conversationWith, topCursor, type UserMemory } from './memory.ts';
+import { numberKey, type Sweep, type TimelineRow } from './rows.ts';
+import { rowsAfter } from './timeline.ts';
+
+type Mail<K extends keyof UserProtocol> = Extract<MailOf<UserProtocol>, { kind: K }>;
+
+// ---------------------------------------------------------------- messages that expire
+
+/** Message `n` came in. Sets the timer if none is set, or a later one. */
+export function armExpiry(user: UserMemory, turn: Turn, expiresAt: number, n: number): void {
+  user.expiry ??= turn.get<Sweep>('expiry') ?? idle;
+  if (user.expiry.at !== 0 && user.expiry.at <= expiresAt) return;
+  const done = user.expiry.at === 0 ? n - 1 : user.expiry.done;
+  setExpiry(user, turn, { at: expiresAt, done });
+}
+
+/** The account ended: all that nobody fetched fails now. */
+export function sweepForExpired(user: UserMemory, turn: Turn): void {
+  user.expiry ??= turn.get<Sweep>('expiry') ?? idle;
+  // No timer, no message that waits.
+  if (user.expiry.at !== 0) setExpiry(user, turn, { at: turn.now, done: user.expiry.done });
+}
+
+export function expire(user: UserMemory, _: Mail<'expire'>, turn: Turn): void {
+  const { sweep_rows_max } = user.limits;
+  const from = Math.max(topCursor(user, turn), turn.get<Sweep>('expiry')?.done ?? 0);
+  const rows = rowsAfter(user, turn, from, user.head, sweep_rows_max);
+  const code = user.account?.state === 'active' ? 'expired' : 'deactivated';
+  let n = from;
+  for (const row of rows) {
+    n++;
+    if (row[0] !== 'in' || row[3] <= conversationWith(user, turn, row[2]).inDelivered) continue;
+    const [, id, peer, seq, at, , prev, expiresAt] = row;
+    if (code === 'expired' && expiresAt > turn.now) {
+      setExpiry(user, turn, { at: expiresAt, done: n - 1 });
+      return;
+    }
+    replace(user, turn, n, ['expired', id, peer, seq, at, prev]);
+    turn.tell(User.ref(peer), { kind: 'failed', from: user.self, id, seq, code, at: Math.max(turn.now, at) });
+  }
+  setExpiry(user, turn, n < user.head ? { at: turn.now, done: n } : idle);
+}
+
+const idle: Sweep = { at: 0, done: 0 };
+
+function setExpiry(user: UserMemory, turn: Turn, sweep: Sweep): void {
+  user.expiry = sweep;
+  turn.put('expiry', sweep);
+  if (sweep.at === 0) turn.clearTimer('expire');
+  else turn.setTimer('expire', sweep.at, { kind: 'expire' });
+}
+
+function replace(user: UserMemory, turn: Turn, n: number, row: TimelineRow): void {
+  turn.put('tl', numberKey(n), row);
+  const recent = n - (user.head - user.recent.length + 1);
+  if (recent >= 0) user.recent[recent] = row;
+}
+
+// ---------------------------------------------------------------- ids that are forgotten
+
+/** A message was sent at `at`. Sets the timer if none is set. */
+export function armTidy(user: UserMemory, turn: Turn, at: number): void {
+  user.tidy ??= turn.get<Sweep>('tidy') ?? idle;
+  if (user.tidy.at !== 0) return;
+  setTidy(user, turn, { at: at + user.limits.dedup_ms + user.limits.tidy_pause_ms, done: user.tidy.done });
+}
+
+export function tidy(user: UserMemory, _: Mail<'tidy'>, turn: Turn): void {
+  const { sweep_rows_max, dedup_ms, tidy_pause_ms } = user.limits;
+  let n = turn.get<Sweep>('tidy')?.done ?? 0;
+  for (const row of rowsAfter(user, turn, n, user.head, sweep_rows_max)) {
+    if (row[0] === 'out') {
+      const until = row[4] + dedup_ms;
+      if (until >= turn.now) {
+        setTidy(user, turn, { at: until + tidy_pause_ms, done: n });
+        return;
+      }
+      turn.delete('mid', row[1]);
+    }
+    n++;
+  }
+  setTidy(user, turn, { at: n < user.head ? turn.now : 0, done: n });
+}
+
+function setTidy(user: UserMemory, turn: Turn, sweep: Sweep): void {
+  user.tidy = sweep;
+  turn.put('tidy', sweep);
+  if (sweep.at === 0) turn.clearTimer('tidy');
+  else turn.setTimer('tidy', sweep.at, { kind: 'tidy' });
+}

@@ -1,0 +1,120 @@
+/** What a user keeps in memory while awake. All but what hangs on sockets is read back from its tables. */
+import type { ConnectionProtocol } from '../../proto/mail.ts';
+import type { DeviceId, UserId } from '../../proto/words.ts';
+import type { Ref, Turn } from '../../runtime/index.ts';
+import type { MessengerLimits } from '../limits.ts';
+import {
+  type AccountRow,
+  type Conversation,
+  type ConversationRow,
+  conversationOf,
+  conversationRow,
+  type DeviceRow,
+  emptyConversation,
+  numberOf,
+  type Sweep,
+  type TimelineRow,
+  timeOf,
+} from './rows.ts';
+
+/** A connection that has said hello and passed. */
+export interface Attached {
+  readonly to: Ref<ConnectionProtocol>;
+  readonly device: DeviceId;
+  readonly session: string;
+  activeAt: number;
+}
+
+/** Presence as others see it. Volatile. */
+export interface Presence {
+  online: boolean;
+  activeAt: number;
+  /** A `quiet` is on its way. */
+  waiting: boolean;
+  /** What the row `seen` holds; undefined while unread. */
+  saved: number | undefined;
+  /** Who is to hear of changes, and until when. */
+  readonly watchers: Map<UserId, number>;
+}
+
+export interface Cursor {
+  n: number;
+  /** What its row holds. */
+  saved: number;
+}
+
+export interface UserMemory {
+  readonly limits: MessengerLimits;
+  readonly self: UserId;
+  account: AccountRow | undefined;
+  /** Number and time of the newest timeline event. */
+  head: number;
+  lastAt: number;
+  /** The newest rows, those of numbers head - length + 1 to head. */
+  recent: TimelineRow[];
+  readonly conversations: Map<UserId, Conversation>;
+  /** Read when first asked for. */
+  devices: Map<DeviceId, DeviceRow> | undefined;
+  cursors: Map<DeviceId | '', Cursor> | undefined;
+  expiry: Sweep | undefined;
+  tidy: Sweep | undefined;
+  /** By the connection's address. Volatile. */
+  readonly attached: Map<string, Attached>;
+  readonly presence: Presence;
+}
+
+export function wakeUser(turn: Turn, spoilt: UserMemory | undefined, limits: MessengerLimits): UserMemory {
+  const newest = turn.range<TimelineRow>('tl', { reverse: true, limit: 1 })[0];
+  return {
+    limits,
+    self: turn.self.slice(turn.self.indexOf('/') + 1),
+    account: turn.get<AccountRow>('account'),
+    head: newest === undefined ? 0 : numberOf(newest[0]),
+    lastAt: newest === undefined ? 0 : timeOf(newest[1]),
+    recent: newest === undefined ? [] : [newest[1]],
+    conversations: new Map(),
+    devices: undefined,
+    cursors: undefined,
+    expiry: undefined,
+    tidy: undefined,
+    attached: spoilt?.attached ?? new Map(),
+    presence: spoilt?.presence ?? { online: false, activeAt: 0, waiting: false, saved: undefined, watchers: new Map() },
+  };
+}
+
+export function devicesOf(user: UserMemory, turn: Turn): Map<DeviceId, DeviceRow> {
+  user.devices ??= new Map(turn.range<DeviceRow>('device'));
+  return user.devices;
+}
+
+export function cursorsOf(user: UserMemory, turn: Turn): Map<DeviceId | '', Cursor> {
+  user.cursors ??= new Map(turn.range<number>('cursor').map(([device, n]) => [device, { n, saved: n }]));
+  return user.cursors;
+}
+
+/** Everything up to this number has reached some device. */
+export function topCursor(user: UserMemory, turn: Turn): number {
+  let top = 0;
+  for (const { n } of cursorsOf(user, turn).values()) if (n > top) top = n;
+  return top;
+}
+
+export function conversationWith(user: UserMemory, turn: Turn, peer: UserId): Conversation {
+  const cached = user.conversations.get(peer);
+  if (cached !== undefined) return cached;
+  const row = turn.get<ConversationRow>('conv', peer);
+  const conversation = row === undefined ? emptyConversation : conversationOf(row);
+  keep(user, peer, conversation);
+  return conversation;
+}
+
+export function saveConversation(user: UserMemory, turn: Turn, peer: UserId, conversation: Conversation): void {
+  turn.put('conv', peer, conversationRow(conversation));
+  keep(user, peer, conversation);
+}
+
+function keep(user: UserMemory, peer: UserId, conversation: Conversation): void {
+  // Emptying all of it at the bound is as good as anything finer: the next few turns read back what they need.
+  if (user.conversations.size >= user.limits.conversations_cached_max) user.conversations.clear();
+  user.conversations.set(peer, conversation);
+}

@@ -1,0 +1,80 @@
+/** Messages: out of this account, into it, and back with a word when they fail. */
+import type { UserProtocol } from '../../proto/mail.ts';
+import { refused } from '../../proto/refusals.ts';
+import type { Accepted, Send } from '../../proto/words.ts';
+import type { MailOf, Turn } from '../../runtime/index.ts';
+import { User } from '../kinds.ts';
+import { say } from './admission.ts';
+import { armExpiry, armTidy } from './expiry.ts';
+import { type Attached, conversationWith, saveConversation, type UserMemory } from './memory.ts';
+import { type FailRow, numberKey, type TimelineRow } from './rows.ts';
+import { announce, append, rowAt, stampOf } from './timeline.ts';
+
+type Mail<K extends keyof UserProtocol> = Extract<MailOf<UserProtocol>, { kind: K }>;
+
+/** A device sends. The same id again gets the first answer again, whatever else the word says (A8). */
+export function send(user: UserMemory, turn: Turn, word: Send, connection: string, attached: Attached): void {
+  const { id, to, body } = word;
+  const answer = to === user.self ? refused('to_self', { id }) : acceptedBefore(user, turn, id);
+  if (answer !== undefined) {
+    say(turn, attached.to, answer);
+    return;
+  }
+  const conversation = conversationWith(user, turn, to);
+  const at = stampOf(user, turn);
+  const seq = conversation.outSeq + 1;
+  const row: TimelineRow = ['out', id, to, seq, at, body, conversation.last];
+  const n = append(user, turn, at, row);
+  turn.put('mid', id, n);
+  saveConversation(user, turn, to, { ...conversation, outSeq: seq, last: n });
+  armTidy(user, turn, at);
+
+  const expiresAt = at + user.limits.message_lifetime_ms;
+  turn.tell(User.ref(to), { kind: 'message', id, from: user.self, seq, at, expiresAt, body });
+  announce(user, turn, n, row, { connection, word: { kind: 'accepted', id, n, seq, at } });
+}
+
+function acceptedBefore(user: UserMemory, turn: Turn, id: string): Accepted | undefined {
+  const n = turn.get<number>('mid', id);
+  if (n === undefined) return undefined;
+  const row = rowAt(user, turn, n);
+  if (row?.[0] !== 'out') throw new Error('a message id that leads to no message');
+  return { kind: 'accepted', id, n, seq: row[3], at: row[4] };
+}
+
+/** A message comes in. */
+export function takeMessage(user: UserMemory, mail: Mail<'message'>, turn: Turn): void {
+  const { id, from, seq, at, body, expiresAt } = mail;
+  const failure =
+    user.account === undefined
+      ? 'unknown_user'
+      : user.account.state === 'deactivated'
+        ? 'deactivated'
+        : expiresAt <= turn.now
+          ? 'expired'
+          : undefined;
+  if (failure !== undefined) {
+    turn.tell(User.ref(from), { kind: 'failed', from: user.self, id, seq, code: failure, at: turn.now });
+    return;
+  }
+  const conversation = conversationWith(user, turn, from);
+  // The channel gives each mail once; should one come twice all the same, it has been dealt with.
+  if (seq <= conversation.inSeq) return;
+  const row: TimelineRow = ['in', id, from, seq, at, body, conversation.last, expiresAt];
+  const n = append(user, turn, at, row);
+  saveConversation(user, turn, from, { ...conversation, inSeq: seq, last: n });
+  armExpiry(user, turn, expiresAt, n);
+  announce(user, turn, n, row);
+}
+
+/** A message that this account sent will not be delivered. */
+export function takeFailure(user: UserMemory, mail: Mail<'failed'>, turn: Turn): void {
+  const { from, id, seq, code } = mail;
+  const key = `${from}/${numberKey(seq)}`;
+  if (turn.get<FailRow>('fail', key) !== undefined) return;
+  const at = Math.max(mail.at, stampOf(user, turn));
+  const fail: FailRow = { code, at };
+  turn.put('fail', key, fail);
+  const row: TimelineRow = ['failed', id, from, seq, code, at];
+  announce(user, turn, append(user, turn, at, row), row);
+}

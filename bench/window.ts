@@ -1,0 +1,53 @@
+/** The measured part of a run, after its warm-up: what everybody spent between its opening and its close. */
+import { machine, processorUs } from './proc.ts';
+
+/** Process ids of those that serve. */
+export interface Servers {
+  readonly nodes: readonly number[];
+  readonly nats: readonly number[];
+}
+
+export interface Spent {
+  readonly seconds: number;
+  readonly nodeUs: number;
+  readonly natsUs: number;
+  /** Of the process that this runs in: the load generator. */
+  readonly genUs: number;
+  /** Cores that were busy with none of these. High: someone else worked on the machine, and the figures are spoilt. */
+  readonly otherCores: number;
+  /** Cores that the host of the virtual machine kept for itself. */
+  readonly stealCores: number;
+}
+
+/** Opens a window; the answer closes it. To be called in the load generator, so that counts and times have the same edges. */
+export function openWindow(servers: Servers): () => Spent {
+  const before = look(servers);
+  return () => {
+    const after = look(servers);
+    const seconds = (after.atMs - before.atMs) / 1_000;
+    const nodeUs = after.nodeUs - before.nodeUs;
+    const natsUs = after.natsUs - before.natsUs;
+    const genUs = after.genUs - before.genUs;
+    // A caller inside the node process is counted as the node already.
+    const ownUs = nodeUs + natsUs + (servers.nodes.includes(process.pid) ? 0 : genUs);
+    return {
+      seconds,
+      nodeUs,
+      natsUs,
+      genUs,
+      otherCores: Math.max(0, (after.busyUs - before.busyUs - ownUs) / 1e6 / seconds),
+      stealCores: (after.stealUs - before.stealUs) / 1e6 / seconds,
+    };
+  };
+}
+
+function look({ nodes, nats }: Servers) {
+  const own = process.cpuUsage();
+  return {
+    atMs: performance.now(),
+    nodeUs: nodes.reduce((sum, pid) => sum + processorUs(pid), 0),
+    natsUs: nats.reduce((sum, pid) => sum + processorUs(pid), 0),
+    genUs: own.user + own.system,
+    ...machine(),
+  };
+}

@@ -1,0 +1,293 @@
+import {
+  type Accepted,
+  type ClientWord,
+  clientLimits,
+  type MessageEvent,
+  type Refused,
+  type ServerWord,
+  type TimelineEvent,
+  type UserId,
+  type Welcome,
+} from '../proto/words.ts';
+import { Acks } from './acks.ts';
+import { RingpostError } from './errors.ts';
+import type { ClientEvent, EventHub, StateNews } from './events.ts';
+import { sdkLimits } from './limits.ts';
+import { Link, type LinkOptions, type LinkOwner } from './link.ts';
+import type { Outbox } from './outbox.ts';
+import { ReadMarks } from './read-marks.ts';
+import { Requests } from './requests.ts';
+import { Speech } from './speech.ts';
+import type { Timeline } from './timeline.ts';
+
+export interface ExchangeOptions extends LinkOptions {
+  readonly user: UserId;
+  /** Names this software in `hello`. */
+  readonly client: string;
+  readonly autoReceived: boolean;
+  readonly timeline: Timeline;
+  readonly outbox: Outbox;
+  readonly hub: EventHub;
+  /** Something worth storing has changed. */
+  readonly changed: () => void;
+  readonly state: (news: StateNews) => void;
+}
+
+/** Answered by `unknown_message`, at no cost to anybody: proof that the other side lives. */
+const probe = { kind: 'inquire', req: 0, id: 'ringpost.probe' } as const;
+
+/** The conversation with the server: hello and welcome, what each word that comes means, and what is to be said. */
+export class Exchange implements LinkOwner {
+  readonly #options: ExchangeOptions;
+  readonly link: Link;
+  readonly speech: Speech;
+  readonly requests: Requests;
+  readonly reads = new ReadMarks();
+  readonly #acks = new Acks();
+  readonly #timeline: Timeline;
+  readonly #outbox: Outbox;
+  readonly #hub: EventHub;
+  limits: Welcome['limits'] = clientLimits;
+  #watched: readonly UserId[] | undefined;
+  /** `received` by hand, for a client that does not say it by itself. */
+  #receivedByHand = 0;
+  /** Hello is said, welcome has not come. */
+  #greeting = false;
+  /** Cursor of the last gap, so that a gap that hello did not mend is not asked about for ever. */
+  #gapAt = -1;
+
+  constructor(options: ExchangeOptions) {
+    this.#options = options;
+    this.#timeline = options.timeline;
+    this.#outbox = options.outbox;
+    this.#hub = options.hub;
+    this.link = new Link(options, this);
+    this.requests = new Requests((word) => this.speech.say(word));
+    this.speech = new Speech({
+      encoding: options.encoding,
+      outbox: this.#outbox,
+      reads: this.reads,
+      received: () => this.#receivedNow(),
+      put: (frame) => this.link.put(frame),
+      tooLong: (word) => this.#tooLong(word),
+    });
+  }
+
+  // ---------------------------------------------------------------- what the application wants
+
+  watch(users: readonly UserId[]): void {
+    this.#watched = users;
+    this.speech.say({ kind: 'watch', users });
+  }
+
+  received(upTo: number): void {
+    this.#receivedByHand = Math.min(Math.max(upTo, this.#receivedByHand), this.#timeline.cursor);
+    this.#acks.hurry();
+    this.speech.wake();
+  }
+
+  /** A reader has got further. */
+  consumed(): void {
+    if (this.#acks.due(this.#receivable())) this.speech.wake();
+    this.#options.changed();
+  }
+
+  /** The last words, and the end. */
+  farewell(): void {
+    this.#acks.hurry();
+    this.speech.flush();
+    this.link.close();
+  }
+
+  // ---------------------------------------------------------------- what the link says
+
+  opened(): void {
+    this.#greet();
+  }
+
+  probe(): void {
+    this.speech.say(probe);
+  }
+
+  health(now: number): void {
+    this.reads.tidy(now);
+    this.#acks.hurry();
+    if (this.#outbox.staleSince(now - sdkLimits.unanswered_ms_max)) this.#outbox.rewind();
+    this.speech.wake();
+    // Tokens are renewed while the connection lives: whether it needs that is the server's affair, and the next one will.
+    this.#options.session.accessToken().catch((error: unknown) => {
+      if (error instanceof RingpostError && error.code === 'login_needed') this.link.close(error);
+    });
+  }
+
+  state(news: StateNews): void {
+    if (news.state !== 'online') {
+      this.#greeting = false;
+      this.speech.hush();
+    }
+    this.#options.state(news);
+  }
+
+  heard(words: readonly ServerWord[]): void {
+    const before = this.#timeline.cursor;
+    for (const word of words) this.#hear(word);
+    if (this.#timeline.cursor !== before) this.consumed();
+  }
+
+  #hear(word: ServerWord): void {
+    switch (word.kind) {
+      case 'events':
+        if (!this.#timeline.take(word, this.#pass)) this.#gap();
+        break;
+      case 'accepted':
+        this.#timeline.accepted(word);
+        this.#settle(word);
+        break;
+      case 'refused':
+        this.#refused(word);
+        break;
+      case 'page':
+      case 'answer':
+        this.requests.answer(word);
+        break;
+      case 'typing':
+      case 'presence':
+        this.#hub.emit(word);
+        break;
+      case 'welcome':
+        this.#welcome(word);
+        break;
+      case 'resync':
+        this.#greet();
+        break;
+      case 'goaway':
+        this.link.goAway(word.afterMs);
+        break;
+    }
+  }
+
+  // ---------------------------------------------------------------- hello, welcome, gaps
+
+  #greet(): void {
+    this.#greeting = true;
+    this.speech.hush();
+    const { epoch, cursor } = this.#timeline;
+    this.speech.hello({ kind: 'hello', epoch, cursor, client: this.#options.client });
+  }
+
+  #welcome(word: Welcome): void {
+    this.#greeting = false;
+    const begin = this.#timeline.welcome(word);
+    this.limits = word.limits;
+    this.#acks.restart();
+    this.#outbox.rewind();
+    this.reads.again();
+    this.speech.open(word.limits);
+    if (this.#watched !== undefined) this.speech.say({ kind: 'watch', users: this.#watched });
+    for (const request of this.requests.words()) this.speech.say(request);
+    if (begin === 'reset') this.#hub.emit({ kind: 'reset', epoch: word.epoch, cursor: word.cursor });
+    this.link.welcomed();
+    this.#options.changed();
+  }
+
+  /** Events are missing. Those that follow are worth nothing until hello has brought the missing ones. */
+  #gap(): void {
+    if (this.#greeting) return;
+    const { cursor } = this.#timeline;
+    if (this.#gapAt === cursor) {
+      this.#gapAt = -1;
+      this.link.drop({ error: new RingpostError('bad_answer', `Event ${cursor + 1} does not come.`, true) });
+      return;
+    }
+    this.#gapAt = cursor;
+    this.#greet();
+  }
+
+  // ---------------------------------------------------------------- events and answers
+
+  readonly #pass = (event: TimelineEvent, n: number): void => {
+    if (event.kind === 'message') {
+      if (event.from === this.#options.user) {
+        if (this.#outbox.has(event.id)) {
+          this.#settle(acceptedBy(event, n));
+          return;
+        }
+      } else this.#acks.urgent(n);
+    } else if (event.kind === 'other') return;
+    // The decoder's own object, and nobody else has it: cheaper than a copy.
+    (event as { n?: number }).n = n;
+    this.#hub.emit(event as ClientEvent);
+  };
+
+  #settle(word: Accepted): void {
+    if (!this.#outbox.settle(word.id, word)) return;
+    this.#options.changed();
+    if (this.#outbox.size > 0) this.speech.wake();
+    this.#hub.emit(word);
+  }
+
+  #refused(word: Refused): void {
+    switch (word.code) {
+      case 'expired_token':
+        this.link.drop({ error: new RingpostError(word.code, word.reason, true), stale: true });
+        return;
+      case 'hello_first':
+        if (!this.#greeting) this.#greet();
+        return;
+      case 'revoked':
+        this.link.close(new RingpostError(word.code, word.reason, false));
+        return;
+    }
+    if (word.req !== undefined) {
+      if (word.req !== probe.req) this.requests.refuse({ ...word, req: word.req });
+      return;
+    }
+    this.#refusedSend(word);
+    this.#hub.emit(word);
+  }
+
+  #refusedSend(word: Refused): void {
+    const now = Date.now();
+    const afterMs = Math.min(word.afterMs ?? sdkLimits.overload_wait_ms_min, sdkLimits.refused_wait_ms_max);
+    const error = new RingpostError(word.code, word.reason, word.retry);
+    if (word.id === undefined) {
+      if (!word.retry) return;
+      // Whatever it was, some messages may have been in it: all are said again, those that were accepted to no effect.
+      this.#outbox.pause(now + afterMs);
+      this.#outbox.rewind();
+    } else if (!word.retry) {
+      if (this.#outbox.settle(word.id, error)) this.#options.changed();
+      // One bad word refuses its whole frame: the messages beside it were not looked at.
+      if (word.code === 'malformed' || word.code === 'too_long') this.#outbox.rewind();
+    } else {
+      this.#outbox.putBack(word.id, now, afterMs, error);
+    }
+    this.speech.wake();
+  }
+
+  #tooLong(word: ClientWord): void {
+    if (word.kind !== 'send') return;
+    const reason = 'This message is longer than a frame may be.';
+    this.#outbox.settle(word.id, new RingpostError('too_long', reason, false));
+    this.#hub.emit({ kind: 'refused', id: word.id, code: 'too_long', reason, retry: false });
+    this.#options.changed();
+  }
+
+  // ---------------------------------------------------------------- received
+
+  #receivable(): number {
+    return this.#options.autoReceived ? this.#hub.consumedOf(this.#timeline.cursor) : this.#receivedByHand;
+  }
+
+  #receivedNow(): number {
+    const upTo = this.#receivable();
+    if (!this.#acks.due(upTo)) return 0;
+    this.#acks.said(upTo);
+    return upTo;
+  }
+}
+
+/** An own message found in the timeline: its `accepted` was lost on the way. */
+function acceptedBy({ id, seq, at }: MessageEvent, n: number): Accepted {
+  return { kind: 'accepted', id, n, seq, at };
+}

@@ -1,0 +1,347 @@
+import { isDeviceId, isMessageId, isUserId } from '../proto/decode.ts';
+import type { DeviceState } from '../proto/mail.ts';
+import type { DeviceId, Encoding, MessageId, MessageState, Page, UserId } from '../proto/words.ts';
+import { AccountApi, type Credentials, type Fetch, serverUrl } from './account-api.ts';
+import { RingpostError } from './errors.ts';
+import { type ClientEventKind, type ClientEventOf, EventHub, type EventStream, type StateNews } from './events.ts';
+import { Exchange } from './exchange.ts';
+import { bytesOf } from './frames.ts';
+import { sdkLimits } from './limits.ts';
+import { messageIds } from './message-id.ts';
+import { Outbox, type SentMessage } from './outbox.ts';
+import { Session } from './session.ts';
+import type { WebSocketConstructor } from './socket.ts';
+import { type ClientStorage, Keeper, type Saved, type Tokens } from './storage.ts';
+import { Timeline } from './timeline.ts';
+
+export type { DeviceState } from '../proto/mail.ts';
+export type { Accepted, MessageState, Page, Presence, Refused, TypingNews } from '../proto/words.ts';
+export { type ErrorCode, RingpostError } from './errors.ts';
+export type { ClientEvent, ClientEventKind, ClientEventOf, EventStream, Numbered, StateNews } from './events.ts';
+export { sdkLimits } from './limits.ts';
+export type { SentMessage } from './outbox.ts';
+export type { WebSocketConstructor, WebSocketLike } from './socket.ts';
+export type { ClientStorage, Saved, Tokens, UnsentMessage } from './storage.ts';
+
+export interface ClientOptions {
+  /** Of any node: `http://localhost:7100`. With several, the client goes on to the next when one does not answer. */
+  readonly url?: string;
+  readonly urls?: readonly string[];
+  /** `msgpack` unless told otherwise; `json` says the same words in readable frames. */
+  readonly encoding?: Encoding;
+  /** Keeps session, place and unsent messages between runs; nowhere by default. */
+  readonly storage?: ClientStorage;
+  /** Instead of the platform's own (browsers) or that of `ws` (Node). */
+  readonly webSocket?: WebSocketConstructor;
+  readonly fetch?: Fetch;
+  /** False: the application itself calls `received`. The server then sends at most its window of events beyond that. */
+  readonly autoReceived?: boolean;
+  /** Names the application to the server, at most 64 characters. */
+  readonly name?: string;
+}
+export type AccountOptions = ClientOptions & Credentials;
+type State = StateNews['state'] | 'idle';
+
+/**
+ * One device of one user. It keeps a connection, comes back by itself, loses nothing that it was given to send, and tells its
+ * application of each event exactly once. Every rejection and every throw is a `RingpostError`.
+ *
+ * ```ts
+ * const client = await RingpostClient.login({ url, user: 'alice', password, device: 'phone' });
+ * client.on('message', (message) => client.read(message.from, message.seq));
+ * await client.connect();
+ * await client.send('bob', 'hello').accepted;
+ * ```
+ */
+export class RingpostClient {
+  readonly #api: AccountApi;
+  readonly #session: Session;
+  readonly #keeper: Keeper;
+  readonly #outbox = new Outbox();
+  readonly #timeline: Timeline;
+  readonly #hub: EventHub;
+  readonly #exchange: Exchange;
+  readonly #urls: readonly string[];
+  readonly #newId = messageIds();
+  #state: State = 'idle';
+  /** Set when nothing can follow any more. */
+  #over: RingpostError | undefined;
+  #connecting: { readonly promise: Promise<void>; readonly settle: (error?: RingpostError) => void } | undefined;
+  #ended: Promise<void> | undefined;
+  #patience = Number.POSITIVE_INFINITY;
+  #typed = { to: '', on: false, at: 0 };
+
+  /** A client that goes on where `saved` stopped. For new ones see `register` and `login`, for stored ones `restore`. */
+  constructor(options: ClientOptions, saved: Saved) {
+    this.#urls = urlsOf(options);
+    this.#api = new AccountApi(this.#urls, options.fetch);
+    this.#timeline = new Timeline(saved.epoch, saved.cursor);
+    for (const message of saved.outbox) this.#outbox.add(message);
+    this.#hub = new EventHub(() => this.#exchange.consumed());
+    this.#keeper = new Keeper(
+      options.storage,
+      () => this.saved(),
+      (error) => this.#hub.emit({ kind: 'trouble', error }),
+    );
+    this.#session = new Session(this.#api, saved.tokens, () => {
+      this.#keeper.changed();
+      return this.#keeper.flush();
+    });
+    this.#exchange = new Exchange({
+      urls: this.#urls,
+      encoding: options.encoding ?? 'msgpack',
+      webSocket: options.webSocket,
+      session: this.#session,
+      user: saved.tokens.user,
+      client: options.name ?? 'ringpost-sdk/0.1',
+      autoReceived: options.autoReceived ?? true,
+      timeline: this.#timeline,
+      outbox: this.#outbox,
+      hub: this.#hub,
+      changed: () => this.#keeper.changed(),
+      state: (news) => this.#stateChanged(news),
+    });
+  }
+
+  /** Makes an account and logs this device in. Rejects with `taken`, `bad_user`, `bad_password`, `unreachable` and others. */
+  static async register(options: AccountOptions): Promise<RingpostClient> {
+    const api = new AccountApi(urlsOf(options), options.fetch);
+    return RingpostClient.#begin(options, await api.register(credentialsOf(options)));
+  }
+
+  /** Logs this device in. Rejects with `bad_login`, `too_many_devices`, `unreachable` and others. */
+  static async login(options: AccountOptions): Promise<RingpostClient> {
+    const api = new AccountApi(urlsOf(options), options.fetch);
+    return RingpostClient.#begin(options, await api.login(credentialsOf(options)));
+  }
+
+  /** The client that `options.storage` holds; undefined when it holds none. Rejects with `storage`. */
+  static async restore(
+    options: ClientOptions & { readonly storage: ClientStorage },
+  ): Promise<RingpostClient | undefined> {
+    const saved = await loaded(options.storage);
+    return saved && new RingpostClient(options, saved);
+  }
+
+  /** A new session of a stored device goes on where the old one stopped: its place and its unsent messages are not lost. */
+  static async #begin(options: ClientOptions, tokens: Tokens): Promise<RingpostClient> {
+    const before = options.storage && (await loaded(options.storage));
+    const same = before?.tokens.user === tokens.user && before.tokens.device === tokens.device;
+    const client = new RingpostClient(options, {
+      ...(before !== undefined && same ? before : { epoch: '', cursor: 0, outbox: [] }),
+      tokens,
+    });
+    client.#keeper.changed();
+    await client.#keeper.flush();
+    return client;
+  }
+
+  get user(): UserId {
+    return this.#session.tokens.user;
+  }
+
+  get device(): DeviceId {
+    return this.#session.tokens.device;
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  /** Number of the newest event that has come. */
+  get cursor(): number {
+    return this.#timeline.cursor;
+  }
+
+  /** Messages without a final answer, oldest first: also those that a client before this one left in the storage. */
+  unsent(): readonly SentMessage[] {
+    return this.#outbox.messages();
+  }
+
+  /** What the storage gets. It holds secrets. */
+  saved(): Saved {
+    return {
+      tokens: this.#session.tokens,
+      epoch: this.#timeline.epoch,
+      cursor: this.#hub.consumedOf(this.#timeline.cursor),
+      outbox: this.#outbox.saved(),
+    };
+  }
+
+  /**
+   * Resolves when the server has welcomed this device; from then on the client reconnects by itself. Rejects with `login_needed`,
+   * `revoked`, `replaced` or `closed`, which are final. While no server answers it goes on trying (see `state` events), unless
+   * `keepTrying` is false: then it rejects after having tried each url once, and `connect` may be called again.
+   */
+  connect({ keepTrying = true }: { readonly keepTrying?: boolean } = {}): Promise<void> {
+    if (this.#over !== undefined) return Promise.reject(this.#over);
+    if (this.#state === 'online') return Promise.resolve();
+    this.#patience = keepTrying ? Number.POSITIVE_INFINITY : this.#urls.length;
+    this.#connecting ??= settleable();
+    this.#exchange.link.start();
+    return this.#connecting.promise;
+  }
+
+  /**
+   * Takes a message on its way, whatever the state of the connection. Sending the same `id` again is the same message. Throws
+   * `outbox_full`, `too_long`, `malformed` (not a user name, an id or text) and `closed`; all later news are the handle's.
+   */
+  send(to: UserId, body: string, id: MessageId = this.#newId()): SentMessage {
+    if (this.#over !== undefined) throw this.#over;
+    if (!isUserId(to)) throw new RingpostError('malformed', `"${to}" is not a user name.`, false);
+    if (!isMessageId(id)) throw new RingpostError('malformed', `"${id}" is not a message id.`, false);
+    const bytesMax = this.#exchange.limits.body_bytes_max;
+    if (body.length * 3 > bytesMax && bytesOf(body) > bytesMax) {
+      throw new RingpostError('too_long', `A message may have at most ${bytesMax} bytes.`, false);
+    }
+    const message = this.#outbox.add({ id, to, body });
+    this.#exchange.speech.wake();
+    this.#keeper.changed();
+    return message;
+  }
+
+  /** The person has read what `user` wrote, up to and including its `seq`. Throws `overloaded` (too many unsaid marks). */
+  read(user: UserId, upTo: number): void {
+    this.#exchange.reads.mark(user, upTo);
+    this.#exchange.speech.wake();
+  }
+
+  /** With `autoReceived: false`: events up to and including this number have arrived. */
+  received(upTo: number): void {
+    this.#exchange.received(upTo);
+  }
+
+  /** Told to the other side if there is a connection right now, and forgotten there after 10 s. May be called at each keystroke. */
+  typing(to: UserId, on: boolean): void {
+    const now = Date.now();
+    const { to: lastTo, on: lastOn, at } = this.#typed;
+    if (lastTo === to && lastOn === on && (!on || now - at < sdkLimits.typing_repeat_ms)) return;
+    this.#typed = { to, on, at: now };
+    this.#exchange.speech.say({ kind: 'typing', to, on });
+  }
+
+  /** Whose presence to be told of from now on, across connections; replaces the users before. Throws `too_long` beyond 64. */
+  watch(users: readonly UserId[]): void {
+    const usersMax = this.#exchange.limits.watch_users_max;
+    if (users.length > usersMax)
+      throw new RingpostError('too_long', `At most ${usersMax} users can be watched.`, false);
+    this.#exchange.watch([...users]);
+  }
+
+  /** Messages with one user, newest first, from below the timeline number `before` (0: the newest). Rejects with `timeout` and others. */
+  async history(user: UserId, { before = 0, limit = 50 }: { before?: number; limit?: number } = {}): Promise<Page> {
+    this.#checkOpen();
+    const reply = await this.#exchange.requests.ask((req) => ({ kind: 'history', req, with: user, before, limit }));
+    if (reply.kind !== 'page')
+      throw new RingpostError('bad_answer', 'A page was asked for, something else came.', false);
+    return reply;
+  }
+
+  /** What has become of a message that this account sent. Rejects with `unknown_message`, `timeout` and others. */
+  async inquire(id: MessageId): Promise<MessageState> {
+    this.#checkOpen();
+    const reply = await this.#exchange.requests.ask((req) => ({ kind: 'inquire', req, id }));
+    if (reply.kind !== 'answer')
+      throw new RingpostError('bad_answer', 'A message was asked for, something else came.', false);
+    return reply.message;
+  }
+
+  /** The devices of this account. Rejects with `login_needed`, `revoked`, `unreachable` and others. */
+  devices(): Promise<readonly DeviceState[]> {
+    return this.#session.authorised((token) => this.#api.devices(token));
+  }
+
+  /** Ends a device's session and closes its sockets. Rejects with `unknown_device` and the errors of `devices`. */
+  async revoke(device: DeviceId): Promise<void> {
+    if (!isDeviceId(device)) throw new RingpostError('unknown_device', `"${device}" is not a device name.`, false);
+    await this.#session.authorised((token) => this.#api.revoke(device, token));
+  }
+
+  /** Ends the account for good, and closes this client. Rejects with the errors of `devices`. */
+  async deactivate(): Promise<void> {
+    await this.#session.authorised((token) => this.#api.deactivate(token));
+    await this.close();
+  }
+
+  /** Calls `listener` at each event of one kind. The answer takes it off again. */
+  on<Kind extends ClientEventKind>(kind: Kind, listener: (event: ClientEventOf<Kind>) => void): () => void {
+    return this.#hub.on(kind, listener);
+  }
+
+  /**
+   * All events from now on, for `for await`. An event counts as received only when the loop asks for the next one, so a slow loop
+   * slows the server down instead of filling memory. It ends when the client is closed.
+   */
+  events(): EventStream {
+    return this.#hub.stream();
+  }
+
+  /**
+   * Says what there is to say, stores the state, and lets go of the connection. Handles without an answer reject with `closed`; with
+   * a storage, the next client sends their messages. It never rejects.
+   */
+  async close(): Promise<void> {
+    this.#exchange.farewell();
+    await this.#ended;
+  }
+
+  #stateChanged(news: StateNews): void {
+    this.#state = news.state;
+    this.#hub.emit(news);
+    if (news.state === 'online') {
+      this.#connecting?.settle();
+      this.#connecting = undefined;
+      this.#patience = Number.POSITIVE_INFINITY;
+    } else if (news.state === 'waiting' && news.error?.code !== 'unauthorised' && --this.#patience <= 0) {
+      this.#exchange.link.rest();
+      this.#state = 'idle';
+      this.#connecting?.settle(news.error);
+      this.#connecting = undefined;
+    } else if (news.state === 'closed') {
+      this.#end(news.error ?? new RingpostError('closed', 'This client is closed.', false));
+    }
+  }
+
+  /** Stores what there is before the handles are told, because telling them empties the outbox. */
+  #end(error: RingpostError): void {
+    this.#over = error;
+    this.#connecting?.settle(error);
+    this.#connecting = undefined;
+    this.#exchange.requests.rejectAll(error);
+    this.#ended = this.#keeper.close().then(() => {
+      this.#outbox.settleAll(error);
+      this.#hub.end();
+    });
+  }
+
+  #checkOpen(): void {
+    if (this.#over !== undefined) throw this.#over;
+  }
+}
+
+function urlsOf({ url, urls = [] }: ClientOptions): readonly string[] {
+  const all = [...(url === undefined ? [] : [url]), ...urls].map(serverUrl);
+  if (all.length === 0) throw new RingpostError('malformed', 'A client needs the url of a server.', false);
+  return [...new Set(all)];
+}
+
+function credentialsOf({ user, password, device }: AccountOptions): Credentials {
+  return { user, password, device };
+}
+
+async function loaded(storage: ClientStorage): Promise<Saved | undefined> {
+  try {
+    return await storage.load();
+  } catch (cause) {
+    throw new RingpostError('storage', `The stored state can't be read: ${cause}`, false, { cause });
+  }
+}
+
+function settleable(): { readonly promise: Promise<void>; readonly settle: (error?: RingpostError) => void } {
+  let settle: (error?: RingpostError) => void = () => undefined;
+  const promise = new Promise<void>((resolve, reject) => {
+    settle = (error) => (error === undefined ? resolve() : reject(error));
+  });
+  promise.catch(() => undefined);
+  return { promise, settle };
+}

@@ -1,0 +1,55 @@
+/** Every time and bound of the SDK, each with its unit last. What the server allows stands in `clientLimits` of proto/words.ts. */
+export const sdkLimits = {
+  /** Messages kept until the server has answered; `send` throws `outbox_full` beyond it. */
+  outbox_messages_max: 10_000,
+  /** Messages sent on a socket and not yet answered; the others wait in the outbox. */
+  sends_in_flight_max: 128,
+  /** A message without any answer for so long on a live socket is sent again: sending is idempotent. */
+  unanswered_ms_max: 20_000,
+  /** A message that the server fails at (`internal`) so many times is given back to the application. */
+  failed_tries_max: 5,
+  /** The longest pause that a refusal may ask for. */
+  refused_wait_ms_max: 60_000,
+  /** `history` and `inquire` that wait for an answer at the same time. */
+  requests_max: 256,
+  request_wait_ms_max: 15_000,
+  http_wait_ms_max: 10_000,
+
+  /** From the first byte of a connection to `welcome`. */
+  welcome_wait_ms_max: 15_000,
+  /** First wait before a new connection; doubles with each round over all urls. The real wait is random between 0 and it. */
+  backoff_ms_min: 250,
+  backoff_ms_max: 10_000,
+  /** A server that said it is overloaded is left alone for at least so long. */
+  overload_wait_ms_min: 1_000,
+  /** The longest wait before a new connection that a server's go-away may ask for. */
+  goaway_wait_ms_max: 60_000,
+  /** Time for the other side to answer a close before the socket is torn down. */
+  close_wait_ms_max: 1_000,
+  /** A connection that lived so long was a good one: the backoff starts afresh. */
+  steady_ms_min: 5_000,
+  /** How often a connection looks at its own health. */
+  health_check_ms: 5_000,
+  /** Nothing heard for so long (the server pings every 20 s, but browsers hide pings): ask a question that must be answered. */
+  quiet_ms_max: 45_000,
+  /** How long that question may stay unanswered before the socket counts as dead. */
+  probe_wait_ms_max: 10_000,
+
+  /** Receipts and own messages are acknowledged only so many at a time; messages of others at once. */
+  received_lag_events_max: 64,
+  /** A read mark is said again after a reconnect if it was said less than this before: the socket may have died with it. */
+  read_repeat_ms: 60_000,
+  read_marks_max: 256,
+  /** The other side forgets "typing" after 10 s; saying it again earlier than this tells nobody anything. */
+  typing_repeat_ms: 4_000,
+
+  /** Typing, presence and state news that wait in one event stream; the oldest is dropped beyond it. Timeline events never are. */
+  stream_volatile_max: 256,
+  /** Numbers of own messages that were accepted ahead of their timeline event. */
+  accepted_ahead_max: 10_000,
+
+  /** An access token with less life than this left is renewed first. */
+  token_lead_ms: 60_000,
+  /** Changes within so long are stored together. A new refresh token is stored at once. */
+  save_lag_ms: 100,
+} as const;

@@ -1,0 +1,76 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { clusterConfig } from '../cluster.config.ts';
+import { natsPorts } from '../runtime/io/index.ts';
+import { untilStopped } from './lifetime.ts';
+import { limitsOf, parseOptions, textOf, UsageError, wholeNumber } from './options.ts';
+import { openLog, openSecret, openServer } from './server.ts';
+import type { Terminal } from './terminal.ts';
+
+export const nodeHelp = `ringpost node NAME: one node of a cluster; nats-server 2.12 or later must be running.
+
+  NAME                   unique in the cluster: lower-case letters, digits and -
+  --nats URL[,URL...]    the nats-servers (nats://127.0.0.1:4222)
+  --cluster NAME         names the streams and subjects in NATS (${clusterConfig.name})
+  --replicas 1|3|5       copies of the journal, on as many nats-servers (${clusterConfig.replicas})
+  --secret FILE          the key that signs tokens, the same on all nodes (made at the first start)
+  --port N               where clients connect (${clusterConfig.port}; 0 takes a free port)
+  --host ADDRESS         which interface to listen on (${clusterConfig.host})
+  --data FOLDER          this node's own folder (${clusterConfig.dataFolder}/NAME)
+  --set PART.BOUND=N     changes a limit; PART is runtime, gateway or messenger; may be given often
+  --end-with-parent      stop when standard input ends: for programs that start nodes
+  --help                 this text
+`;
+
+/** Runs until a signal. */
+export async function node(args: readonly string[], terminal: Terminal): Promise<number> {
+  const { options, words } = parseOptions(
+    args,
+    {
+      nats: { type: 'string' },
+      cluster: { type: 'string' },
+      replicas: { type: 'string' },
+      secret: { type: 'string' },
+      port: { type: 'string' },
+      host: { type: 'string' },
+      data: { type: 'string' },
+      set: { type: 'string', multiple: true },
+      'end-with-parent': { type: 'boolean' },
+    },
+    1,
+  );
+  const [name] = words;
+  if (name === undefined) throw new UsageError('A node needs a NAME: ringpost node n1');
+  const dataFolder = textOf(options, 'data', join(clusterConfig.dataFolder, name));
+  const limits = limitsOf(options);
+  const port = wholeNumber(options, 'port', clusterConfig.port, 0, 65_535);
+  mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
+  const { partitions } = clusterConfig;
+  const ports = await natsPorts({
+    node: name,
+    cluster: textOf(options, 'cluster', clusterConfig.name),
+    servers: textOf(options, 'nats', 'nats://127.0.0.1:4222').split(','),
+    replicas: wholeNumber(options, 'replicas', clusterConfig.replicas, 1, 5),
+    partitions,
+    dataFolder,
+    log: openLog(dataFolder, (line) => terminal.tell(`${name}: ${line}`)),
+  });
+  const server = await openServer({
+    ports,
+    limits,
+    partitions,
+    settleMs: limits.runtime.suspect_ms,
+    host: textOf(options, 'host', clusterConfig.host),
+    port,
+    dataFolder,
+    secret: openSecret(textOf(options, 'secret', join(dataFolder, 'secret'))),
+  });
+  if (options['end-with-parent'] === true) {
+    process.stdin.once('end', () => process.kill(process.pid, 'SIGTERM')).resume();
+  }
+  terminal.say(`${name} is up at ${server.url}, with ${server.node.owned.length} of ${partitions} partitions.`);
+  return untilStopped(
+    () => server.close(),
+    (line) => terminal.tell(`${name}: ${line.trim()}`),
+  );
+}

@@ -1,0 +1,139 @@
+/** One node with its edge, composed: ports, engine, messenger, gateway. */
+import { randomBytes } from 'node:crypto';
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { Connection, messengerBehaviours, User } from '../actors/index.ts';
+import { createGateway, type Gateway } from '../gateway/index.ts';
+import { type Log, Node } from '../runtime/index.ts';
+import type { OpenPorts } from '../runtime/io/index.ts';
+import type { AllLimits } from './options.ts';
+
+export interface ServerOptions {
+  readonly ports: OpenPorts;
+  readonly limits: AllLimits;
+  readonly partitions: number;
+  readonly settleMs: number;
+  readonly host: string;
+  readonly port: number;
+  readonly dataFolder: string;
+  readonly secret: Uint8Array;
+}
+
+export interface Server {
+  readonly url: string;
+  readonly node: Node;
+  /** Sends clients away, hands partitions over, stores and closes all. */
+  close(): Promise<void>;
+}
+
+/** Time that clients get to leave, ms. */
+const goodbye_ms = 500;
+
+/** Resolves when the node serves its share and takes clients. */
+export async function openServer(options: ServerOptions): Promise<Server> {
+  const { ports, limits, partitions, settleMs } = options;
+  const node = new Node({
+    ports,
+    limits: limits.runtime,
+    behaviours: messengerBehaviours(limits.messenger),
+    partitions,
+    settleMs,
+  });
+  let gateway: Gateway;
+  try {
+    gateway = await createGateway({
+      door: node,
+      kinds: { user: User, connection: Connection },
+      host: options.host,
+      port: options.port,
+      secret: options.secret,
+      log: ports.log,
+      limits: limits.gateway,
+    });
+  } catch (error) {
+    await ports.close();
+    throw error;
+  }
+  node.start();
+  const figures = (): void => writeFigures(options.dataFolder, node);
+  process.on('SIGUSR2', figures);
+  let closing: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    process.off('SIGUSR2', figures);
+    await gateway.close(goodbye_ms);
+    await node.stop();
+    await ports.close();
+  };
+  const server: Server = {
+    url: gateway.url,
+    node,
+    close() {
+      closing ??= close();
+      return closing;
+    },
+  };
+  try {
+    await node.ready();
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
+  return server;
+}
+
+/** For benchmarks: what the engine has counted, as JSON. */
+function writeFigures(dataFolder: string, node: Node): void {
+  writeFileSync(join(dataFolder, 'figures.json'), `${JSON.stringify(node.counts)}\n`);
+}
+
+/** The log goes to a file of the data folder; warnings and worse are also told on the terminal, in a line each. */
+export function openLog(dataFolder: string, tell: (line: string) => void): Log {
+  mkdirSync(dataFolder, { recursive: true });
+  const log = pino(
+    { base: null, serializers: { error: pino.stdSerializers.err }, timestamp: pino.stdTimeFunctions.isoTime },
+    pino.destination({ dest: join(dataFolder, 'ringpost.log'), sync: true }),
+  );
+  return {
+    info: (fields, words) => log.info(fields, words),
+    warn(fields, words) {
+      log.warn(fields, words);
+      tell(`warning: ${words}${detail(fields)}`);
+    },
+    error(fields, words) {
+      log.error(fields, words);
+      tell(`error: ${words}${detail(fields)}`);
+    },
+  };
+}
+
+function detail(fields: object): string {
+  const parts = Object.entries(fields).map(
+    ([name, value]) => `${name} ${value instanceof Error ? value.message : String(value)}`,
+  );
+  return parts.length === 0 ? '' : ` (${parts.join(', ')})`;
+}
+
+/** The key that signs access tokens: made at the first start, readable by this user alone. */
+export function openSecret(file: string): Uint8Array {
+  try {
+    return readSecret(file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  try {
+    const descriptor = openSync(file, 'wx', 0o600);
+    writeSync(descriptor, `${randomBytes(32).toString('base64')}\n`);
+    fsyncSync(descriptor);
+    closeSync(descriptor);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  return readSecret(file);
+}
+
+function readSecret(file: string): Uint8Array {
+  const secret = Buffer.from(readFileSync(file, 'utf8').trim(), 'base64');
+  if (secret.byteLength < 32) throw new Error(`${file} must hold at least 32 bytes in base64`);
+  return secret;
+}

@@ -1,0 +1,54 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { clusterConfig } from '../cluster.config.ts';
+import { embeddedPorts } from '../runtime/io/index.ts';
+import { untilStopped } from './lifetime.ts';
+import { limitsOf, parseOptions, textOf, wholeNumber } from './options.ts';
+import { openLog, openSecret, openServer } from './server.ts';
+import type { Terminal } from './terminal.ts';
+
+export const startHelp = `ringpost start: the whole of Ringpost in one process, with no server beside it.
+
+  --port N               where clients connect (${clusterConfig.port}; 0 takes a free port)
+  --host ADDRESS         which interface to listen on (${clusterConfig.host})
+  --data FOLDER          where everything is kept (${clusterConfig.dataFolder}/embedded)
+  --set PART.BOUND=N     changes a limit; PART is runtime, gateway or messenger; may be given often
+  --help                 this text
+`;
+
+/** Runs until a signal. */
+export async function start(args: readonly string[], terminal: Terminal): Promise<number> {
+  const { options } = parseOptions(args, {
+    port: { type: 'string' },
+    host: { type: 'string' },
+    data: { type: 'string' },
+    set: { type: 'string', multiple: true },
+  });
+  const dataFolder = textOf(options, 'data', join(clusterConfig.dataFolder, 'embedded'));
+  const port = wholeNumber(options, 'port', clusterConfig.port, 0, 65_535);
+  const limits = limitsOf(options);
+  mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
+  const { partitions } = clusterConfig;
+  const log = openLog(dataFolder, terminal.tell);
+  const ports = await embeddedPorts({ node: 'solo', partitions, dataFolder, log });
+  const server = await openServer({
+    ports,
+    limits,
+    partitions,
+    settleMs: 0,
+    host: textOf(options, 'host', clusterConfig.host),
+    port,
+    dataFolder,
+    secret: openSecret(join(dataFolder, 'secret')),
+  });
+  const at = port === clusterConfig.port ? '' : ` --url ${server.url}`;
+  terminal.say(`Ringpost is up at ${server.url}, keeping its data in ${dataFolder}.
+
+Talk to yourself: in two more terminals, in this folder, type
+
+  npx ringpost chat alice --to bob${at}
+  npx ringpost chat bob --to alice${at}
+
+Ctrl-C stops it.`);
+  return untilStopped(() => server.close(), terminal.tell);
+}

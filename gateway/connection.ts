@@ -1,0 +1,284 @@
+import type { WebSocket } from 'ws';
+import type { Claims, ConnectionProtocol } from '../proto/mail.ts';
+import { type CloseWord, closeCodes, type Encoding } from '../proto/words.ts';
+import type { Door, Log, OpenOutlet, Push, Ref } from '../runtime/index.ts';
+import type { GatewayLimits } from './limits.ts';
+
+/**
+ * - `introducing`: the actor does not know the socket yet. Reading is paused; what was read already waits in `parked`.
+ * - `open`: frames go straight to the actor.
+ * - `parked`: a frame was not taken. Reading is paused, so TCP holds the client back; frames wait in order.
+ * - `reintroducing`: the actor may have lost its memory of the socket. Frames are dropped: once the actor knows the socket again
+ *   it says `resync`, and the client then repeats all that was not answered. Frames kept here would only come twice.
+ * - `leaving`: the socket is closed or closing; the actor does not know that yet.
+ * - `gone`: the actor knows, or can't be told.
+ */
+type Phase = 'introducing' | 'open' | 'parked' | 'reintroducing' | 'leaving' | 'gone';
+
+export interface Surroundings {
+  readonly door: Door;
+  readonly limits: GatewayLimits;
+  readonly log: Log;
+  /** The edge, not the actor or the client, ended a socket. */
+  readonly shed: (word: CloseWord | 'dead') => void;
+}
+
+export interface Socket {
+  readonly ws: WebSocket;
+  readonly ref: Ref<ConnectionProtocol>;
+  readonly claims: Claims;
+  readonly encoding: Encoding;
+  /** Number of the socket at this node: spreads the pings. */
+  readonly number: number;
+  /** Called once, when nothing is left to do for this socket. */
+  readonly settled: () => void;
+}
+
+/** One client's socket, and the way between it and its connection actor. Knows no words: frames go through as they are. */
+export class Connection {
+  private readonly around: Surroundings;
+  private readonly socket: Socket;
+  private readonly outlet: OpenOutlet;
+  private phase: Phase = 'introducing';
+  private parked: (Uint8Array | string)[] = [];
+  private deadlineMs = 0;
+  private pauseMs = 0;
+  private timer: NodeJS.Timeout | undefined;
+  private closed = false;
+  private settled = false;
+
+  private readonly openedMs: number;
+  private pingMs: number;
+  private spoken = false;
+  /** It has sent something since the last ping. */
+  private alive = true;
+
+  constructor(around: Surroundings, socket: Socket) {
+    this.around = around;
+    this.socket = socket;
+    this.openedMs = performance.now();
+    // The first ping comes early by a share that differs from socket to socket, so that sockets opened together are not pinged together.
+    this.pingMs = this.openedMs + around.limits.ping_ms * (1 - ((socket.number * 0.618) % 1) / 2);
+    const { ws } = socket;
+    ws.on('message', (data, isBinary) => this.frame(data as Buffer, isBinary));
+    ws.on('pong', () => {
+      this.alive = true;
+    });
+    // A frame that breaks the rules (too long, not UTF-8): ws itself closes with the right code. Without a listener it would throw.
+    ws.on('error', () => this.leave());
+    ws.on('close', () => {
+      this.closed = true;
+      this.leave();
+      this.settleIfDone();
+    });
+    this.outlet = around.door.openOutlet(
+      socket.ref,
+      (push) => this.push(push),
+      () => this.moved(),
+    );
+    ws.pause();
+    this.waitIn('introducing', around.limits.introduce_ms_max);
+    this.attempt();
+  }
+
+  /** Bytes written that the client has not read. */
+  get unreadBytes(): number {
+    return this.closed ? 0 : this.socket.ws.bufferedAmount;
+  }
+
+  /** Closes the socket with a word, and tells its actor. */
+  end(word: CloseWord): void {
+    if (this.phase === 'leaving' || this.phase === 'gone') return;
+    this.leave();
+    this.closeSocket(closeCodes[word], word);
+  }
+
+  /** Ends it now, without another try of anything. */
+  cutOff(): void {
+    this.leave();
+    clearTimeout(this.timer);
+    this.phase = 'gone';
+    this.socket.ws.terminate();
+  }
+
+  /** Called every `sweep_ms`: pings, and ends what is dead or has never spoken. */
+  beat(nowMs: number): void {
+    if (this.phase === 'leaving' || this.phase === 'gone') return;
+    const { limits, shed } = this.around;
+    if (!this.spoken && nowMs - this.openedMs >= limits.first_frame_ms && this.phase === 'open') {
+      this.end('hello_timeout');
+    } else if (nowMs >= this.pingMs) {
+      // While reading is paused for its sake, a socket can't show that it is alive.
+      if (!this.alive && this.phase === 'open') {
+        shed('dead');
+        this.socket.ws.terminate();
+        return;
+      }
+      this.alive = false;
+      this.pingMs = nowMs + limits.ping_ms;
+      this.socket.ws.ping();
+    }
+  }
+
+  private frame(data: Buffer, isBinary: boolean): void {
+    this.alive = true;
+    this.spoken = true;
+    // No copy: ws cuts messages out of what Node read, into memory of its own for each read, or has put them together in new
+    // memory; it never writes there again.
+    const bytes = isBinary ? data : data.toString();
+    if (this.phase === 'open') {
+      if (this.whisperFrame(bytes)) return;
+      // The door may have called `moved` meanwhile.
+      if ((this.phase as Phase) !== 'open') return;
+      this.parked.push(bytes);
+      this.socket.ws.pause();
+      this.waitIn('parked', this.around.limits.park_ms_max);
+      this.retryAfter(this.around.limits.retry_ms_min);
+    } else if (this.phase === 'parked' || this.phase === 'introducing') {
+      // ws goes on with what it has read when it was paused.
+      this.parked.push(bytes);
+      if (this.parked.length > this.around.limits.parked_frames_max) this.giveUp('overloaded');
+    }
+  }
+
+  private push(push: Push): void {
+    if (this.phase === 'leaving' || this.phase === 'gone') return;
+    const { ws } = this.socket;
+    if (typeof push !== 'string' && !(push instanceof Uint8Array)) {
+      this.leave();
+      this.closeSocket(push.close, push.word);
+    } else if (ws.bufferedAmount > this.around.limits.unread_bytes_max) {
+      // Nothing is lost: what this client has not confirmed is in its timeline, and comes when it resumes.
+      this.giveUp('overloaded');
+    } else {
+      // One write a push. Corking saves something only from two pushes a tick on (measured: 3 pushes 10 -> 5 us, 1 push
+      // 4 -> 5 us), and the connection actor puts what it has to say in one frame.
+      ws.send(push);
+    }
+  }
+
+  private moved(): void {
+    // Not introduced yet: nothing could be lost. Already at it: one introduction covers both.
+    if (this.phase !== 'open' && this.phase !== 'parked') return;
+    this.parked = [];
+    this.waitIn('reintroducing', this.around.limits.introduce_ms_max);
+    this.socket.ws.resume();
+    // In a moment: the door is in the middle of something when it calls.
+    this.retryAfter(0);
+  }
+
+  /** Tells the actor that the socket is no more; once. */
+  private leave(): void {
+    if (this.phase === 'leaving' || this.phase === 'gone') return;
+    const known = this.phase !== 'introducing';
+    this.parked = [];
+    this.waitIn('leaving', this.around.limits.introduce_ms_max);
+    if (known) this.attempt();
+    else this.phase = 'gone';
+    this.outlet.close();
+  }
+
+  private giveUp(word: CloseWord): void {
+    this.around.shed(word);
+    this.end(word);
+  }
+
+  private closeSocket(code: number, word: string): void {
+    const { ws } = this.socket;
+    // A paused socket would not read the answer to its close.
+    ws.resume();
+    try {
+      ws.close(code, word);
+    } catch (error) {
+      this.around.log.error({ error, code }, 'an actor closed a socket with a code or word that does not exist');
+      ws.close(1011);
+    }
+  }
+
+  // ---- one thing at a time that is tried again until it is taken
+
+  private waitIn(phase: Phase, waitMs: number): void {
+    clearTimeout(this.timer);
+    this.phase = phase;
+    this.deadlineMs = performance.now() + waitMs;
+    this.pauseMs = this.around.limits.retry_ms_min;
+  }
+
+  private retryAfter(ms: number): void {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.attempt(), ms);
+  }
+
+  private attempt(): void {
+    if (this.taken()) return;
+    if (performance.now() < this.deadlineMs) {
+      this.retryAfter(this.pauseMs);
+      this.pauseMs = Math.min(this.pauseMs * 2, this.around.limits.retry_ms_max);
+    } else if (this.phase === 'leaving') {
+      this.around.log.warn({}, 'a connection actor could not be told that its socket is closed');
+      this.phase = 'gone';
+      this.settleIfDone();
+    } else {
+      this.giveUp(this.phase === 'parked' ? 'overloaded' : 'unavailable');
+    }
+  }
+
+  /** One try of what this phase waits for; false when it is to be tried again. */
+  private taken(): boolean {
+    switch (this.phase) {
+      case 'introducing':
+      case 'reintroducing':
+        if (!this.introduce(this.phase === 'reintroducing')) return false;
+        // From here on what is not taken is a frame, and a `moved` counts.
+        this.waitIn('parked', this.around.limits.park_ms_max);
+        return this.unpark();
+      case 'parked':
+        return this.unpark();
+      case 'leaving':
+        if (this.around.door.whisper(this.socket.ref, { kind: 'closed' }) !== 'ok') return false;
+        this.phase = 'gone';
+        this.settleIfDone();
+        return true;
+      case 'open':
+      case 'gone':
+        return true;
+    }
+  }
+
+  private introduce(again: boolean): boolean {
+    const { ref, claims, encoding } = this.socket;
+    const { outlet } = this.outlet;
+    return this.around.door.whisper(ref, { kind: 'open', socket: outlet, claims, encoding, again }) === 'ok';
+  }
+
+  /** Sends the frames that wait, in order, and opens the socket again when none is left; false when one was not taken. */
+  private unpark(): boolean {
+    const frames = this.parked;
+    for (const [index, bytes] of frames.entries()) {
+      const ok = this.whisperFrame(bytes);
+      // The door has called `moved`: another wait has begun, and these frames are not wanted any more.
+      if (this.phase !== 'parked') return true;
+      if (!ok) {
+        this.parked = frames.slice(index);
+        // It goes on, if slowly: the wait begins anew.
+        if (index > 0) this.waitIn('parked', this.around.limits.park_ms_max);
+        return false;
+      }
+    }
+    this.parked = [];
+    this.phase = 'open';
+    this.alive = true;
+    this.socket.ws.resume();
+    return true;
+  }
+
+  private whisperFrame(bytes: Uint8Array | string): boolean {
+    return this.around.door.whisper(this.socket.ref, { kind: 'frame', bytes }) === 'ok';
+  }
+
+  private settleIfDone(): void {
+    if (!this.closed || this.phase !== 'gone' || this.settled) return;
+    this.settled = true;
+    this.socket.settled();
+  }
+}

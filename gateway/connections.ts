@@ -1,0 +1,108 @@
+import type { WebSocket } from 'ws';
+import type { Claims, ConnectionProtocol } from '../proto/mail.ts';
+import type { Encoding } from '../proto/words.ts';
+import type { ActorKind, Door, Log } from '../runtime/index.ts';
+import { Connection, type Surroundings } from './connection.ts';
+import type { GatewayLimits } from './limits.ts';
+
+/** All sockets of this node's edge. */
+export interface Connections {
+  readonly open: number;
+  admit(ws: WebSocket, claims: Claims, encoding: Encoding): void;
+  /** Closes all with `goaway`, spread over most of `graceMs`, and resolves when all are closed, or have been cut off after it. */
+  close(graceMs: number): Promise<void>;
+}
+
+export interface ConnectionsOptions {
+  readonly door: Door;
+  readonly connection: ActorKind<ConnectionProtocol>;
+  readonly limits: GatewayLimits;
+  readonly log: Log;
+  /** Makes actor names of this process unlike those of a process before it with the same node name. `[A-Za-z0-9_-]+` */
+  readonly boot: string;
+}
+
+/** Even with no grace the close frames get a moment to leave. */
+const farewellMsMin = 100;
+const closingStepMs = 20;
+
+export function connections(options: ConnectionsOptions): Connections {
+  const { door, limits, log } = options;
+  const all = new Set<Connection>();
+  const shed = new Map<string, number>();
+  const around: Surroundings = {
+    door,
+    limits,
+    log,
+    shed: (word) => shed.set(word, (shed.get(word) ?? 0) + 1),
+  };
+  let open = 0;
+  let last = 0;
+
+  const sweeper = setInterval(() => {
+    const nowMs = performance.now();
+    for (const connection of all) connection.beat(nowMs);
+    relieve(all, limits, around.shed);
+    // One line a sweep, however many sockets: a log must not be a way to fill a disk.
+    if (shed.size > 0) log.warn({ sockets: Object.fromEntries(shed) }, 'the edge closed sockets');
+    shed.clear();
+  }, limits.sweep_ms);
+
+  return {
+    get open() {
+      return open;
+    },
+    admit(ws, claims, encoding) {
+      last += 1;
+      open += 1;
+      ws.once('close', () => {
+        open -= 1;
+      });
+      const connection: Connection = new Connection(around, {
+        ws,
+        ref: options.connection.ref(`${claims.user}/${door.node}.${last}.${options.boot}`),
+        claims,
+        encoding,
+        number: last,
+        settled: () => all.delete(connection),
+      });
+      all.add(connection);
+    },
+    async close(graceMs) {
+      const deadlineMs = performance.now() + Math.max(graceMs, farewellMsMin);
+      await sayGoodbye([...all], graceMs * 0.8);
+      while (all.size > 0 && performance.now() < deadlineMs) await pause(closingStepMs);
+      clearInterval(sweeper);
+      if (all.size > 0) log.warn({ sockets: all.size }, 'sockets did not close in time and were cut off');
+      for (const connection of all) connection.cutOff();
+    },
+  };
+}
+
+/** Closes sockets evenly over `overMs`: clients that all come back at once would be a load of their own. */
+async function sayGoodbye(sockets: readonly Connection[], overMs: number): Promise<void> {
+  const startMs = performance.now();
+  let said = 0;
+  while (said < sockets.length) {
+    const share = overMs === 0 ? 1 : Math.min(1, (performance.now() - startMs + closingStepMs) / overMs);
+    for (const due = Math.ceil(sockets.length * share); said < due; said += 1) sockets[said]?.end('goaway');
+    if (said < sockets.length) await pause(closingStepMs);
+  }
+}
+
+/** Closes the sockets with the most unread bytes until the bytes of all are below their bound. */
+function relieve(all: ReadonlySet<Connection>, limits: GatewayLimits, shed: Surroundings['shed']): void {
+  let total = 0;
+  for (const connection of all) total += connection.unreadBytes;
+  if (total <= limits.unread_total_bytes_max) return;
+  for (const connection of [...all].sort((a, b) => b.unreadBytes - a.unreadBytes)) {
+    if (total <= limits.unread_total_bytes_max) return;
+    total -= connection.unreadBytes;
+    shed('overloaded');
+    connection.end('overloaded');
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

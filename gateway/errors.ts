@@ -1,0 +1,84 @@
+/** One table of what the gateway answers over HTTP when it does not do as asked: the status, the words, whether to try again. */
+export const errors = {
+  malformed: { status: 400, reason: 'The body is not a JSON object with the fields of this request.', retry: false },
+  bad_user: {
+    status: 400,
+    reason: 'A user name is 1 to 32 of a-z 0-9 . _ - and begins with a letter or digit.',
+    retry: false,
+  },
+  bad_device: { status: 400, reason: 'A device name is 1 to 32 of A-Z a-z 0-9 . _ -', retry: false },
+  bad_password: { status: 400, reason: 'The password is too short or too long.', retry: false },
+  not_an_upgrade: { status: 400, reason: 'Only a WebSocket handshake is served here.', retry: false },
+  unknown_subprotocol: {
+    status: 400,
+    reason: 'Offer the subprotocol ringpost.v1.msgpack or ringpost.v1.json.',
+    retry: false,
+  },
+  bad_login: { status: 401, reason: 'There is no such account, or the password is not right.', retry: false },
+  unauthorised: { status: 401, reason: 'An access token is needed; this one is missing or not valid.', retry: false },
+  expired_token: { status: 401, reason: 'The access token has expired; refresh it.', retry: false },
+  revoked: { status: 401, reason: 'This device was removed from the account.', retry: false },
+  bad_refresh: { status: 401, reason: 'The refresh token is not valid any more; log in again.', retry: false },
+  forbidden_origin: { status: 403, reason: 'Pages of this origin may not talk to this server.', retry: false },
+  not_found: { status: 404, reason: 'There is nothing at this address.', retry: false },
+  unknown_device: { status: 404, reason: 'The account has no such device.', retry: false },
+  wrong_method: { status: 405, reason: 'This address does not take that method.', retry: false },
+  taken: { status: 409, reason: 'This user name is taken.', retry: false },
+  too_many_devices: {
+    status: 409,
+    reason: 'The account has as many devices as it may have; remove one.',
+    retry: false,
+  },
+  too_long: { status: 413, reason: 'The body is too long.', retry: false },
+  unsupported_type: { status: 415, reason: 'The body must be application/json.', retry: false },
+  too_fast: { status: 429, reason: 'Too many requests from this address; slow down.', retry: true },
+  too_many_sockets: { status: 429, reason: 'Too many sockets from this address.', retry: true },
+  internal: { status: 500, reason: 'The server failed at this request; it has been noted.', retry: true },
+  overloaded: { status: 503, reason: 'The server is at its limit; try again shortly.', retry: true },
+  leaving: { status: 503, reason: 'This server is going away; try again shortly.', retry: true },
+  unavailable: {
+    status: 503,
+    reason: 'The account is being moved to another server, nothing was done; try again shortly.',
+    retry: true,
+  },
+  unknown_outcome: {
+    status: 503,
+    reason: 'No answer came in time: it may or may not have been done; look, or try again.',
+    retry: true,
+  },
+} as const satisfies {
+  readonly [code: string]: { readonly status: number; readonly reason: string; readonly retry: boolean };
+};
+export type ErrorCode = keyof typeof errors;
+
+/** A request that was not carried out. A class, so that no body of a client can look like one. */
+export class HttpRefusal {
+  readonly code: ErrorCode;
+  readonly afterMs: number | undefined;
+  readonly allow: string | undefined;
+
+  /** `afterMs`: the earliest time at which to try again. `allow`: the methods that an address does take. */
+  constructor(code: ErrorCode, afterMs?: number, allow?: string) {
+    this.code = code;
+    this.afterMs = afterMs;
+    this.allow = allow;
+  }
+
+  get status(): number {
+    return errors[this.code].status;
+  }
+
+  get body(): object {
+    const { reason, retry } = errors[this.code];
+    return { error: { code: this.code, reason, retry, ...(this.afterMs !== undefined && { afterMs: this.afterMs }) } };
+  }
+
+  /** Beyond those of every answer. */
+  get headers(): { readonly [name: string]: string } {
+    return {
+      ...(this.afterMs !== undefined && { 'retry-after': String(Math.ceil(this.afterMs / 1000)) }),
+      ...(this.allow !== undefined && { allow: this.allow }),
+      ...(this.status === 401 && { 'www-authenticate': 'Bearer' }),
+    };
+  }
+}

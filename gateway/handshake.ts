@@ -1,0 +1,167 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
+import type { Claims } from '../proto/mail.ts';
+import { bearerPrefix, closeCodes, type Encoding, subprotocols } from '../proto/words.ts';
+import type { Log } from '../runtime/index.ts';
+import { HttpRefusal } from './errors.ts';
+import { bearerOf } from './http.ts';
+import type { GatewayLimits } from './limits.ts';
+import { type AllowedOrigins, originAllowed } from './origins.ts';
+import { peerOf } from './peers.ts';
+import { type Rate, rate } from './rates.ts';
+import { type Tally, tally } from './tally.ts';
+import type { AccessTokens, Verified } from './tokens.ts';
+
+const socketPath = '/v1/socket';
+
+export interface HandshakeOptions {
+  readonly tokens: AccessTokens;
+  readonly limits: GatewayLimits;
+  readonly allowedOrigins: AllowedOrigins;
+  readonly trustedProxies: number;
+  readonly log: Log;
+  readonly leaving: () => boolean;
+  /** A socket whose token is good. */
+  readonly admit: (ws: WebSocket, claims: Claims, encoding: Encoding) => void;
+}
+
+/**
+ * The WebSocket handshake at `socketPath`. What is wrong with the request is refused over HTTP; what is wrong with the token
+ * is said by a close code on the finished handshake, because a browser shows its page no HTTP status of a handshake.
+ */
+export class Handshakes {
+  private readonly options: HandshakeOptions;
+  private readonly server: WebSocketServer;
+  private readonly sockets: Tally;
+  private readonly users: Tally;
+  private readonly rate: Rate;
+
+  constructor(options: HandshakeOptions) {
+    const { limits } = options;
+    this.options = options;
+    this.server = webSocketServer(limits);
+    this.sockets = tally(limits.sockets_per_peer_max, limits.sockets_max);
+    this.users = tally(limits.sockets_per_user_max, limits.sockets_max);
+    this.rate = rate(limits.handshakes_per_peer_burst, limits.handshakes_per_peer_per_minute, limits.rate_peers_max);
+  }
+
+  /** An HTTP server's `upgrade`. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const drop = (): void => void socket.destroy();
+    // Until ws has a listener of its own: an error without one would end the process.
+    socket.on('error', drop);
+    const offers = offered(request);
+    const encoding = encodingOf(offers);
+    const refusal = this.refusalOf(request, socket, encoding);
+    if (refusal) {
+      refuse(socket, refusal);
+      return;
+    }
+    void verified(this.options.tokens, request, offers).then((token) => {
+      if (socket.destroyed || encoding === undefined) return;
+      if (this.options.leaving()) {
+        refuse(socket, new HttpRefusal('leaving', 1_000));
+        return;
+      }
+      try {
+        this.server.handleUpgrade(request, socket, head, (ws) => {
+          socket.off('error', drop);
+          this.opened(ws, socket, token, encoding);
+        });
+      } catch (error) {
+        this.options.log.error({ error }, 'a handshake failed');
+        socket.destroy();
+      }
+    });
+  }
+
+  private refusalOf(request: IncomingMessage, socket: Duplex, encoding: Encoding | undefined): HttpRefusal | undefined {
+    if ((request.url ?? '').split('?', 1)[0] !== socketPath) return new HttpRefusal('not_found');
+    if (request.headers.upgrade?.toLowerCase() !== 'websocket') return new HttpRefusal('not_an_upgrade');
+    if (this.options.leaving()) return new HttpRefusal('leaving', 1_000);
+    if (!originAllowed(request.headers, this.options.allowedOrigins)) return new HttpRefusal('forbidden_origin');
+    if (encoding === undefined) return new HttpRefusal('unknown_subprotocol');
+    const peer = peerOf(request, this.options.trustedProxies);
+    const waitMs = this.rate.take(peer, performance.now());
+    if (waitMs > 0) return new HttpRefusal('too_fast', waitMs);
+    const taken = this.sockets.take(peer);
+    if (taken !== 'taken') return new HttpRefusal(taken === 'all_full' ? 'overloaded' : 'too_many_sockets', 1_000);
+    // Counted until it closes, whatever becomes of its handshake.
+    socket.once('close', () => this.sockets.give(peer));
+    return undefined;
+  }
+
+  private opened(ws: WebSocket, socket: Duplex, token: Verified, encoding: Encoding): void {
+    if (token.kind !== 'valid') {
+      refuseSocket(ws, 'unauthorised');
+      return;
+    }
+    const { claims } = token;
+    if (this.users.take(claims.user) !== 'taken') {
+      refuseSocket(ws, 'overloaded');
+      return;
+    }
+    socket.once('close', () => this.users.give(claims.user));
+    this.options.admit(ws, claims, encoding);
+  }
+}
+
+function webSocketServer(limits: GatewayLimits): WebSocketServer {
+  const options: ServerOptions & { readonly closeTimeout: number } = {
+    noServer: true,
+    // The edge counts its sockets itself.
+    clientTracking: false,
+    // Compression would cost memory a socket, and lets a small frame unfold into a large one.
+    perMessageDeflate: false,
+    maxPayload: limits.frame_bytes_max,
+    maxFragments: limits.frame_fragments_max,
+    maxBufferedChunks: limits.frame_chunks_max,
+    closeTimeout: limits.close_ms,
+    // Never the offer that carries the token.
+    handleProtocols: (offers) => {
+      const encoding = encodingOf([...offers]);
+      return encoding === undefined ? false : subprotocols[encoding];
+    },
+  };
+  return new WebSocketServer(options);
+}
+
+function offered(request: IncomingMessage): readonly string[] {
+  return (request.headers['sec-websocket-protocol'] ?? '').split(',').map((offer) => offer.trim());
+}
+
+/** The first of the client's offers that is known here. */
+function encodingOf(offers: readonly string[]): Encoding | undefined {
+  for (const offer of offers) {
+    if (offer === subprotocols.msgpack) return 'msgpack';
+    if (offer === subprotocols.json) return 'json';
+  }
+  return undefined;
+}
+
+/** Never from the address: addresses end up in logs. */
+async function verified(tokens: AccessTokens, request: IncomingMessage, offers: readonly string[]): Promise<Verified> {
+  const offer = offers.find((text) => text.startsWith(bearerPrefix));
+  const token = bearerOf(request) ?? offer?.slice(bearerPrefix.length);
+  return token === undefined ? { kind: 'invalid' } : tokens.verify(token);
+}
+
+function refuseSocket(ws: WebSocket, word: 'unauthorised' | 'overloaded'): void {
+  // What such a client sends is read for the answer to the close, and dropped.
+  ws.on('error', () => {});
+  ws.close(closeCodes[word], word);
+}
+
+function refuse(socket: Duplex, refusal: HttpRefusal): void {
+  const text = JSON.stringify(refusal.body);
+  const headers = {
+    ...refusal.headers,
+    connection: 'close',
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': String(Buffer.byteLength(text)),
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  socket.once('finish', () => socket.destroy());
+  socket.end([`HTTP/1.1 ${refusal.status} Refused`, ...lines, '', text].join('\r\n'));
+}

@@ -1,0 +1,161 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { Log } from '../runtime/index.ts';
+import { HttpRefusal } from './errors.ts';
+import type { GatewayLimits } from './limits.ts';
+import { type AllowedOrigins, originAllowed } from './origins.ts';
+import { peerOf } from './peers.ts';
+
+export type Json = { readonly [field: string]: unknown };
+
+/** One request, as its route sees it. */
+export interface Call {
+  readonly peer: string;
+  /** What stands for `*` in the route's path, not decoded; '' without one. */
+  readonly name: string;
+  /** The access token of `Authorization: Bearer`. */
+  readonly bearer: string | undefined;
+  json(): Promise<Json | HttpRefusal>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly body: object;
+}
+
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  /** Exact, or with a last part `*` that stands for one name. */
+  readonly path: string;
+  run(call: Call): Promise<Answer | HttpRefusal>;
+}
+
+export interface HttpOptions {
+  readonly routes: readonly Route[];
+  readonly limits: GatewayLimits;
+  readonly allowedOrigins: AllowedOrigins;
+  readonly trustedProxies: number;
+  readonly log: Log;
+  /** True when the server is closing: connections are not kept then. */
+  readonly leaving: () => boolean;
+}
+
+const everyAnswer = {
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+  vary: 'origin',
+};
+const preflight = {
+  'access-control-allow-methods': 'GET, POST, DELETE',
+  'access-control-allow-headers': 'authorization, content-type',
+  'access-control-max-age': '600',
+};
+
+export function requestListener(options: HttpOptions): RequestListener {
+  const find = table(options.routes);
+
+  async function answerTo(request: IncomingMessage): Promise<Answer | HttpRefusal> {
+    const found = find(request.method ?? '', (request.url ?? '').split('?', 1)[0] ?? '');
+    if (found instanceof HttpRefusal) return found;
+    try {
+      return await found.route.run({
+        peer: peerOf(request, options.trustedProxies),
+        name: found.name,
+        bearer: bearerOf(request),
+        json: () => readJson(request, options.limits.body_bytes_max),
+      });
+    } catch (error) {
+      options.log.error({ error, method: request.method, path: found.route.path }, 'a request failed');
+      return new HttpRefusal('internal');
+    }
+  }
+
+  return (request, response) => {
+    const { origin } = request.headers;
+    if (!originAllowed(request.headers, options.allowedOrigins)) {
+      write(request, response, new HttpRefusal('forbidden_origin'), {}, true);
+      return;
+    }
+    const cors = origin === undefined ? {} : { 'access-control-allow-origin': origin };
+    if (request.method === 'OPTIONS') {
+      response.writeHead(204, { ...everyAnswer, ...cors, ...(origin !== undefined && preflight) }).end();
+      return;
+    }
+    void answerTo(request).then((answer) => write(request, response, answer, cors, options.leaving()));
+  };
+}
+
+function write(
+  request: IncomingMessage,
+  response: ServerResponse,
+  answer: Answer | HttpRefusal,
+  cors: { readonly [name: string]: string },
+  last: boolean,
+): void {
+  const text = JSON.stringify(answer.body);
+  response.writeHead(answer.status, {
+    ...everyAnswer,
+    ...cors,
+    ...(answer instanceof HttpRefusal && answer.headers),
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': Buffer.byteLength(text),
+    // The rest of a body that nobody wants is not worth the wait for the next request behind it.
+    ...((last || !request.complete) && { connection: 'close' }),
+  });
+  response.end(text);
+}
+
+type Found = { readonly route: Route; readonly name: string } | HttpRefusal;
+
+function table(routes: readonly Route[]): (method: string, path: string) => Found {
+  const byPath = new Map<string, Map<string, Route>>();
+  for (const route of routes) {
+    const methods = byPath.get(route.path) ?? new Map<string, Route>();
+    byPath.set(route.path, methods.set(route.method, route));
+  }
+  return (method, path) => {
+    const cut = path.lastIndexOf('/') + 1;
+    const exact = byPath.get(path);
+    const methods = exact ?? byPath.get(`${path.slice(0, cut)}*`);
+    if (!methods) return new HttpRefusal('not_found');
+    const route = methods.get(method);
+    if (!route) return new HttpRefusal('wrong_method', undefined, [...methods.keys()].join(', '));
+    return { route, name: exact ? '' : path.slice(cut) };
+  };
+}
+
+export function bearerOf(request: IncomingMessage): string | undefined {
+  return /^Bearer +([A-Za-z0-9._~+/=-]+)$/i.exec(request.headers.authorization ?? '')?.[1];
+}
+
+async function readJson(request: IncomingMessage, bytesMax: number): Promise<Json | HttpRefusal> {
+  // A page of another site can send a body without being asked first (CORS), but not of this type.
+  if (!/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? '')) {
+    return new HttpRefusal('unsupported_type');
+  }
+  const bytes = await readBody(request, bytesMax);
+  if (bytes instanceof HttpRefusal) return bytes;
+  try {
+    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Json;
+  } catch {
+    // Not UTF-8 or not JSON: the same answer as for JSON that is not an object.
+  }
+  return new HttpRefusal('malformed');
+}
+
+function readBody(request: IncomingMessage, bytesMax: number): Promise<Buffer | HttpRefusal> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      // What follows is read and thrown away, so that the client gets to read the answer.
+      if (bytes > bytesMax) resolve(new HttpRefusal('too_long'));
+      else chunks.push(chunk);
+    });
+    request.on('end', () => resolve(Buffer.concat(chunks)));
+    // The client has gone, or was too slow (`request_ms_max`): nobody reads this answer.
+    request.on('error', () => resolve(new HttpRefusal('malformed')));
+    request.on('close', () => resolve(new HttpRefusal('malformed')));
+  });
+}

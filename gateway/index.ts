@@ -1,0 +1,148 @@
+import { randomBytes } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { ConnectionProtocol, UserProtocol } from '../proto/mail.ts';
+import type { ActorKind, Door, Log } from '../runtime/index.ts';
+import { Accounts } from './accounts.ts';
+import { connections } from './connections.ts';
+import { HttpRefusal } from './errors.ts';
+import { Handshakes } from './handshake.ts';
+import { type Route, requestListener } from './http.ts';
+import { defaultGatewayLimits, type GatewayLimits } from './limits.ts';
+import type { AllowedOrigins } from './origins.ts';
+import { passwords } from './passwords.ts';
+import { subnet } from './peers.ts';
+import { tally } from './tally.ts';
+import { accessTokens } from './tokens.ts';
+
+export type { GatewayLimits } from './limits.ts';
+export { defaultGatewayLimits } from './limits.ts';
+export type { AllowedOrigins } from './origins.ts';
+
+export interface GatewayOptions {
+  readonly door: Door;
+  /** The names of the actors that the gateway talks to; it knows nothing of their behaviour. */
+  readonly kinds: {
+    readonly user: ActorKind<UserProtocol>;
+    readonly connection: ActorKind<ConnectionProtocol>;
+  };
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** Signs access tokens; at least 32 bytes, and the same on all nodes. */
+  readonly secret: Uint8Array;
+  /** Secrets before a change of `secret`: tokens of theirs stay good until they expire. */
+  readonly formerSecrets?: readonly Uint8Array[];
+  readonly log: Log;
+  readonly limits?: Partial<GatewayLimits>;
+  /** Pages that may talk to this server; by default those of its own host. Clients that send no Origin always may. */
+  readonly allowedOrigins?: AllowedOrigins;
+  /** Reverse proxies in front whose X-Forwarded-For is believed; 0 by default. */
+  readonly trustedProxies?: number;
+}
+
+export interface Gateway {
+  readonly port: number;
+  readonly url: string;
+  /** Client sockets that are open. */
+  connections(): number;
+  /** Takes no more clients, sends away those there are (`goaway`, spread over `graceMs`), and closes. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Opens the edge of a node: accounts over HTTP, clients over WebSocket, both on one port. Rejects when it can't listen. */
+export async function createGateway(options: GatewayOptions): Promise<Gateway> {
+  const { door, kinds, log, allowedOrigins = 'same-host', trustedProxies = 0 } = options;
+  const limits: GatewayLimits = { ...defaultGatewayLimits, ...options.limits };
+  const tokens = await accessTokens(options);
+  let closing: Promise<void> | undefined;
+  const leaving = (): boolean => closing !== undefined;
+
+  const server = httpServer(limits, trustedProxies > 0);
+  const clients = connections({
+    door,
+    connection: kinds.connection,
+    limits,
+    log,
+    boot: randomBytes(6).toString('base64url'),
+  });
+  const routes = [
+    healthRoute(leaving),
+    ...new Accounts({ door, user: kinds.user, limits, passwords: passwords(limits), tokens }).routes,
+  ];
+  server.on('request', requestListener({ routes, limits, allowedOrigins, trustedProxies, log, leaving }));
+  const { admit } = clients;
+  const handshakes = new Handshakes({ tokens, limits, allowedOrigins, trustedProxies, log, leaving, admit });
+  server.on('upgrade', (request, socket, head) => handshakes.upgrade(request, socket, head));
+
+  try {
+    await listen(server, options.host, options.port);
+  } catch (error) {
+    await clients.close(0);
+    throw error;
+  }
+  const { port } = server.address() as AddressInfo;
+
+  async function close(graceMs: number): Promise<void> {
+    const stopped = new Promise<void>((resolve) => server.close(() => resolve()));
+    await clients.close(graceMs);
+    server.closeAllConnections();
+    await stopped;
+  }
+  return {
+    port,
+    url: urlOf(options.host, port),
+    connections: () => clients.open,
+    close(graceMs) {
+      closing ??= close(graceMs);
+      return closing;
+    },
+  };
+}
+
+function httpServer(limits: GatewayLimits, behindProxy: boolean): Server {
+  const server = createServer({
+    maxHeaderSize: limits.header_bytes_max,
+    headersTimeout: limits.headers_ms_max,
+    requestTimeout: limits.request_ms_max,
+    keepAliveTimeout: limits.keep_alive_ms,
+    connectionsCheckingInterval: limits.sweep_ms,
+  });
+  // `sockets_max` and `sockets_per_peer_max` are answered with a word before these are reached.
+  server.maxConnections = limits.sockets_max + limits.http_connections_max;
+  const perPeerMax = limits.sockets_per_peer_max + limits.http_connections_per_peer_max;
+  const peers = tally(perPeerMax, server.maxConnections);
+  server.on('connection', (socket: Socket) => {
+    const peer = subnet(socket.remoteAddress ?? '');
+    // Every connection of a proxy comes from the proxy.
+    if (behindProxy) return;
+    if (peers.take(peer) === 'taken') socket.once('close', () => peers.give(peer));
+    else socket.destroy();
+  });
+  return server;
+}
+
+/** For load balancers: a node that is leaving should get no more clients. */
+function healthRoute(leaving: () => boolean): Route {
+  return {
+    method: 'GET',
+    path: '/v1/health',
+    run: async () => (leaving() ? new HttpRefusal('leaving', 1_000) : { status: 200, body: { status: 'ok' } }),
+  };
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+/** An address that works on this machine. */
+function urlOf(host: string, port: number): string {
+  const name = host === '0.0.0.0' || host === '::' || host === '' ? 'localhost' : host;
+  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`;
+}

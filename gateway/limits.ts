@@ -1,0 +1,118 @@
+import { clientLimits } from '../proto/words.ts';
+
+/** Every bound of the gateway, with its unit last (A9). Settings may change any of them. "Peer": a client's IP address, or its IPv6 /64. */
+export interface GatewayLimits {
+  // ---- sockets
+  /** One message of a client; a longer one closes its socket (1009). */
+  readonly frame_bytes_max: number;
+  /** Fragments of one message. */
+  readonly frame_fragments_max: number;
+  /** Reads that ws keeps while a frame is not whole: 64 KiB in the smallest usual segments (536 bytes) are 123. */
+  readonly frame_chunks_max: number;
+  readonly sockets_max: number;
+  readonly sockets_per_user_max: number;
+  readonly sockets_per_peer_max: number;
+  readonly handshakes_per_peer_burst: number;
+  readonly handshakes_per_peer_per_minute: number;
+  /** A socket is pinged this often; one that has sent nothing at all since the last ping is dead. */
+  readonly ping_ms: number;
+  /** Time for the first frame of a socket. Longer than the connection actor's own wait for `hello`, which has the better word. */
+  readonly first_frame_ms: number;
+  /** Time for the other side to answer a close. */
+  readonly close_ms: number;
+  /** Time between looks at all sockets; the grain of the times above. */
+  readonly sweep_ms: number;
+  /** Bytes written to one socket that its client has not read yet; beyond it the socket is closed, and the client resumes later. */
+  readonly unread_bytes_max: number;
+  /** The same over all sockets: beyond it the slowest are closed. */
+  readonly unread_total_bytes_max: number;
+  // ---- between a socket and its connection actor
+  /** Frames that wait while the actor can't take them. Reading is paused then, so these come from one read of at most 64 KiB. */
+  readonly parked_frames_max: number;
+  /** Time that frames wait before the socket is closed. */
+  readonly park_ms_max: number;
+  /** Time to (re)introduce a socket to its actor before it is closed. */
+  readonly introduce_ms_max: number;
+  /** Pauses between such tries: the first, doubled up to the longest. */
+  readonly retry_ms_min: number;
+  readonly retry_ms_max: number;
+  // ---- HTTP
+  /** Connections beyond those of sockets, such as requests and handshakes on their way; one more is dropped unheard. */
+  readonly http_connections_max: number;
+  readonly http_connections_per_peer_max: number;
+  readonly header_bytes_max: number;
+  readonly body_bytes_max: number;
+  readonly headers_ms_max: number;
+  readonly request_ms_max: number;
+  readonly keep_alive_ms: number;
+  readonly ask_wait_ms_max: number;
+  // ---- accounts
+  readonly password_chars_min: number;
+  readonly password_chars_max: number;
+  /** scrypt's N, r and p for new passwords. */
+  readonly scrypt_cost: number;
+  readonly scrypt_block_size: number;
+  readonly scrypt_parallelism: number;
+  /** scrypt computations at a time. They share libuv's few threads with the file system and DNS. */
+  readonly scrypt_running_max: number;
+  /** Computations that wait; one more is refused (`overloaded`). */
+  readonly scrypt_waiting_max: number;
+  readonly access_token_ms: number;
+  readonly refresh_token_ms: number;
+  readonly registers_per_peer_burst: number;
+  readonly registers_per_peer_per_minute: number;
+  readonly logins_per_peer_burst: number;
+  readonly logins_per_peer_per_minute: number;
+  readonly refreshes_per_peer_burst: number;
+  readonly refreshes_per_peer_per_minute: number;
+  /** Peers remembered in each table of rates; the one longest unheard of is forgotten first. */
+  readonly rate_peers_max: number;
+}
+
+export const defaultGatewayLimits: GatewayLimits = {
+  frame_bytes_max: clientLimits.frame_bytes_max,
+  frame_fragments_max: 64,
+  frame_chunks_max: 512,
+  sockets_max: 50_000,
+  sockets_per_user_max: 16,
+  sockets_per_peer_max: 1_024,
+  handshakes_per_peer_burst: 1_024,
+  handshakes_per_peer_per_minute: 1_800,
+  ping_ms: 20_000,
+  first_frame_ms: 15_000,
+  close_ms: 5_000,
+  sweep_ms: 1_000,
+  unread_bytes_max: 1024 * 1024,
+  unread_total_bytes_max: 256 * 1024 * 1024,
+  parked_frames_max: 4_096,
+  park_ms_max: 5_000,
+  introduce_ms_max: 15_000,
+  retry_ms_min: 20,
+  retry_ms_max: 500,
+  http_connections_max: 1_024,
+  http_connections_per_peer_max: 128,
+  header_bytes_max: 8 * 1024,
+  body_bytes_max: 4 * 1024,
+  headers_ms_max: 10_000,
+  request_ms_max: 15_000,
+  keep_alive_ms: 5_000,
+  ask_wait_ms_max: 10_000,
+  password_chars_min: 8,
+  password_chars_max: 128,
+  // One of the settings that OWASP's password storage page gives as equal in strength to N = 2^17, p = 1: with N = 2^15 a
+  // computation takes 32 MiB instead of 128, so that a burst of logins can't take the node's memory.
+  scrypt_cost: 2 ** 15,
+  scrypt_block_size: 8,
+  scrypt_parallelism: 3,
+  scrypt_running_max: 2,
+  scrypt_waiting_max: 64,
+  access_token_ms: 15 * 60_000,
+  refresh_token_ms: 30 * 24 * 60 * 60_000,
+  registers_per_peer_burst: 20,
+  registers_per_peer_per_minute: 10,
+  logins_per_peer_burst: 30,
+  logins_per_peer_per_minute: 30,
+  refreshes_per_peer_burst: 120,
+  refreshes_per_peer_per_minute: 120,
+  rate_peers_max: 10_000,
+};

@@ -1,0 +1,62 @@
+/** `ringpost`: the composition root and the dispatcher of its commands. */
+import { runChat } from './client/chat/index.ts';
+import { cluster, clusterHelp } from './commands/cluster.ts';
+import { node, nodeHelp } from './commands/node.ts';
+import { UsageError } from './commands/options.ts';
+import { start, startHelp } from './commands/start.ts';
+import { processTerminal, type Terminal } from './commands/terminal.ts';
+
+const help = `ringpost: a messenger of your own.
+
+  ringpost start         the whole of it in one process (npm start)
+  ringpost chat NAME     talk in the terminal as NAME
+  ringpost cluster       three nodes and three nats-servers on this machine (npm run cluster)
+  ringpost node NAME     one node of a cluster
+
+  ringpost COMMAND --help tells more.
+`;
+
+interface Command {
+  readonly help: string;
+  run(args: readonly string[], terminal: Terminal): Promise<number>;
+}
+
+const commands: { readonly [name: string]: Command | undefined } = {
+  start: { help: startHelp, run: start },
+  cluster: { help: clusterHelp, run: cluster },
+  node: { help: nodeHelp, run: node },
+};
+
+/** Runs one command line; answers the exit code: 0 well, 1 failed, 2 not understood. */
+export async function run(argv: readonly string[], terminal: Terminal = processTerminal): Promise<number> {
+  const [name = '', ...args] = argv;
+  if (name === 'chat') return runChat(args);
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (command === undefined) {
+    const asked = name === '' || name === '--help' || name === 'help' || name === '-h';
+    if (asked) terminal.say(help);
+    else terminal.tell(`ringpost has no command "${name}".\n\n${help}`);
+    return asked ? 0 : 2;
+  }
+  if (args.includes('--help') || args.includes('-h')) {
+    terminal.say(command.help);
+    return 0;
+  }
+  try {
+    return await command.run(args, terminal);
+  } catch (error) {
+    if (error instanceof UsageError) {
+      terminal.tell(`${error.message}\nringpost ${name} --help tells what there is.`);
+      return 2;
+    }
+    terminal.tell(failure(error));
+    return 1;
+  }
+}
+
+function failure(error: unknown): string {
+  const { code, port, message } = error as { code?: unknown; port?: unknown; message?: unknown };
+  if (code === 'EADDRINUSE') return `Port ${String(port)} is taken by another program; choose one with --port.`;
+  if (code === 'EACCES') return `No permission: ${String(message)}.`;
+  return error instanceof Error ? error.message : String(error);
+}

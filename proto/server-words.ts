@@ -1,0 +1,186 @@
+/** Words from the server, validated. A client meets newer servers: what it does not know it passes over, where that is safe. */
+import { type Fields, isDeviceId, isFields, isUserId, shown } from './client-words.ts';
+import { Fault, isCount, isMessageId } from './fault.ts';
+import { failures, refusals } from './refusals.ts';
+import {
+  type Accepted,
+  type Answer,
+  clientLimits,
+  type Events,
+  type FailedEvent,
+  type MessageEvent,
+  type MessageState,
+  type Page,
+  type RefusalCode,
+  type Refused,
+  type ServerWord,
+  type TimelineEvent,
+  type Welcome,
+} from './words.ts';
+
+/** undefined: a word of a kind that this side does not know. */
+export function serverWord(value: unknown): ServerWord | undefined | Fault {
+  if (!isFields(value) || typeof value.kind !== 'string') return new Fault('malformed', 'A word must be an object.');
+  switch (value.kind) {
+    case 'events':
+      return events(value);
+    case 'accepted':
+      return accepted(value);
+    case 'welcome':
+      return welcome(value);
+    case 'refused':
+      return refusal(value);
+    case 'page':
+      return page(value);
+    case 'answer':
+      return answer(value);
+    case 'resync':
+      return { kind: 'resync' };
+    case 'typing':
+    case 'presence':
+    case 'goaway':
+      return fleeting(value);
+    default:
+      return undefined;
+  }
+}
+
+function fleeting(fields: Fields): ServerWord | Fault {
+  const { kind, from, on, user, online, lastSeen, reason, afterMs } = fields;
+  if (kind === 'typing' && isUserId(from) && typeof on === 'boolean') return { kind, from, on };
+  if (kind === 'presence' && isUserId(user) && typeof online === 'boolean' && isCount(lastSeen)) {
+    return { kind, user, online, lastSeen };
+  }
+  if (kind === 'goaway' && typeof reason === 'string' && isCount(afterMs)) return { kind, reason, afterMs };
+  return bad(fields);
+}
+
+function welcome(fields: Fields): Welcome | Fault {
+  const { user, device, epoch, cursor, head, recovered, at, limits } = fields;
+  if (!isUserId(user) || !isDeviceId(device) || typeof epoch !== 'string') return bad(fields);
+  if (!isCount(cursor) || !isCount(head) || typeof recovered !== 'boolean' || !isCount(at)) return bad(fields);
+  return { kind: 'welcome', user, device, epoch, cursor, head, recovered, at, limits: limitsOf(limits) };
+}
+
+/** The server's own limits; this side's for those that it does not name. */
+function limitsOf(value: unknown): Welcome['limits'] {
+  const limits: { [name: string]: number } = { ...clientLimits };
+  if (!isFields(value)) return clientLimits;
+  for (const name of Object.keys(clientLimits)) {
+    const limit = value[name];
+    if (isCount(limit)) limits[name] = limit;
+  }
+  return limits as Welcome['limits'];
+}
+
+function accepted(fields: Fields): Accepted | Fault {
+  const { id, n, seq, at } = fields;
+  if (!isMessageId(id) || !isCount(n) || !isCount(seq) || !isCount(at)) return bad(fields);
+  return { kind: 'accepted', id, n, seq, at };
+}
+
+function refusal(fields: Fields): Refused | Fault {
+  const { id, req, code, reason, retry, afterMs } = fields;
+  if (typeof code !== 'string' || typeof reason !== 'string' || typeof retry !== 'boolean') return bad(fields);
+  return {
+    kind: 'refused',
+    ...(isMessageId(id) && { id }),
+    ...(isCount(req) && { req }),
+    // A code of a later protocol: its reason and `retry` still say what matters.
+    code: Object.hasOwn(refusals, code) ? (code as RefusalCode) : 'internal',
+    reason,
+    retry,
+    ...(isCount(afterMs) && { afterMs }),
+  };
+}
+
+function page(fields: Fields): Page | Fault {
+  const { req, with: other, messages, next } = fields;
+  if (!isCount(req) || !isUserId(other) || !Array.isArray(messages) || !isCount(next)) return bad(fields);
+  const checked: MessageState[] = [];
+  for (const message of messages) {
+    const state = messageState(message);
+    if (state instanceof Fault) return state;
+    checked.push(state);
+  }
+  return { kind: 'page', req, with: other, messages: checked, next };
+}
+
+function answer(fields: Fields): Answer | Fault {
+  const { req } = fields;
+  const message = messageState(fields.message);
+  if (message instanceof Fault) return message;
+  return isCount(req) ? { kind: 'answer', req, message } : bad(fields);
+}
+
+function messageState(value: unknown): MessageState | Fault {
+  if (!isFields(value)) return new Fault('malformed', 'A message must be an object.');
+  const event = message(value);
+  if (event instanceof Fault) return event;
+  const { n, delivered, read, failed } = value;
+  if (!isCount(n) || !isCount(delivered) || !isCount(read)) return bad(value);
+  if (failed !== '' && !isFailure(failed)) return bad(value);
+  return { ...event, n, delivered, read, failed };
+}
+
+// ---------------------------------------------------------------- the timeline
+
+function events(fields: Fields): Events | Fault {
+  const { from, list } = fields;
+  if (!isCount(from) || !Array.isArray(list)) return bad(fields);
+  const checked: TimelineEvent[] = [];
+  for (const value of list) {
+    const event = timelineEvent(value);
+    if (event instanceof Fault) return event;
+    checked.push(event);
+  }
+  return { kind: 'events', from, list: checked };
+}
+
+function timelineEvent(value: unknown): TimelineEvent | Fault {
+  if (!isFields(value) || typeof value.kind !== 'string') return new Fault('malformed', 'An event must be an object.');
+  switch (value.kind) {
+    case 'message':
+      return message(value);
+    case 'receipt':
+    case 'seen':
+      return mark(value);
+    case 'failed':
+    case 'expired':
+      return lost(value);
+    default:
+      return { kind: 'other', was: value.kind };
+  }
+}
+
+function message(fields: Fields): MessageEvent | Fault {
+  const { id, from, to, seq, at, body } = fields;
+  if (!isMessageId(id) || !isUserId(from) || !isUserId(to) || !isCount(seq) || !isCount(at)) return bad(fields);
+  if (typeof body !== 'string') return bad(fields);
+  return { kind: 'message', id, from, to, seq, at, body };
+}
+
+function mark(fields: Fields): TimelineEvent | Fault {
+  const { kind, with: other, delivered, read, upTo, at } = fields;
+  if (!isUserId(other) || !isCount(at)) return bad(fields);
+  if (kind === 'seen' && isCount(upTo)) return { kind, with: other, upTo, at };
+  if (kind === 'receipt' && isCount(delivered) && isCount(read)) return { kind, with: other, delivered, read, at };
+  return bad(fields);
+}
+
+function lost(fields: Fields): TimelineEvent | Fault {
+  const { kind, id, from, to, seq, code, reason, at } = fields;
+  if (!isMessageId(id) || !isCount(seq) || !isCount(at)) return bad(fields);
+  if (kind === 'expired') return isUserId(from) ? { kind, id, from, seq, at } : bad(fields);
+  if (!isUserId(to) || typeof reason !== 'string') return bad(fields);
+  // Failed for a reason of a later protocol: failed all the same, and `reason` says why.
+  return { kind: 'failed', id, to, seq, code: isFailure(code) ? code : 'expired', reason, at };
+}
+
+function isFailure(code: unknown): code is FailedEvent['code'] {
+  return typeof code === 'string' && Object.hasOwn(failures, code);
+}
+
+function bad(fields: Fields): Fault {
+  return new Fault('malformed', `A field of ${shown(fields.kind)} is missing or of the wrong type.`);
+}

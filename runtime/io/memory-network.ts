@@ -1,0 +1,22 @@
+/** The network of a node that is alone. */
+import type { Network, NodeId } from '../ports.ts';
+
+/** Nobody else is there: what is sent to another node is lost; what the node sends itself arrives. */
+export function loneNetwork(self: NodeId): Network {
+  let receive: ((bytes: Uint8Array) => void) | undefined;
+  return {
+    self,
+    send(to, bytes) {
+      // Never within the call, as over a wire.
+      if (to === self) queueMicrotask(() => receive?.(bytes));
+    },
+    broadcast() {},
+    listen(receiver) {
+      receive = receiver;
+    },
+    connected: () => receive !== undefined,
+    async close() {
+      receive = undefined;
+    },
+  };
+}

@@ -1,0 +1,112 @@
+/** Requests to JetStream, in JSON over NATS: nats.js 2.29 doesn't know atomic batches, and its own calls hide the class of a failure. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Msg } from 'nats';
+import type { NatsLink } from './nats.ts';
+
+const limits = { answer_wait_ms_max: 5_000, ensure_poll_ms: 250, ensure_wait_ms_max: 60_000 };
+
+/** JetStream's own numbers of errors (nats-server's errors.json). */
+export const jetStreamError = {
+  no_message: 10037,
+  stream_name_in_use: 10058,
+  stream_not_found: 10059,
+  wrong_last_sequence: 10071,
+  duplicate_in_batch: 10201,
+} as const;
+
+/** JetStream carried a request to an answer, and the answer is no. */
+export class JetStreamRefusal extends Error {
+  readonly code: number;
+  constructor(subject: string, { err_code: code, description }: JetStreamFault) {
+    super(`${subject}: ${description} (${code})`);
+    this.name = 'JetStreamRefusal';
+    this.code = code;
+  }
+}
+
+export interface JetStreamFault {
+  readonly err_code: number;
+  readonly description: string;
+}
+
+/** Rejects with JetStreamRefusal, or with Error when there is no answer. */
+export async function askJetStream<T>(link: NatsLink, api: string, body?: object): Promise<T> {
+  const subject = `$JS.API.${api}`;
+  const bytes = body === undefined ? new Uint8Array() : Buffer.from(JSON.stringify(body));
+  const answer = await link.ask(subject, bytes, limits.answer_wait_ms_max);
+  if (answer.kind === 'nobody') throw new Error(`${subject}: JetStream is not available now`);
+  if (answer.kind === 'none') throw new Error(`${subject}: ${answer.reason}`);
+  const reply = jsonOf(answer.message) as { error?: JetStreamFault };
+  if (reply.error !== undefined) throw new JetStreamRefusal(subject, reply.error);
+  return reply as T;
+}
+
+export function jsonOf(message: Msg): unknown {
+  const { buffer, byteOffset, byteLength } = message.data;
+  return JSON.parse(Buffer.from(buffer, byteOffset, byteLength).toString());
+}
+
+/** What a stream of ours is; whatever is left out is JetStream's default. */
+export interface StreamConfig {
+  readonly name: string;
+  readonly subjects: readonly string[];
+  readonly num_replicas: number;
+  readonly [setting: string]: unknown;
+}
+
+/**
+ * Makes the stream unless it is there, from as many nodes at once as there are; waits for a cluster that is starting.
+ * Rejects in words when one of that name was made otherwise: what a setting promises must hold before anything is written.
+ */
+export async function ensureStream(link: NatsLink, config: StreamConfig): Promise<void> {
+  const deadline = performance.now() + limits.ensure_wait_ms_max;
+  for (;;) {
+    try {
+      return checkStream(config, await makeStream(link, config));
+    } catch (error) {
+      // No leader yet, too few servers up, or the request lost: all pass. A stream made otherwise doesn't.
+      if (error instanceof OtherStream || performance.now() > deadline) throw error;
+    }
+    await sleep(limits.ensure_poll_ms);
+  }
+}
+
+class OtherStream extends Error {}
+
+type StreamInfo = { readonly config: Readonly<Record<string, unknown>> };
+
+async function makeStream(link: NatsLink, config: StreamConfig): Promise<StreamInfo> {
+  try {
+    return await askJetStream<StreamInfo>(link, `STREAM.INFO.${config.name}`);
+  } catch (error) {
+    if (!isRefusal(error, jetStreamError.stream_not_found)) throw error;
+  }
+  try {
+    return await askJetStream<StreamInfo>(link, `STREAM.CREATE.${config.name}`, config);
+  } catch (error) {
+    // Another node was faster, with other settings.
+    if (!isRefusal(error, jetStreamError.stream_name_in_use)) throw error;
+    return await askJetStream<StreamInfo>(link, `STREAM.INFO.${config.name}`);
+  }
+}
+
+export function isRefusal(error: unknown, code: number): boolean {
+  return error instanceof JetStreamRefusal && error.code === code;
+}
+
+function checkStream(config: StreamConfig, { config: found }: StreamInfo): void {
+  // JetStream leaves out what is false or zero.
+  const differs = Object.entries(config).filter(
+    ([setting, value]) => JSON.stringify(found[setting] ?? absent(value)) !== JSON.stringify(value),
+  );
+  if (differs.length === 0) return;
+  const words = differs.map(
+    ([setting, value]) => `${setting} is ${JSON.stringify(found[setting])} and must be ${JSON.stringify(value)}`,
+  );
+  throw new OtherStream(`the stream ${config.name} exists with other settings: ${words.join('; ')}`);
+}
+
+function absent(value: unknown): unknown {
+  if (typeof value === 'boolean') return false;
+  return typeof value === 'number' ? 0 : undefined;
+}

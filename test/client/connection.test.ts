@@ -1,0 +1,252 @@
+import t from 'tap';
+import { RingpostClient, RingpostError } from '../../client/index.ts';
+import { closeCodes } from '../../proto/words.ts';
+import { heard, memoryStorage, message, next, online, scene, settled, until } from './scripted-client.ts';
+import { grant, refusal, scriptedServer } from './scripted-server.ts';
+
+t.test('the first hello has no place; the next one resumes where the events ended', async (t) => {
+  const { server, client, peer } = await online(t);
+  t.equal(client.state, 'online');
+  t.strictSame([peer.token.startsWith('access-'), peer.frames[0]], [
+    true,
+    [{ kind: 'hello', epoch: '', cursor: 0, client: 'ringpost-sdk/0.1' }],
+  ]);
+  peer.say({ kind: 'events', from: 1, list: [message('bob', 1), message('bob', 2)] });
+  await peer.word('received');
+  peer.cut();
+  const again = await server.peer();
+  const hello = await again.welcome();
+  t.match(hello, { epoch: 'e1', cursor: 2 });
+  t.equal(client.cursor, 2);
+});
+
+t.test('JSON says the same words', async (t) => {
+  const { client, peer } = await online(t, { encoding: 'json' });
+  const sent = client.send('bob', 'hé');
+  t.match(await peer.word('send'), { id: sent.id, to: 'bob', body: 'hé' });
+});
+
+t.test('a server that has lost the place: the client begins anew and says reset', async (t) => {
+  const { server, client, peer } = await online(t);
+  const resets = heard(client, 'reset');
+  const messages = heard(client, 'message');
+  peer.say({ kind: 'events', from: 1, list: [message('bob', 1)] });
+  await peer.word('received');
+  peer.cut();
+  const again = await server.peer();
+  await again.welcome({ recovered: false, epoch: 'e2', cursor: 40 });
+  again.say({ kind: 'events', from: 41, list: [message('bob', 9)] });
+  await again.word('received');
+  t.strictSame(resets, [{ kind: 'reset', epoch: 'e2', cursor: 40 }]);
+  t.strictSame(
+    messages.map(({ n, seq }) => [n, seq]),
+    [
+      [1, 1],
+      [41, 9],
+    ],
+  );
+});
+
+t.test('urls are tried in turn', async (t) => {
+  const dead = await scriptedServer();
+  await dead.close();
+  const server = await scriptedServer();
+  t.teardown(() => server.close());
+  const client = await RingpostClient.register({
+    urls: [dead.url, server.url],
+    user: 'alice',
+    password: 'correct horse',
+    device: 'test',
+  });
+  t.teardown(() => client.close());
+  const states = heard(client, 'state');
+  const connected = client.connect();
+  const peer = await server.peer();
+  await peer.welcome();
+  await connected;
+  t.strictSame(
+    states.map(({ state, url }) => [state, url]),
+    [
+      ['connecting', dead.url],
+      ['waiting', dead.url],
+      ['connecting', server.url],
+      ['online', server.url],
+    ],
+  );
+  t.match(states[1], { error: { code: 'unreachable', reason: /connection refused/ } });
+});
+
+t.test('without patience connect rejects once each url was tried, and may be called again', async (t) => {
+  const { server, client } = await scene(t);
+  const { port } = server;
+  await server.close();
+  await t.rejects(client.connect({ keepTrying: false }), { code: 'unreachable', retry: true });
+  t.equal(client.state, 'idle');
+  const back = await scriptedServer(port);
+  t.teardown(() => back.close());
+  const connected = client.connect({ keepTrying: false });
+  await (await back.peer()).welcome();
+  await connected;
+  t.equal(client.state, 'online');
+});
+
+t.test('go-away: the client leaves by itself after the time it was given, and is back at once', async (t) => {
+  const { server, client, peer } = await online(t);
+  const waiting = heard(client, 'state');
+  const from = Date.now();
+  peer.say({ kind: 'goaway', reason: 'drain', afterMs: 120 });
+  const again = await server.peer();
+  await again.welcome();
+  t.ok(Date.now() - from >= 118, 'not before');
+  t.ok(Date.now() - from < 1_000, 'and not much later');
+  await until(() => client.state === 'online');
+  t.match(waiting[0], { state: 'waiting', error: { code: 'goaway' } });
+});
+
+t.test('a server that closes earlier than its go-away said is still given its time', async (t) => {
+  const { server, peer } = await online(t);
+  const from = Date.now();
+  peer.say({ kind: 'goaway', reason: 'drain', afterMs: 300 });
+  await settled();
+  peer.close(closeCodes.goaway, 'goaway');
+  await server.peer();
+  t.ok(Date.now() - from >= 298);
+});
+
+for (const word of ['revoked', 'replaced'] as const) {
+  t.test(`closed as ${word}: for good, with the reason`, async (t) => {
+    const { server, client, peer } = await online(t);
+    const sent = client.send('bob', 'too late');
+    await peer.word('send');
+    peer.close(closeCodes[word], word);
+    t.match(await next(client, 'state'), { state: 'closed', error: { code: word, retry: false } });
+    await t.rejects(sent.accepted, { code: word });
+    await t.rejects(client.connect(), { code: word });
+    t.throws(() => client.send('bob', 'x'), { code: word });
+    await settled();
+    t.equal(server.waiting, 0);
+  });
+}
+
+t.test('a token that is not taken is renewed once; a renewed one that is not taken either ends the client', async (t) => {
+  const { server, client, peer } = await online(t);
+  peer.close(closeCodes.unauthorised, 'unauthorised');
+  const second = await server.peer();
+  t.not(second.token, peer.token);
+  await second.welcome();
+  await until(() => client.state === 'online');
+  second.close(closeCodes.unauthorised, 'unauthorised');
+  const third = await server.peer();
+  third.close(closeCodes.unauthorised, 'unauthorised');
+  t.match(await next(client, 'state'), { state: 'closed', error: { code: 'login_needed' } });
+  t.equal(server.asked.filter((name) => name.endsWith('/refresh')).length, 2);
+});
+
+t.test('a handshake refused over HTTP is tried again later', async (t) => {
+  const { server, client } = await scene(t);
+  server.refuse = 503;
+  const waiting = next(client, 'state');
+  const connected = client.connect();
+  t.match(await waiting, { state: 'connecting' });
+  t.match(await next(client, 'state'), { state: 'waiting', error: { code: 'unreachable', reason: /503/ } });
+  server.refuse = 0;
+  await (await server.peer()).welcome();
+  await connected;
+});
+
+t.test('an expired session is renewed before the handshake, once for all who ask, and stored before use', async (t) => {
+  const server = await scriptedServer();
+  t.teardown(() => server.close());
+  const storage = memoryStorage();
+  server.routes.set('POST /v1/sessions', ({ user, device }) => [200, grant(user!, device!, 1_000)]);
+  const seen: (string | undefined)[] = [];
+  server.routes.set('GET /v1/devices', (_, bearer) => {
+    seen.push(bearer, storage.saved?.tokens.accessToken);
+    return [200, { devices: [{ device: 'test', since: 1, seen: 2, online: true }] }];
+  });
+  const client = await RingpostClient.login({ url: server.url, user: 'alice', password: 'p', device: 'test', storage });
+  t.teardown(() => client.close());
+  const connected = client.connect();
+  const [devices] = await Promise.all([client.devices(), client.devices()]);
+  const peer = await server.peer();
+  await peer.welcome();
+  await connected;
+  t.strictSame(devices, [{ device: 'test', since: 1, seen: 2, online: true }]);
+  t.equal(server.asked.filter((name) => name.endsWith('/refresh')).length, 1);
+  t.equal(new Set([...seen, peer.token]).size, 1, 'one token, in use and in store');
+});
+
+t.test('an access token that the server calls expired is renewed, whatever the clock says', async (t) => {
+  const { server, client } = await scene(t);
+  let calls = 0;
+  server.routes.set('DELETE /v1/devices/old', () =>
+    ++calls === 1 ? refusal(401, 'expired_token', 'Refresh.') : [200, { removed: 'old' }],
+  );
+  await client.revoke('old');
+  t.equal(calls, 2);
+});
+
+t.test('a session that cannot be renewed: login_needed', async (t) => {
+  const { server, client, peer } = await online(t);
+  server.routes.set('POST /v1/sessions/refresh', () => refusal(401, 'bad_refresh', 'Log in again.'));
+  peer.say({ kind: 'refused', code: 'expired_token', reason: 'Refresh.', retry: false });
+  const state = next(client, 'state');
+  t.match(await state, { state: 'waiting' });
+  await until(() => client.state === 'closed');
+  await t.rejects(client.connect(), { code: 'login_needed', reason: /Log in again/ });
+});
+
+t.test('restored from its storage, a client goes on: same session, same place', async (t) => {
+  const storage = memoryStorage();
+  const { server, client, peer } = await online(t, { storage });
+  peer.say({ kind: 'events', from: 1, list: [message('bob', 1)] });
+  await peer.word('received');
+  await client.close();
+  await peer.closed;
+  const restored = await RingpostClient.restore({ url: server.url, storage });
+  t.teardown(() => restored?.close());
+  void restored?.connect();
+  const hello = await (await server.peer()).welcome();
+  t.match(hello, { epoch: 'e1', cursor: 1 });
+  t.equal(await RingpostClient.restore({ url: server.url, storage: memoryStorage() }), undefined);
+});
+
+t.test('errors of the HTTP API keep their code, reason and retry', async (t) => {
+  const server = await scriptedServer();
+  t.teardown(() => server.close());
+  const options = { url: server.url, user: 'alice', password: 'p', device: 'd' };
+  server.routes.set('POST /v1/accounts', () => refusal(409, 'taken', 'This user name is taken.'));
+  await t.rejects(RingpostClient.register(options), { code: 'taken', reason: 'This user name is taken.', retry: false });
+  server.routes.set('POST /v1/sessions', () => [200, { hello: 'world' }]);
+  await t.rejects(RingpostClient.login(options), { code: 'bad_answer' });
+  await t.rejects(RingpostClient.login({ ...options, url: 'ftp://x' }), { code: 'malformed' });
+  await t.rejects(RingpostClient.login({ ...options, url: 'http://127.0.0.1:1' }), {
+    code: 'unreachable',
+    reason: /127\.0\.0\.1:1 \(/,
+  });
+});
+
+t.test('what is not a word ends the connection, and the client comes back', async (t) => {
+  const { server, client, peer } = await online(t);
+  peer.blurt('{"kind":');
+  t.match(await next(client, 'state'), { state: 'waiting', error: { code: 'bad_answer' } });
+  await (await server.peer()).welcome();
+  await until(() => client.state === 'online');
+  t.ok(client.send('bob', 'x') && !(client.send('bob', 'y').outcome instanceof RingpostError));
+});
+
+t.test('close: handles reject, streams end, and the server sees a proper close', async (t) => {
+  const { client, peer } = await online(t);
+  const stream = client.events();
+  const sent = client.send('bob', 'x');
+  const ignored = client.send('bob', 'y');
+  await peer.word('send');
+  await client.close();
+  await client.close();
+  t.equal(await peer.closed, 1000);
+  await t.rejects(sent.accepted, { code: 'closed' });
+  t.match(ignored.outcome, { code: 'closed' });
+  const kinds: string[] = [];
+  for await (const event of stream) kinds.push(event.kind);
+  t.strictSame(kinds, ['state']);
+});
