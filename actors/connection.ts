@@ -12,6 +12,7 @@ import {
   type CloseWord,
   closeCodes,
   type Encoding,
+  type Presence,
   type ServerWord,
   type UserId,
 } from '../proto/words.ts';
@@ -29,12 +30,15 @@ interface Socket {
   readonly claims: Claims;
   readonly encoding: Encoding;
   /** When it began to wait for the hello, or for the answer to it. */
-  readonly since: number;
+  since: number;
   readonly bucket: Bucket;
   badFrames: number;
   fastFrames: number;
-  watching: readonly UserId[];
+  /** Whose presence the device wants, with what it was last told of it. */
+  watching: Map<UserId, Presence | undefined>;
+  /** Volatile timers under way. */
   renewing: boolean;
+  checking: boolean;
 }
 
 type Phase =
@@ -73,15 +77,17 @@ function open(memory: ConnectionMemory, mail: Mail<'open'>, turn: Turn): void {
     bucket: { tokens: limits.words_burst_max, at: turn.now },
     badFrames: 0,
     fastFrames: 0,
-    watching: [],
+    watching: new Map(),
     renewing: false,
+    checking: false,
   };
   greeting(memory, socket, turn);
   if (mail.again) push(socket, [{ kind: 'resync' }], turn);
 }
 
 function greeting(memory: ConnectionMemory, socket: Socket, turn: Turn): void {
-  memory.phase = { kind: 'greeting', socket: { ...socket, since: turn.now } };
+  socket.since = turn.now;
+  memory.phase = { kind: 'greeting', socket };
   turn.later(memory.limits.hello_wait_ms, { kind: 'helloDue' });
 }
 
@@ -110,7 +116,8 @@ function takeWord(memory: ConnectionMemory, word: ClientWord, turn: Turn): boole
   if (phase.kind === 'unopened' || phase.kind === 'closing') return false;
   const { socket } = phase;
   if (word.kind === 'hello') {
-    memory.phase = { kind: 'attaching', socket: { ...socket, since: turn.now } };
+    socket.since = turn.now;
+    memory.phase = { kind: 'attaching', socket };
     turn.later(memory.limits.hello_wait_ms, { kind: 'helloDue' });
     turn.whisper(User.ref(socket.claims.user), {
       kind: 'attach',
@@ -132,7 +139,7 @@ function takeWord(memory: ConnectionMemory, word: ClientWord, turn: Turn): boole
     return true;
   }
   if (word.kind === 'watch') {
-    socket.watching = word.users;
+    socket.watching = new Map(word.users.map((user) => [user, undefined]));
     renewLater(memory, socket, turn);
   }
   forward(socket, word, turn);
@@ -159,8 +166,8 @@ function greet(memory: ConnectionMemory, { welcome }: Mail<'greet'>, turn: Turn)
   // An answer to a hello from before a move; the next hello is under way.
   if (phase.kind === 'greeting') return;
   const online = { kind: 'online', socket: phase.socket, flow: flowFrom(welcome.cursor, welcome.head) } as const;
-  if (phase.kind === 'attaching') turn.later(memory.limits.check_ms, { kind: 'check' });
   memory.phase = online;
+  checkLater(memory, phase.socket, turn);
   push(online.socket, [welcome], turn);
   pullMore(memory, online, turn);
 }
@@ -181,7 +188,13 @@ function say(memory: ConnectionMemory, { words }: Mail<'say'>, turn: Turn): void
 function isDue(phase: Exclude<Phase, { kind: 'unopened' | 'closing' }>, word: ServerWord): boolean {
   // A hello that is under way is the better answer to what it came too late for.
   if (word.kind === 'resync') return phase.kind === 'online';
-  return word.kind !== 'presence' || phase.socket.watching.includes(word.user);
+  if (word.kind !== 'presence') return true;
+  const { watching } = phase.socket;
+  if (!watching.has(word.user)) return false;
+  const told = watching.get(word.user);
+  watching.set(word.user, word);
+  // Every renewal of the watch is answered, mostly with what is known. While somebody is there, "last seen" is no news.
+  return told?.online !== word.online || (!word.online && told.lastSeen !== word.lastSeen);
 }
 
 function news(memory: ConnectionMemory, { n, words }: Mail<'news'>, turn: Turn): void {
@@ -231,9 +244,16 @@ function nudge(memory: ConnectionMemory, _: Mail<'nudge'>, turn: Turn): void {
 
 function check(memory: ConnectionMemory, _: Mail<'check'>, turn: Turn): void {
   const { phase, limits } = memory;
-  if (phase.kind !== 'online') return;
+  if (phase.kind === 'unopened' || phase.kind === 'closing') return;
+  phase.socket.checking = false;
+  checkLater(memory, phase.socket, turn);
+  if (phase.kind === 'online') pull(phase, Math.max(1, room(phase.flow, limits.window_events_max)), turn);
+}
+
+function checkLater({ limits }: ConnectionMemory, socket: Socket, turn: Turn): void {
+  if (socket.checking) return;
+  socket.checking = true;
   turn.later(limits.check_ms, { kind: 'check' });
-  pull(phase, Math.max(1, room(phase.flow, limits.window_events_max)), turn);
 }
 
 function renew(memory: ConnectionMemory, _: Mail<'renew'>, turn: Turn): void {
@@ -241,13 +261,13 @@ function renew(memory: ConnectionMemory, _: Mail<'renew'>, turn: Turn): void {
   if (phase.kind === 'unopened' || phase.kind === 'closing') return;
   phase.socket.renewing = false;
   renewLater(memory, phase.socket, turn);
-  if (phase.kind === 'online' && phase.socket.watching.length > 0) {
-    forward(phase.socket, { kind: 'watch', users: phase.socket.watching }, turn);
+  if (phase.kind === 'online' && phase.socket.watching.size > 0) {
+    forward(phase.socket, { kind: 'watch', users: [...phase.socket.watching.keys()] }, turn);
   }
 }
 
 function renewLater({ limits }: ConnectionMemory, socket: Socket, turn: Turn): void {
-  if (socket.renewing || socket.watching.length === 0) return;
+  if (socket.renewing || socket.watching.size === 0) return;
   socket.renewing = true;
   turn.later(limits.presence_lease_ms / 2, { kind: 'renew' });
 }

@@ -48,7 +48,8 @@ function callOf(door: Door, { workload, actors }: Run): Call {
       return (n) => door.ask(counterOf(n), { kind: 'read' }, call_wait_ms);
     case 'actor-to-actor': {
       const relays = counters.map((_, i) => Relay.ref(`r${i}`));
-      return (n) => door.ask(relays[n % actors] ?? Relay.ref('r0'), { kind: 'add', by: 1, to: `c${n % actors}` }, call_wait_ms);
+      return (n) =>
+        door.ask(relays[n % actors] ?? Relay.ref('r0'), { kind: 'add', by: 1, to: `c${n % actors}` }, call_wait_ms);
     }
     case 'activations': {
       const fresh = `a${Date.now().toString(36)}`;

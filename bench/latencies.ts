@@ -27,7 +27,8 @@ export class Latencies {
   percentiles(): Percentiles | null {
     if (this.#count === 0) return null;
     const sorted = this.#ms.slice(0, this.#count).sort();
-    const at = (share: number): number => rounded(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0);
+    const at = (share: number): number =>
+      rounded(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0);
     return { p50: at(0.5), p99: at(0.99), max: at(1) };
   }
 }

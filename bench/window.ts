@@ -9,6 +9,9 @@ export interface Servers {
 
 export interface Spent {
   readonly seconds: number;
+  /** On the monotonic clock of this machine, the same for all its processes. */
+  readonly fromUs: number;
+  readonly toUs: number;
   readonly nodeUs: number;
   readonly natsUs: number;
   /** Of the process that this runs in: the load generator. */
@@ -24,7 +27,7 @@ export function openWindow(servers: Servers): () => Spent {
   const before = look(servers);
   return () => {
     const after = look(servers);
-    const seconds = (after.atMs - before.atMs) / 1_000;
+    const seconds = (after.atUs - before.atUs) / 1e6;
     const nodeUs = after.nodeUs - before.nodeUs;
     const natsUs = after.natsUs - before.natsUs;
     const genUs = after.genUs - before.genUs;
@@ -32,6 +35,8 @@ export function openWindow(servers: Servers): () => Spent {
     const ownUs = nodeUs + natsUs + (servers.nodes.includes(process.pid) ? 0 : genUs);
     return {
       seconds,
+      fromUs: before.atUs,
+      toUs: after.atUs,
       nodeUs,
       natsUs,
       genUs,
@@ -44,7 +49,7 @@ export function openWindow(servers: Servers): () => Spent {
 function look({ nodes, nats }: Servers) {
   const own = process.cpuUsage();
   return {
-    atMs: performance.now(),
+    atUs: Number(process.hrtime.bigint() / 1_000n),
     nodeUs: nodes.reduce((sum, pid) => sum + processorUs(pid), 0),
     natsUs: nats.reduce((sum, pid) => sum + processorUs(pid), 0),
     genUs: own.user + own.system,

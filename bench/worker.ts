@@ -78,7 +78,11 @@ export class Worker<O extends Orders> {
     return worker;
   }
 
-  ask<K extends keyof O & string>(kind: K, order: O[K]['order'], notice: (word: string) => void = () => undefined): Promise<O[K]['answer']> {
+  ask<K extends keyof O & string>(
+    kind: K,
+    order: O[K]['order'],
+    notice: (word: string) => void = () => undefined,
+  ): Promise<O[K]['answer']> {
     const id = this.#next++;
     return new Promise<unknown>((resolve, reject) => {
       if (!this.#child.connected) throw new Error(`the process ${this.name} has ended`);

@@ -33,11 +33,9 @@ export class Acks {
     this.#lag = 1;
   }
 
-  /** A new conversation with the server: it may know less than what was said. */
-  restart(): void {
-    this.#said = 0;
-    this.#urgentFrom = 0;
-    this.#urgentTo = 0;
-    this.#lag = sdkLimits.received_lag_events_max;
+  /** The server knows of nothing after `cursor`; `anew`: and numbers from before mean nothing any more. */
+  restart(cursor: number, anew: boolean): void {
+    if (anew) this.#urgentTo = 0;
+    this.said(cursor);
   }
 }

@@ -48,6 +48,8 @@ export class Exchange implements LinkOwner {
   readonly #outbox: Outbox;
   readonly #hub: EventHub;
   limits: Welcome['limits'] = clientLimits;
+  /** Number of the newest event when the server last said welcome. */
+  head = 0;
   #watched: readonly UserId[] | undefined;
   /** `received` by hand, for a client that does not say it by itself. */
   #receivedByHand = 0;
@@ -171,15 +173,22 @@ export class Exchange implements LinkOwner {
   #greet(): void {
     this.#greeting = true;
     this.speech.hush();
-    const { epoch, cursor } = this.#timeline;
-    this.speech.hello({ kind: 'hello', epoch, cursor, client: this.#options.client });
+    // The server takes what hello names as received: what the readers have not had yet comes again, and is passed over.
+    this.speech.hello({
+      kind: 'hello',
+      epoch: this.#timeline.epoch,
+      cursor: this.#receivable(),
+      client: this.#options.client,
+    });
   }
 
   #welcome(word: Welcome): void {
     this.#greeting = false;
     const begin = this.#timeline.welcome(word);
     this.limits = word.limits;
-    this.#acks.restart();
+    this.head = word.head;
+    this.#acks.restart(word.cursor, begin !== 'continued');
+    if (begin !== 'continued') this.#receivedByHand = word.cursor;
     this.#outbox.rewind();
     this.reads.again();
     this.speech.open(word.limits);
@@ -247,22 +256,28 @@ export class Exchange implements LinkOwner {
   }
 
   #refusedSend(word: Refused): void {
-    const now = Date.now();
-    const afterMs = Math.min(word.afterMs ?? sdkLimits.overload_wait_ms_min, sdkLimits.refused_wait_ms_max);
     const error = new RingpostError(word.code, word.reason, word.retry);
-    if (word.id === undefined) {
-      if (!word.retry) return;
-      // Whatever it was, some messages may have been in it: all are said again, those that were accepted to no effect.
-      this.#outbox.pause(now + afterMs);
-      this.#outbox.rewind();
-    } else if (!word.retry) {
+    if (word.retry) this.speech.pause(pauseOf(word));
+    if (word.id === undefined) this.#refusedNameless(word, error);
+    else if (word.retry) this.#outbox.putBack(word.id, error);
+    else {
       if (this.#outbox.settle(word.id, error)) this.#options.changed();
       // One bad word refuses its whole frame: the messages beside it were not looked at.
       if (word.code === 'malformed' || word.code === 'too_long') this.#outbox.rewind();
-    } else {
-      this.#outbox.putBack(word.id, now, afterMs, error);
     }
     this.speech.wake();
+  }
+
+  /** Of the words without a name, say again those that have no later one that would make up for them. */
+  #refusedNameless(word: Refused, error: RingpostError): void {
+    if (!word.retry) return;
+    if (this.#greeting) {
+      this.link.drop({ error, waitMsMin: pauseOf(word) });
+      return;
+    }
+    this.reads.again();
+    this.#acks.restart(0, false);
+    if (this.#watched !== undefined) this.watch(this.#watched);
   }
 
   #tooLong(word: ClientWord): void {
@@ -285,6 +300,11 @@ export class Exchange implements LinkOwner {
     this.#acks.said(upTo);
     return upTo;
   }
+}
+
+function pauseOf({ code, afterMs = sdkLimits.overload_wait_ms_min }: Refused): number {
+  const atLeast = code === 'too_fast' ? sdkLimits.too_fast_wait_ms_min : 0;
+  return Math.min(Math.max(afterMs, atLeast), sdkLimits.refused_wait_ms_max);
 }
 
 /** An own message found in the timeline: its `accepted` was lost on the way. */

@@ -153,6 +153,11 @@ export class RingpostClient {
     return this.#timeline.cursor;
   }
 
+  /** Number of the newest event there was at the last welcome: while `cursor` is below it, older ones are still coming. */
+  get head(): number {
+    return this.#exchange.head;
+  }
+
   /** Messages without a final answer, oldest first: also those that a client before this one left in the storage. */
   unsent(): readonly SentMessage[] {
     return this.#outbox.messages();

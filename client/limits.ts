@@ -8,6 +8,8 @@ export const sdkLimits = {
   unanswered_ms_max: 20_000,
   /** A message that the server fails at (`internal`) so many times is given back to the application. */
   failed_tries_max: 5,
+  /** Whoever was too fast waits at least so long, so that the pause buys more than the very words that were refused. */
+  too_fast_wait_ms_min: 1_500,
   /** The longest pause that a refusal may ask for. */
   refused_wait_ms_max: 60_000,
   /** `history` and `inquire` that wait for an answer at the same time. */

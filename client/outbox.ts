@@ -55,8 +55,8 @@ class Entry implements SentMessage {
 }
 
 /**
- * Messages without a final answer, in the order they were sent. At most `sends_in_flight_max` are under way; refused ones go first
- * when the pause they were given is over; `rewind` makes all of them waiting again, for a new socket.
+ * Messages without a final answer, in the order they were sent. At most `sends_in_flight_max` are under way; refused ones go first;
+ * `rewind` makes all of them waiting again, for a new socket.
  */
 export class Outbox {
   readonly #kept = new Map<MessageId, Entry>();
@@ -66,15 +66,9 @@ export class Outbox {
   /** Refused, to be sent again: all of them older than what waits. */
   #again: Entry[] = [];
   #flying = 0;
-  #pausedUntil = 0;
 
   get size(): number {
     return this.#kept.size;
-  }
-
-  /** Until when nothing is sent, ms since the Unix epoch. */
-  get pausedUntil(): number {
-    return this.#pausedUntil;
   }
 
   has(id: MessageId): boolean {
@@ -108,7 +102,7 @@ export class Outbox {
 
   /** The next message that may leave now, which counts as sent from here on. */
   take(now: number): UnsentMessage | undefined {
-    if (this.#flying >= sdkLimits.sends_in_flight_max || now < this.#pausedUntil) return undefined;
+    if (this.#flying >= sdkLimits.sends_in_flight_max) return undefined;
     const entry = this.#again.length > 0 ? this.#again.shift()! : this.#nextWaiting();
     if (entry === undefined) return undefined;
     entry.place = 'flying';
@@ -144,11 +138,10 @@ export class Outbox {
   }
 
   /**
-   * Refused for now: this message is the first to leave after `afterMs`, and those behind it wait for it. A message that the server
-   * fails at again and again would hold up all others for ever: after `failed_tries_max` times the refusal is final.
+   * Refused for now: this message is the next to leave. One that the server fails at again and again would hold up all others for
+   * ever: after `failed_tries_max` times the refusal is final.
    */
-  putBack(id: MessageId, now: number, afterMs: number, error: RingpostError): void {
-    this.pause(now + afterMs);
+  putBack(id: MessageId, error: RingpostError): void {
     const entry = this.#kept.get(id);
     if (entry?.place !== 'flying') return;
     if (error.code === 'internal' && ++entry.failedTries >= sdkLimits.failed_tries_max) {
@@ -159,10 +152,6 @@ export class Outbox {
     this.#flying--;
     this.#again.push(entry);
     this.#again.sort((one, other) => one.order - other.order);
-  }
-
-  pause(until: number): void {
-    this.#pausedUntil = Math.max(this.#pausedUntil, until);
   }
 
   /** Nothing of this is known at the other end any more: all of it waits again, in order. */

@@ -29,6 +29,7 @@ export class Speech {
   #words: ClientWord[] = [];
   #scheduled = false;
   #pause: ReturnType<typeof setTimeout> | undefined;
+  #pausedUntil = 0;
 
   constructor(options: SpeechOptions) {
     this.#options = options;
@@ -51,6 +52,19 @@ export class Speech {
     this.#words = [];
     clearTimeout(this.#pause);
     this.#pause = undefined;
+    this.#pausedUntil = 0;
+  }
+
+  /** Nothing is said for so long: the server asked for it. */
+  pause(ms: number): void {
+    const now = Date.now();
+    if (this.#limits === undefined || now + ms <= this.#pausedUntil) return;
+    this.#pausedUntil = now + ms;
+    clearTimeout(this.#pause);
+    this.#pause = setTimeout(() => {
+      this.#pause = undefined;
+      this.wake();
+    }, ms);
   }
 
   /** Dropped while there is nobody to say it to. */
@@ -62,14 +76,14 @@ export class Speech {
 
   /** There may be something to say: look at the end of this turn. */
   wake(): void {
-    if (this.#scheduled || this.#limits === undefined) return;
+    if (this.#scheduled || this.#limits === undefined || this.#pause !== undefined) return;
     this.#scheduled = true;
     atEndOfTurn(() => this.flush());
   }
 
   flush(): void {
     this.#scheduled = false;
-    if (this.#limits === undefined) return;
+    if (this.#limits === undefined || this.#pause !== undefined) return;
     const { outbox, reads, encoding, put, tooLong, received } = this.#options;
     const now = Date.now();
     const words: ClientWord[] = [];
@@ -84,13 +98,5 @@ export class Speech {
       words.push({ kind: 'send', id: message.id, to: message.to, body: message.body });
     }
     if (words.length > 0) inFrames(words, encoding, this.#limits, put, tooLong);
-    if (outbox.pausedUntil > now && this.#pause === undefined) this.#wakeIn(outbox.pausedUntil - now);
-  }
-
-  #wakeIn(ms: number): void {
-    this.#pause = setTimeout(() => {
-      this.#pause = undefined;
-      this.wake();
-    }, ms);
   }
 }

@@ -19,8 +19,8 @@ export interface Surroundings {
   readonly door: Door;
   readonly limits: GatewayLimits;
   readonly log: Log;
-  /** The edge, not the actor or the client, ended a socket. */
-  readonly shed: (word: CloseWord | 'dead') => void;
+  /** For the log: the edge itself ended a socket (with a word, or `dead`), or its actor could not be told of the end. */
+  readonly note: (what: CloseWord | 'dead' | 'untold') => void;
 }
 
 export interface Socket {
@@ -104,13 +104,13 @@ export class Connection {
   /** Called every `sweep_ms`: pings, and ends what is dead or has never spoken. */
   beat(nowMs: number): void {
     if (this.phase === 'leaving' || this.phase === 'gone') return;
-    const { limits, shed } = this.around;
+    const { limits, note } = this.around;
     if (!this.spoken && nowMs - this.openedMs >= limits.first_frame_ms && this.phase === 'open') {
       this.end('hello_timeout');
     } else if (nowMs >= this.pingMs) {
       // While reading is paused for its sake, a socket can't show that it is alive.
       if (!this.alive && this.phase === 'open') {
-        shed('dead');
+        note('dead');
         this.socket.ws.terminate();
         return;
       }
@@ -179,7 +179,7 @@ export class Connection {
   }
 
   private giveUp(word: CloseWord): void {
-    this.around.shed(word);
+    this.around.note(word);
     this.end(word);
   }
 
@@ -215,7 +215,7 @@ export class Connection {
       this.retryAfter(this.pauseMs);
       this.pauseMs = Math.min(this.pauseMs * 2, this.around.limits.retry_ms_max);
     } else if (this.phase === 'leaving') {
-      this.around.log.warn({}, 'a connection actor could not be told that its socket is closed');
+      this.around.note('untold');
       this.phase = 'gone';
       this.settleIfDone();
     } else {

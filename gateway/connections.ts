@@ -29,12 +29,12 @@ const closingStepMs = 20;
 export function connections(options: ConnectionsOptions): Connections {
   const { door, limits, log } = options;
   const all = new Set<Connection>();
-  const shed = new Map<string, number>();
+  const noted = new Map<string, number>();
   const around: Surroundings = {
     door,
     limits,
     log,
-    shed: (word) => shed.set(word, (shed.get(word) ?? 0) + 1),
+    note: (what) => noted.set(what, (noted.get(what) ?? 0) + 1),
   };
   let open = 0;
   let last = 0;
@@ -42,10 +42,10 @@ export function connections(options: ConnectionsOptions): Connections {
   const sweeper = setInterval(() => {
     const nowMs = performance.now();
     for (const connection of all) connection.beat(nowMs);
-    relieve(all, limits, around.shed);
+    relieve(all, limits, around.note);
     // One line a sweep, however many sockets: a log must not be a way to fill a disk.
-    if (shed.size > 0) log.warn({ sockets: Object.fromEntries(shed) }, 'the edge closed sockets');
-    shed.clear();
+    if (noted.size > 0) log.warn({ sockets: Object.fromEntries(noted) }, 'sockets ended by the edge');
+    noted.clear();
   }, limits.sweep_ms);
 
   return {
@@ -91,14 +91,14 @@ async function sayGoodbye(sockets: readonly Connection[], overMs: number): Promi
 }
 
 /** Closes the sockets with the most unread bytes until the bytes of all are below their bound. */
-function relieve(all: ReadonlySet<Connection>, limits: GatewayLimits, shed: Surroundings['shed']): void {
+function relieve(all: ReadonlySet<Connection>, limits: GatewayLimits, note: Surroundings['note']): void {
   let total = 0;
   for (const connection of all) total += connection.unreadBytes;
   if (total <= limits.unread_total_bytes_max) return;
   for (const connection of [...all].sort((a, b) => b.unreadBytes - a.unreadBytes)) {
     if (total <= limits.unread_total_bytes_max) return;
     total -= connection.unreadBytes;
-    shed('overloaded');
+    note('overloaded');
     connection.end('overloaded');
   }
 }

@@ -6,6 +6,8 @@ export interface Limits {
   readonly partition_mails_max: number;
   /** Bytes (estimated) of outputs that wait for the gate of one partition. */
   readonly gate_outputs_max: number;
+  /** Rows and mail of one turn; a turn that goes beyond it throws. */
+  readonly turn_bytes_max: number;
   /** One record; the partition seals early when it is reached. */
   readonly record_bytes_max: number;
   /** Records in one append. */
@@ -49,7 +51,9 @@ export const defaultLimits: Limits = {
   mailbox_mails_max: 4_096,
   partition_mails_max: 65_536,
   gate_outputs_max: 65_536,
-  record_bytes_max: 512 * 1024,
+  // Sizes are estimated before packing, and text beyond ASCII packs up to three times as long: this much always fits NATS's 1 MiB.
+  turn_bytes_max: 64 * 1024,
+  record_bytes_max: 256 * 1024,
   append_batch_max: 256,
   appends_in_flight_max: 1,
   channel_window_mails: 4_096,

@@ -9,6 +9,8 @@ interface Outgoing {
   sent: number;
   parcels: Parcel[];
   bytes: number;
+  /** Something for the node was thrown away while it was silent: leave a gap in the numbers, for it to notice. */
+  skipped: boolean;
 }
 
 interface Incoming {
@@ -39,16 +41,23 @@ export class Links {
     this.#host = host;
   }
 
-  /** False when the node is not alive as far as we know; then nothing is queued. `bytes` is an estimate. */
+  /** False when nothing was queued: the node is not alive as far as we know, or the parcel too large. `bytes` is an estimate. */
   send(to: NodeId, parcel: Parcel, bytes: number): boolean {
+    if (bytes > this.#host.limits.datagram_bytes_max / 2) {
+      this.#host.ports.log.error({ to, kind: parcel[0], bytes }, 'a parcel is larger than a datagram may be');
+      return parcel[0] === 'reply' && this.send(to, ['refuse', parcel[1], 'failed'], 32);
+    }
     const incarnation = this.#host.members.get(to)?.incarnation;
-    if (incarnation === undefined) return false;
     let link = this.#outgoing.get(to);
+    if (incarnation === undefined) {
+      if (link !== undefined) link.skipped = true;
+      return false;
+    }
     if (link?.incarnation !== incarnation) {
-      link = { incarnation, sent: 0, parcels: [], bytes: 0 };
+      link = { incarnation, sent: 0, parcels: [], bytes: 0, skipped: false };
       this.#outgoing.set(to, link);
     }
-    if (link.bytes + bytes > this.#host.limits.datagram_bytes_max / 2) this.#flush(to, link);
+    if (link.bytes + bytes > this.#host.limits.datagram_bytes_max / 4) this.#flush(to, link);
     link.parcels.push(parcel);
     link.bytes += bytes;
     return true;
@@ -99,9 +108,13 @@ export class Links {
     return this.#incoming.get(node)?.incarnation;
   }
 
-  /** Forgets what waits for a node that is gone. */
+  /** Throws away what waits for a node that has gone silent. It may be back: the numbers go on. */
   drop(node: NodeId): void {
-    this.#outgoing.delete(node);
+    const link = this.#outgoing.get(node);
+    if (link === undefined) return;
+    link.parcels = [];
+    link.bytes = 0;
+    link.skipped = true;
   }
 
   #gap(from: NodeId): void {
@@ -123,7 +136,8 @@ export class Links {
     const { parcels } = link;
     link.parcels = [];
     link.bytes = 0;
-    link.sent++;
+    link.sent += link.skipped ? 2 : 1;
+    link.skipped = false;
     const { node, incarnation, ports } = this.#host;
     const datagram: Datagram = ['parcels', node, incarnation, link.incarnation, link.sent, parcels];
     ports.network.send(to, ports.codec.pack(datagram));

@@ -172,16 +172,20 @@ export class Partition implements TurnHost {
       return;
     }
     let effects: Effects;
+    let bytes: number;
     try {
       if (mail.origin?.kind === 'timer') this.timers.clear(mail.to, mail.origin.row, mail.origin.name);
       effects = takeTurn(this, cell, mail, nowMs);
+      bytes = this.#bytesOf(effects);
     } catch (error) {
       this.overlay.rollBack();
+      this.overlay.takeWrittenBytes();
       this.#failed(cell, mail, error);
       return;
     }
     this.overlay.keep();
     this.#take(mail);
+    this.#openBytes += bytes;
     this.#gather(cell, effects);
     this.#finish(cell);
     if (effects.asleep && cell.waiting === 0) this.putToSleep(cell);
@@ -213,6 +217,16 @@ export class Partition implements TurnHost {
     this.#openTaken.add(mail.origin.from);
   }
 
+  /** What the turn adds to the record; throws when that is more than a turn may, so that a record always fits the journal. */
+  #bytesOf(effects: Effects): number {
+    let bytes = this.overlay.takeWrittenBytes();
+    if (effects.mails !== undefined) for (const { body } of effects.mails) bytes += roughBytes(body);
+    if (bytes > this.#host.limits.turn_bytes_max) {
+      throw new RangeError(`a turn wrote about ${bytes} bytes; limits.turn_bytes_max is ${this.#host.limits.turn_bytes_max}`);
+    }
+    return bytes;
+  }
+
   #gather(cell: Cell, effects: Effects): void {
     this.#openTurns++;
     if (effects.mails !== undefined) {
@@ -222,10 +236,8 @@ export class Partition implements TurnHost {
         const mails = this.#openMails.get(destination);
         if (mails === undefined) this.#openMails.set(destination, [mail]);
         else mails.push(mail);
-        this.#openBytes += roughBytes(body);
       }
     }
-    this.#openBytes += this.overlay.takeWrittenBytes();
     if (effects.outputs !== undefined) for (const output of effects.outputs) this.#output(output);
     if (effects.timerAtMs !== Number.POSITIVE_INFINITY) this.timers.setAt(effects.timerAtMs);
     if (effects.delayed !== undefined) for (const { ms, body } of effects.delayed) this.#later(cell, ms, body);

@@ -42,8 +42,11 @@ export function pass(flow: Flow, n: number, words: readonly ServerWord[], window
       next = word.n + 1;
     } else if (word.kind === 'events') {
       next = word.from + word.list.length;
-      const list = word.list.slice(flow.sent + 1 - word.from, flow.sent + 1 - word.from + room(flow, windowMax));
-      if (word.from > flow.sent + 1 || next <= flow.sent + 1 || list.length === 0) continue;
+      const known = flow.sent + 1 - word.from;
+      // A gap before it, or nothing new in it.
+      if (known < 0 || known >= word.list.length) continue;
+      const list = word.list.slice(known, known + room(flow, windowMax));
+      if (list.length === 0) continue;
       passed.push(list.length === word.list.length ? word : { kind: 'events', from: flow.sent + 1, list });
       flow.sent += list.length;
     } else passed.push(word);

@@ -1,5 +1,5 @@
 /** What a folder of data needs besides its files: one process at a time, and the knowledge of an unclean boot. */
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import {
   closeSync,
   existsSync,
@@ -121,26 +121,30 @@ function answers(path: string): Promise<boolean> {
 export interface Mark {
   /** The machine's boot in which it was last open. */
   readonly boot: string;
-  /** Whether it was closed with all it held on disk. */
-  readonly clean: boolean;
+  /** `closed`: with all it held on disk. */
+  readonly state: 'opening' | 'open' | 'closed';
+  /** Processes in a row that ended without closing it, soon after they had opened it. */
+  readonly deaths: number;
 }
 
 /** Undefined where there is none or it can't be read. */
 export function readMark(folder: string): Mark | undefined {
   try {
-    const mark: unknown = JSON.parse(readFileSync(join(folder, markName), 'utf8'));
-    const { boot, clean } = mark as { boot?: unknown; clean?: unknown };
-    return typeof boot === 'string' && typeof clean === 'boolean' ? { boot, clean } : undefined;
+    const mark = JSON.parse(readFileSync(join(folder, markName), 'utf8')) as { [field in keyof Mark]?: unknown };
+    const { boot, state, deaths } = mark;
+    if (typeof boot !== 'string' || typeof deaths !== 'number') return undefined;
+    return state === 'opening' || state === 'open' || state === 'closed' ? { boot, state, deaths } : undefined;
   } catch {
     return undefined;
   }
 }
 
 /** On disk when it returns. */
-export function writeMark(folder: string, clean: boolean): void {
-  const path = join(folder, `${markName}.${randomBytes(4).toString('hex')}`);
+export function writeMark(folder: string, state: Mark['state'], deaths: number): void {
+  const path = join(folder, `${markName}.new`);
   const file = openSync(path, 'w');
-  writeSync(file, JSON.stringify({ boot: bootId(), clean }));
+  const mark: Mark = { boot: bootId(), state, deaths };
+  writeSync(file, JSON.stringify(mark));
   fsyncSync(file);
   closeSync(file);
   renameSync(path, join(folder, markName));

@@ -15,7 +15,7 @@ import type {
   PartitionId,
 } from '../ports.ts';
 import { lockFolder, makeFolder, syncFolder } from './folder.ts';
-import { commit, openEnvironment, type Root } from './lmdb.ts';
+import { commit, damageOf, openEnvironment, type Root } from './lmdb.ts';
 import { ownershipOf, type PlainOwnership, plainOwnership } from './ownership-json.ts';
 
 const limits = { read_entries_max: 256, read_bytes_max: 4 * 1024 * 1024 };
@@ -38,6 +38,7 @@ export async function openLmdbJournal(folder: string): Promise<LmdbJournal> {
   await makeFolder(folder);
   const unlock = await lockFolder(folder);
   try {
+    if (damageOf(folder) === 'foreign') throw new Error(`the journal in ${folder} is damaged: restore it from a copy`);
     // Without overlapping, a transaction is answered when LMDB has synced its pages and then its root (seen with strace:
     // fdatasync, then a write through O_DSYNC), which also is LMDB's own, oldest way to survive a loss of power.
     const root = openEnvironment<Uint8Array>(folder, { keyEncoding: 'binary', overlappingSync: false });

@@ -1,12 +1,11 @@
 /** The local store of a node: all its partitions' rows in one LMDB environment, one table a partition. */
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { RootDatabaseOptions } from 'lmdb';
 import type { Log, PartitionId, Store, StoreRange, StoreWrite } from '../ports.ts';
-import { bootId, lockFolder, makeFolder, readMark, writeMark } from './folder.ts';
-import { type Bytes, commit, openEnvironment, plainBytes, type Root, type Table } from './lmdb.ts';
-
-const key_chars_max = 1_000;
+import { bootId, lockFolder, type Mark, makeFolder, readMark, writeMark } from './folder.ts';
+import { type Bytes, commit, damageOf, dataFile, openEnvironment, plainBytes, type Root, type Table } from './lmdb.ts';
 
 export interface LmdbStoreOptions {
   /** Used by one process at a time; made if need be. */
@@ -16,9 +15,19 @@ export interface LmdbStoreOptions {
   readonly log: Log;
 }
 
+const limits = {
+  key_chars_max: 1_000,
+  /** Processes in a row that died young on the same data: it may be the data. */
+  deaths_max: 3,
+  /** A process that lived so long with the data did not die of it. */
+  young_ms_max: 30_000,
+  /** For a disk that takes no more. */
+  close_wait_ms_max: 5_000,
+};
+
 /**
- * Opens the store, empty when what the folder holds can't be trusted: the machine lost its page cache since (A5), or LMDB
- * can't open the file. Bytes given to `write` are read until it resolves; bytes read are the caller's.
+ * Opens the store, empty when what the folder holds can't be trusted: it is a cache of the journal (A5), so doubt is reason
+ * enough. Bytes given to `write` are read until it resolves; bytes read are the caller's.
  * @throws FolderInUse
  */
 export async function openLmdbStore({ folder, partitions, log }: LmdbStoreOptions): Promise<Store> {
@@ -26,20 +35,28 @@ export async function openLmdbStore({ folder, partitions, log }: LmdbStoreOption
   const unlock = await lockFolder(folder);
   try {
     const mark = readMark(folder);
-    if (mark !== undefined && mark.boot !== bootId() && !mark.clean) {
-      wipe(folder);
-      log.warn(
-        { folder },
-        'local store thrown away: the machine stopped without closing it; it is rebuilt from the journal',
-      );
-    } else if (mark === undefined) {
-      wipe(folder);
+    const doubt = doubtOf(folder, mark);
+    if (doubt !== undefined) {
+      log.warn({ folder }, `local store thrown away: ${doubt}; it is rebuilt from the journal`);
+      for (const name of [dataFile, 'lock.mdb']) rmSync(join(folder, name), { force: true });
     }
-    // On disk before the first write, or a loss of power would leave an old "clean" beside half-written pages.
-    writeMark(folder, false);
-    const [root, tables] = openTables(folder, partitions, log);
-    return new LmdbStore(root, tables, async () => {
-      writeMark(folder, true);
+    const deaths = doubt === undefined && mark?.state === 'open' ? mark.deaths + 1 : 0;
+    // On disk before the first write, or a loss of power would leave an old `closed` beside half-written pages.
+    writeMark(folder, 'opening', deaths);
+    const [root, tables] = openTables(folder, partitions);
+    writeMark(folder, 'open', deaths);
+    const noteDown = (state: Mark['state']) => {
+      try {
+        writeMark(folder, state, 0);
+      } catch (error) {
+        log.warn({ folder, error }, `the local store is ${state}, but that could not be written down`);
+      }
+    };
+    const grown = setTimeout(() => deaths > 0 && noteDown('open'), limits.young_ms_max);
+    grown.unref();
+    return new LmdbStore(root, tables, async (flushed) => {
+      clearTimeout(grown);
+      if (flushed) noteDown('closed');
       await unlock();
     });
   } catch (error) {
@@ -48,18 +65,15 @@ export async function openLmdbStore({ folder, partitions, log }: LmdbStoreOption
   }
 }
 
-function wipe(folder: string): void {
-  for (const name of ['data.mdb', 'lock.mdb']) rmSync(join(folder, name), { force: true });
-}
-
-function openTables(folder: string, partitions: number, log: Log): [Root<string>, Table<string>[]] {
-  try {
-    return tablesOf(folder, partitions);
-  } catch (error) {
-    wipe(folder);
-    log.warn({ folder, error }, 'local store thrown away: it cannot be opened; it is rebuilt from the journal');
-    return tablesOf(folder, partitions);
-  }
+function doubtOf(folder: string, mark: Mark | undefined): string | undefined {
+  if (!existsSync(join(folder, dataFile))) return undefined;
+  if (mark === undefined) return 'nothing says how it was left';
+  if (mark.boot !== bootId() && mark.state !== 'closed') return 'the machine stopped without closing it';
+  // LMDB ends the process on a damaged file; without these two it would do so at every start.
+  if (mark.state === 'opening') return 'the last process died opening it';
+  if (mark.deaths >= limits.deaths_max) return `its last ${mark.deaths} processes died soon after they had opened it`;
+  const damage = damageOf(folder);
+  return damage && `its file is ${damage}`;
 }
 
 /**
@@ -67,7 +81,7 @@ function openTables(folder: string, partitions: number, log: Log): [Root<string>
  * nothing half done after a crash). Opening them all now is on purpose: a table opened later would stall the event loop
  * behind the transaction in progress and cut off the readers.
  */
-function tablesOf(folder: string, partitions: number): [Root<string>, Table<string>[]] {
+function openTables(folder: string, partitions: number): [Root<string>, Table<string>[]] {
   const root = openEnvironment<string>(folder, { maxDbs: partitions + 1, keyEncoder: asciiKey });
   const settings: RootDatabaseOptions = { encoder: plainBytes, keyEncoder: asciiKey };
   const tables = Array.from({ length: partitions }, (_, partition) =>
@@ -91,10 +105,12 @@ const asciiKey = {
 class LmdbStore implements Store {
   readonly #root: Root<string>;
   readonly #tables: readonly Table<string>[];
-  readonly #closed: () => Promise<void>;
+  readonly #closed: (flushed: boolean) => Promise<void>;
+  /** The last transaction failed. */
+  #refused = false;
   #closing: Promise<void> | undefined;
 
-  constructor(root: Root<string>, tables: readonly Table<string>[], closed: () => Promise<void>) {
+  constructor(root: Root<string>, tables: readonly Table<string>[], closed: (flushed: boolean) => Promise<void>) {
     this.#root = root;
     this.#tables = tables;
     this.#closed = closed;
@@ -118,7 +134,7 @@ class LmdbStore implements Store {
     if (writes.length === 0) return;
     // Before the transaction: one that throws halfway would commit its first half.
     const targets = writes.map(({ partition, key }) => this.#target(partition, key));
-    await commit(this.#root, () => {
+    await this.#commit(() => {
       for (const [i, table] of targets.entries()) {
         const { key, value } = writes[i] as StoreWrite;
         // Their promises are the transaction's.
@@ -130,12 +146,12 @@ class LmdbStore implements Store {
 
   async flushed(): Promise<void> {
     this.#mustBeOpen();
-    await this.#root.flushed;
+    await this.#flush();
   }
 
   async drop(partition: PartitionId): Promise<void> {
     const table = this.#table(partition);
-    await commit(this.#root, () => void table.clearAsync());
+    await this.#commit(() => void table.clearAsync());
   }
 
   close(): Promise<void> {
@@ -144,14 +160,36 @@ class LmdbStore implements Store {
   }
 
   async #close(): Promise<void> {
+    const flushed = this.#flush().then(() => this.#root.close());
+    const done = await Promise.race([
+      flushed.then(
+        () => true,
+        () => false,
+      ),
+      sleep(limits.close_wait_ms_max, false, { ref: false }),
+    ]);
+    await this.#closed(done);
+  }
+
+  async #commit(writes: () => void): Promise<void> {
+    try {
+      await commit(this.#root, writes);
+      this.#refused = false;
+    } catch (error) {
+      this.#refused = true;
+      throw error;
+    }
+  }
+
+  async #flush(): Promise<void> {
+    // After a transaction that failed (a full disk), lmdb-js's `flushed` waits for ever, until one succeeds.
+    if (this.#refused) await this.#commit(() => void this.#root.remove('\x01'));
     await this.#root.flushed;
-    await this.#root.close();
-    await this.#closed();
   }
 
   #target(partition: PartitionId, key: string): Table<string> {
-    if (key === '' || key.length > key_chars_max)
-      throw new RangeError(`a key has 1 to ${key_chars_max} characters, not ${key.length}`);
+    if (key === '' || key.length > limits.key_chars_max)
+      throw new RangeError(`a key has 1 to ${limits.key_chars_max} characters, not ${key.length}`);
     return this.#table(partition);
   }
 

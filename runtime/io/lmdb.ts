@@ -1,4 +1,6 @@
 /** What the two LMDB environments of a node have in common. */
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Database, open, type RootDatabase, type RootDatabaseOptionsWithPath } from 'lmdb';
 
 /** Address space, not memory and not disk: the file grows with what is in it. */
@@ -52,4 +54,47 @@ export async function commit<K extends string | Uint8Array>(root: Root<K>, write
       { cause },
     );
   }
+}
+
+export const dataFile = 'data.mdb';
+
+/** In the meta pages of the LMDB that lmdb-js 3.5 carries; version 0.9.90 with a transaction number in each page's head. */
+const meta = {
+  at: [0, 4_096],
+  bytes: 168,
+  magicAt: 24,
+  magic: 0xbeefc0de,
+  pageSizeAt: 48,
+  lastPageAt: 144,
+  transactionAt: 152,
+};
+
+/**
+ * What is wrong with an environment's file, as far as its first pages tell; undefined where nothing is, or no file. LMDB
+ * maps the file and believes it: opening a damaged one, or reading one cut short, ends the process with a signal, which no
+ * `catch` sees (seen with 3.5.6: SIGSEGV on a foreign file, SIGBUS on a cut one).
+ */
+export function damageOf(folder: string): 'foreign' | 'cut short' | undefined {
+  const path = join(folder, dataFile);
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  if (size === 0) return undefined;
+  const metas = readMetas(path);
+  if (metas.some((page) => page.readUInt32LE(meta.magicAt) !== meta.magic)) return 'foreign';
+  const [newest] = metas.sort((a, b) =>
+    Number(b.readBigUInt64LE(meta.transactionAt) - a.readBigUInt64LE(meta.transactionAt)),
+  );
+  if (newest === undefined) return undefined;
+  const pages = Number(newest.readBigUInt64LE(meta.lastPageAt)) + 1;
+  return pages * newest.readUInt32LE(meta.pageSizeAt) > size ? 'cut short' : undefined;
+}
+
+function readMetas(path: string): Buffer[] {
+  const file = openSync(path, 'r');
+  const pages = meta.at.map((at) => {
+    const page = Buffer.alloc(meta.bytes);
+    readSync(file, page, 0, meta.bytes, at);
+    return page;
+  });
+  closeSync(file);
+  return pages;
 }

@@ -7,10 +7,10 @@ import { grant, refusal, scriptedServer } from './scripted-server.ts';
 t.test('the first hello has no place; the next one resumes where the events ended', async (t) => {
   const { server, client, peer } = await online(t);
   t.equal(client.state, 'online');
-  t.strictSame([peer.token.startsWith('access-'), peer.frames[0]], [
-    true,
-    [{ kind: 'hello', epoch: '', cursor: 0, client: 'ringpost-sdk/0.1' }],
-  ]);
+  t.strictSame(
+    [peer.token.startsWith('access-'), peer.frames[0]],
+    [true, [{ kind: 'hello', epoch: '', cursor: 0, client: 'ringpost-sdk/0.1' }]],
+  );
   peer.say({ kind: 'events', from: 1, list: [message('bob', 1), message('bob', 2)] });
   await peer.word('received');
   peer.cut();
@@ -128,19 +128,22 @@ for (const word of ['revoked', 'replaced'] as const) {
   });
 }
 
-t.test('a token that is not taken is renewed once; a renewed one that is not taken either ends the client', async (t) => {
-  const { server, client, peer } = await online(t);
-  peer.close(closeCodes.unauthorised, 'unauthorised');
-  const second = await server.peer();
-  t.not(second.token, peer.token);
-  await second.welcome();
-  await until(() => client.state === 'online');
-  second.close(closeCodes.unauthorised, 'unauthorised');
-  const third = await server.peer();
-  third.close(closeCodes.unauthorised, 'unauthorised');
-  t.match(await next(client, 'state'), { state: 'closed', error: { code: 'login_needed' } });
-  t.equal(server.asked.filter((name) => name.endsWith('/refresh')).length, 2);
-});
+t.test(
+  'a token that is not taken is renewed once; a renewed one that is not taken either ends the client',
+  async (t) => {
+    const { server, client, peer } = await online(t);
+    peer.close(closeCodes.unauthorised, 'unauthorised');
+    const second = await server.peer();
+    t.not(second.token, peer.token);
+    await second.welcome();
+    await until(() => client.state === 'online');
+    second.close(closeCodes.unauthorised, 'unauthorised');
+    const third = await server.peer();
+    third.close(closeCodes.unauthorised, 'unauthorised');
+    t.match(await next(client, 'state'), { state: 'closed', error: { code: 'login_needed' } });
+    t.equal(server.asked.filter((name) => name.endsWith('/refresh')).length, 2);
+  },
+);
 
 t.test('a handshake refused over HTTP is tried again later', async (t) => {
   const { server, client } = await scene(t);
@@ -216,7 +219,11 @@ t.test('errors of the HTTP API keep their code, reason and retry', async (t) => 
   t.teardown(() => server.close());
   const options = { url: server.url, user: 'alice', password: 'p', device: 'd' };
   server.routes.set('POST /v1/accounts', () => refusal(409, 'taken', 'This user name is taken.'));
-  await t.rejects(RingpostClient.register(options), { code: 'taken', reason: 'This user name is taken.', retry: false });
+  await t.rejects(RingpostClient.register(options), {
+    code: 'taken',
+    reason: 'This user name is taken.',
+    retry: false,
+  });
   server.routes.set('POST /v1/sessions', () => [200, { hello: 'world' }]);
   await t.rejects(RingpostClient.login(options), { code: 'bad_answer' });
   await t.rejects(RingpostClient.login({ ...options, url: 'ftp://x' }), { code: 'malformed' });

@@ -1,5 +1,11 @@
+import {
+  type ClientEvent,
+  type ClientOptions,
+  type ClientStorage,
+  RingpostClient,
+  type Saved,
+} from '../../client/index.ts';
 import type { MessageEvent, ReceiptEvent } from '../../proto/words.ts';
-import { type ClientEvent, type ClientOptions, type ClientStorage, RingpostClient, type Saved } from '../../client/index.ts';
 import { type Peer, type ScriptedServer, scriptedServer } from './scripted-server.ts';
 
 interface Owner {

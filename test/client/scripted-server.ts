@@ -97,6 +97,10 @@ export class Peer {
     this.#socket.terminate();
   }
 
+  ping(): void {
+    this.#socket.ping();
+  }
+
   /** As when the machine hangs: nothing is read or answered any more. */
   freeze(): void {
     this.#socket.pause();

@@ -8,7 +8,7 @@ import { bearerPrefix, subprotocols } from '../../proto/words.ts';
 import { actorKind } from '../../runtime/index.ts';
 import { type StagedConnection, StagedDoor } from './staged-door.ts';
 
-export const kinds = {
+const kinds = {
   user: actorKind<UserProtocol>('user'),
   connection: actorKind<ConnectionProtocol>('connection'),
 };

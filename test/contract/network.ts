@@ -1,0 +1,99 @@
+/** What every Network promises, whatever it is made of. */
+import type { Test } from 'tap';
+import type { Network, NodeId } from '../../runtime/ports.ts';
+
+export interface NetworkWorld {
+  /** Plugs a node in. */
+  join(node: NodeId): Promise<Network>;
+  /** Until what was sent has arrived. */
+  arrive(): Promise<void>;
+  close(): Promise<void>;
+}
+
+interface Hearing {
+  readonly network: Network;
+  readonly heard: Uint8Array[];
+}
+
+export function networkContract(t: Test, open: () => Promise<NetworkWorld>): void {
+  t.test('network contract', async (t) => {
+    const world = await open();
+    t.teardown(() => world.close());
+    const join = async (node: NodeId): Promise<Hearing> => {
+      const network = await world.join(node);
+      const heard: Uint8Array[] = [];
+      network.listen((bytes) => heard.push(bytes));
+      return { network, heard };
+    };
+    const nodes = await Promise.all(['a', 'b', 'c'].map(join));
+    const [a, b, c] = nodes as [Hearing, Hearing, Hearing];
+    await world.arrive();
+    t.afterEach(() => {
+      for (const { heard } of nodes) heard.length = 0;
+    });
+
+    t.test('a datagram reaches its node only', async (t) => {
+      a.network.send('b', words('to b'));
+      a.network.send('nobody', words('to nobody'));
+      await world.arrive();
+      t.same(texts(b), ['to b']);
+      t.same([...texts(a), ...texts(c)], []);
+      t.same([a.network.self, b.network.self], ['a', 'b']);
+    });
+
+    t.test('a broadcast reaches all but its sender', async (t) => {
+      a.network.broadcast(words('to all'));
+      await world.arrive();
+      t.same([texts(a), texts(b), texts(c)], [[], ['to all'], ['to all']]);
+    });
+
+    t.test('what a node sends itself arrives, but not within the call', async (t) => {
+      a.network.send('a', words('to me'));
+      t.same(texts(a), []);
+      await world.arrive();
+      t.same(texts(a), ['to me']);
+    });
+
+    t.test('of one sender, in order', async (t) => {
+      const sent = Array.from({ length: 200 }, (_, i) => `${i}`);
+      for (const text of sent) {
+        a.network.send('c', words(text));
+        b.network.send('c', words(`b${text}`));
+      }
+      await world.arrive();
+      t.same(
+        texts(c).filter((text) => !text.startsWith('b')),
+        sent,
+      );
+      t.equal(c.heard.length, 400);
+    });
+
+    t.test('512 KiB, every byte', async (t) => {
+      const large = new Uint8Array(512 * 1024).map((_, i) => (i * 31) % 256);
+      a.network.send('b', large);
+      a.network.send('b', words('next'));
+      await world.arrive();
+      t.equal(Buffer.compare(b.heard[0] ?? words('none'), large), 0);
+      t.equal(b.heard.length, 2);
+    });
+
+    t.test('a closed node neither sends nor hears, and says so', async (t) => {
+      t.equal(c.network.connected(), true);
+      await c.network.close();
+      t.equal(c.network.connected(), false);
+      c.network.send('a', words('from c'));
+      c.network.broadcast(words('from c'));
+      a.network.send('c', words('to c'));
+      await world.arrive();
+      t.same([...texts(a), ...texts(c)], []);
+    });
+  });
+}
+
+function words(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+function texts({ heard }: Hearing): string[] {
+  return heard.map((bytes) => Buffer.from(bytes).toString());
+}
