@@ -1,5 +1,4 @@
 /** `ringpost`: the composition root and the dispatcher of its commands. */
-import { runChat } from './client/chat/index.ts';
 import { cluster, clusterHelp } from './commands/cluster.ts';
 import { node, nodeHelp } from './commands/node.ts';
 import { UsageError } from './commands/options.ts';
@@ -30,7 +29,11 @@ const commands: { readonly [name: string]: Command | undefined } = {
 /** Runs one command line; answers the exit code: 0 well, 1 failed, 2 not understood. */
 export async function run(argv: readonly string[], terminal: Terminal = processTerminal): Promise<number> {
   const [name = '', ...args] = argv;
-  if (name === 'chat') return runChat(args);
+  if (name === 'chat') {
+    // Loaded when asked for: a server has no use for a terminal's line editor.
+    const { runChat } = await import('./client/chat/index.ts');
+    return runChat(args);
+  }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined) {
     const asked = name === '' || name === '--help' || name === 'help' || name === '-h';

@@ -17,6 +17,7 @@ import {
   type UserId,
 } from '../proto/words.ts';
 import { type AnyBehaviour, behaviour, type MailOf, type Outlet, type Ref, type Turn } from '../runtime/index.ts';
+import { beforeEach } from './before-each.ts';
 import { type Bucket, take } from './connection/bucket.ts';
 import { acknowledge, type Flow, flowFrom, pass, room, wanted } from './connection/flow.ts';
 import { Connection, User } from './kinds.ts';
@@ -44,13 +45,15 @@ interface Socket {
 type Phase =
   /** No socket is known here. */
   | { readonly kind: 'unopened' }
-  /** Waits for hello. */
-  | { readonly kind: 'greeting'; readonly socket: Socket }
+  /** A turn failed, and may have left anything in memory: all that is sure is the socket. */
+  | { readonly kind: 'shaken'; readonly socket: Socket }
+  /** Waits for hello: the first one, or (after `resync`) another. */
+  | { readonly kind: 'greeting'; readonly socket: Socket; readonly first: boolean }
   /** The hello is with the user; words may follow it. */
   | { readonly kind: 'attaching'; readonly socket: Socket }
   | { readonly kind: 'online'; readonly socket: Socket; readonly flow: Flow }
   /** The close was pushed; the edge will say `closed`. */
-  | { readonly kind: 'closing' };
+  | { readonly kind: 'closing'; readonly socket: Socket };
 
 interface ConnectionMemory {
   readonly limits: MessengerLimits;
@@ -59,10 +62,39 @@ interface ConnectionMemory {
 
 export function connectionBehaviour(limits: MessengerLimits): AnyBehaviour {
   return behaviour<ConnectionProtocol, ConnectionMemory>(Connection, {
-    wake: (_, spoilt) => ({ limits, phase: spoilt?.phase ?? { kind: 'unopened' } }),
+    wake: (_, spoilt) => ({ limits, phase: wakingPhase(spoilt?.phase) }),
     mayRest: ({ phase }) => phase.kind === 'unopened' || phase.kind === 'closing',
-    turns: { open, frame, closed, greet, say, news, end, helloDue, nudge, check, renew },
+    turns: beforeEach<ConnectionProtocol, ConnectionMemory>(steady, {
+      open,
+      frame,
+      closed,
+      greet,
+      say,
+      news,
+      end,
+      helloDue,
+      nudge,
+      check,
+      renew,
+    }),
   });
+}
+
+function wakingPhase(spoilt: Phase | undefined): Phase {
+  if (spoilt === undefined || spoilt.kind === 'unopened') return { kind: 'unopened' };
+  return { kind: 'shaken', socket: spoilt.socket };
+}
+
+/** After a turn that failed: what was pushed and what was not is unknown, so the client is asked to begin again. */
+function steady(memory: ConnectionMemory, mail: MailOf<ConnectionProtocol>, turn: Turn): boolean {
+  const { phase } = memory;
+  if (phase.kind !== 'shaken') return true;
+  const { socket } = phase;
+  socket.renewing = false;
+  socket.checking = false;
+  greeting(memory, socket, false, turn);
+  push(socket, [{ kind: 'resync' }], turn);
+  return mail.kind !== 'frame';
 }
 
 // ---------------------------------------------------------------- from the edge
@@ -81,13 +113,13 @@ function open(memory: ConnectionMemory, mail: Mail<'open'>, turn: Turn): void {
     renewing: false,
     checking: false,
   };
-  greeting(memory, socket, turn);
+  greeting(memory, socket, !mail.again, turn);
   if (mail.again) push(socket, [{ kind: 'resync' }], turn);
 }
 
-function greeting(memory: ConnectionMemory, socket: Socket, turn: Turn): void {
+function greeting(memory: ConnectionMemory, socket: Socket, first: boolean, turn: Turn): void {
   socket.since = turn.now;
-  memory.phase = { kind: 'greeting', socket };
+  memory.phase = { kind: 'greeting', socket, first };
   turn.later(memory.limits.hello_wait_ms, { kind: 'helloDue' });
 }
 
@@ -127,8 +159,9 @@ function takeWord(memory: ConnectionMemory, word: ClientWord, turn: Turn): boole
     });
     return true;
   }
-  if (phase.kind === 'greeting') {
-    strike(memory, socket, refused('hello_first', named(word)), turn);
+  if (phase.kind === 'greeting' || phase.kind === 'shaken') {
+    // After `resync` these words were on their way already; the client repeats them after its hello.
+    if (phase.kind === 'greeting' && phase.first) strike(memory, socket, refused('hello_first', named(word)), turn);
     return false;
   }
   if (word.kind === 'received') {
@@ -148,9 +181,7 @@ function takeWord(memory: ConnectionMemory, word: ClientWord, turn: Turn): boole
 
 function closed(memory: ConnectionMemory, _: Mail<'closed'>, turn: Turn): void {
   const { phase } = memory;
-  if (phase.kind === 'attaching' || phase.kind === 'online') {
-    turn.whisper(User.ref(phase.socket.claims.user), { kind: 'detach', connection: turn.self });
-  }
+  if (phase.kind !== 'unopened') detach(phase.socket, turn);
   memory.phase = { kind: 'unopened' };
   turn.sleep();
 }
@@ -181,11 +212,11 @@ function say(memory: ConnectionMemory, { words }: Mail<'say'>, turn: Turn): void
   const { socket } = phase;
   const due = words.filter((word) => isDue(phase, word));
   // The user does not know this connection (any more): it starts again from hello.
-  if (due.some((word) => word.kind === 'resync')) greeting(memory, socket, turn);
+  if (due.some((word) => word.kind === 'resync')) greeting(memory, socket, false, turn);
   push(socket, due, turn);
 }
 
-function isDue(phase: Exclude<Phase, { kind: 'unopened' | 'closing' }>, word: ServerWord): boolean {
+function isDue(phase: Exclude<Phase, { kind: 'unopened' }>, word: ServerWord): boolean {
   // A hello that is under way is the better answer to what it came too late for.
   if (word.kind === 'resync') return phase.kind === 'online';
   if (word.kind !== 'presence') return true;
@@ -214,7 +245,7 @@ function end(memory: ConnectionMemory, { code, word, last }: Mail<'end'>, turn: 
   if (phase.kind === 'unopened' || phase.kind === 'closing') return;
   if (last !== undefined) push(phase.socket, [last], turn);
   turn.push(phase.socket.outlet, { close: code, word });
-  memory.phase = { kind: 'closing' };
+  memory.phase = { kind: 'closing', socket: phase.socket };
 }
 
 /** The user still counts on a socket that is gone. */
@@ -297,10 +328,12 @@ function push(socket: Socket, words: readonly ServerWord[], turn: Turn): void {
 
 function close(memory: ConnectionMemory, socket: Socket, word: CloseWord, turn: Turn): void {
   turn.push(socket.outlet, { close: closeCodes[word], word });
-  if (memory.phase.kind === 'attaching' || memory.phase.kind === 'online') {
-    turn.whisper(User.ref(socket.claims.user), { kind: 'detach', connection: turn.self });
-  }
-  memory.phase = { kind: 'closing' };
+  detach(socket, turn);
+  memory.phase = { kind: 'closing', socket };
+}
+
+function detach(socket: Socket, turn: Turn): void {
+  turn.whisper(User.ref(socket.claims.user), { kind: 'detach', connection: turn.self });
 }
 
 // ---------------------------------------------------------------- refusals

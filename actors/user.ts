@@ -6,6 +6,7 @@
 import type { Claims, UserProtocol } from '../proto/mail.ts';
 import { type ClientWord, clientLimits, type Hello } from '../proto/words.ts';
 import { type AnyBehaviour, behaviour, type MailOf, type Turn } from '../runtime/index.ts';
+import { beforeEach } from './before-each.ts';
 import { User } from './kinds.ts';
 import type { MessengerLimits } from './limits.ts';
 import {
@@ -20,7 +21,7 @@ import {
 } from './user/accounts.ts';
 import { admitted, end, endWith, objectionTo, say } from './user/admission.ts';
 import { expire, tidy } from './user/expiry.ts';
-import { type Attached, devicesOf, type UserMemory, wakeUser } from './user/memory.ts';
+import { type Attached, detach, devicesOf, type UserMemory, wakeUser } from './user/memory.ts';
 import { active, passPresence, passTyping, quiet, typing, watch, watched } from './user/presence.ts';
 import { read, received, takeReceipt } from './user/receipts.ts';
 import { send, takeFailure, takeMessage } from './user/sending.ts';
@@ -32,7 +33,7 @@ export function userBehaviour(limits: MessengerLimits): AnyBehaviour {
   return behaviour<UserProtocol, UserMemory>(User, {
     wake: (turn, spoilt) => wakeUser(turn, spoilt, limits),
     mayRest: (user) => user.attached.size === 0,
-    turns: {
+    turns: beforeEach<UserProtocol, UserMemory>(forgetDetached, {
       register: answering<'register'>(register),
       credentials: answering<'credentials'>(credentials),
       openSession: answering<'openSession'>(openSession),
@@ -41,7 +42,7 @@ export function userBehaviour(limits: MessengerLimits): AnyBehaviour {
       revoke: answering<'revoke'>(revoke),
       deactivate: answering<'deactivate'>(deactivate),
       attach,
-      detach,
+      detach: (user, { connection }) => detach(user, connection),
       word,
       pull,
       message: takeMessage,
@@ -53,8 +54,14 @@ export function userBehaviour(limits: MessengerLimits): AnyBehaviour {
       expire,
       tidy,
       quiet,
-    },
+    }),
   });
+}
+
+/** The turn before this one succeeded, so those that it took off were told. */
+function forgetDetached(user: UserMemory): boolean {
+  if (user.detached.size > 0) user.detached.clear();
+  return true;
 }
 
 /** A connection brings its device's hello. One socket a device: an older one of the same device gives way. */
@@ -62,13 +69,13 @@ function attach(user: UserMemory, { connection, claims, hello }: Mail<'attach'>,
   const to = { address: connection };
   const objection = objectionTo(user, turn, claims.device, claims.session);
   if (objection !== undefined) {
-    user.attached.delete(connection);
+    detach(user, connection);
     endWith(turn, to, objection);
     return;
   }
   for (const [other, { device, to: older }] of user.attached) {
     if (device !== claims.device || other === connection) continue;
-    user.attached.delete(other);
+    detach(user, other);
     end(turn, older, 'replaced');
   }
   const attached: Attached = { to, device: claims.device, session: claims.session, activeAt: turn.now };
@@ -87,10 +94,6 @@ function greet(user: UserMemory, turn: Turn, { to, device }: Attached, hello: He
   const { self, head } = user;
   const words = { user: self, device, epoch, cursor, head, recovered, at: turn.now, limits: clientLimits };
   turn.whisper(to, { kind: 'greet', welcome: { kind: 'welcome', ...words } });
-}
-
-function detach(user: UserMemory, { connection }: Mail<'detach'>): void {
-  user.attached.delete(connection);
 }
 
 function sawDevice(user: UserMemory, turn: Turn, { device }: Claims): void {

@@ -2,7 +2,7 @@
  * One process of `bench actors`: a node that owns partitions, or a guest of the cluster that only asks. Started by the benchmark, from
  * which it takes its orders.
  */
-import { defaultLimits, type Log, Node, type NodeCounts } from '../runtime/index.ts';
+import { defaultLimits, type Limits, type Log, Node, type NodeCounts } from '../runtime/index.ts';
 import { embeddedPorts, natsPorts, type OpenPorts } from '../runtime/io/index.ts';
 import { type Loaded, load, type Run } from './actor-load.ts';
 import { counter, relay } from './counter.ts';
@@ -12,6 +12,7 @@ export interface HostSettings {
   readonly name: string;
   readonly dataFolder: string;
   readonly partitions: number;
+  readonly limits: Partial<Limits>;
   /** Without it the node is a cluster of one process. */
   readonly cluster?: {
     readonly role: 'owner' | 'guest';
@@ -49,7 +50,7 @@ const log: Log = { info: () => undefined, warn: line('warns'), error: line('says
 const ports = await openPorts();
 const node = new Node({
   ports,
-  limits: defaultLimits,
+  limits: { ...defaultLimits, ...settings.limits },
   behaviours: [counter, relay],
   partitions,
   ...(cluster === undefined ? { settleMs: 0 } : { role: cluster.role }),

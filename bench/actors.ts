@@ -1,7 +1,7 @@
 /** `bench actors`: the runtime alone. Starts its processes, has the load run in them, and works out the figures. */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { NodeCounts } from '../runtime/index.ts';
+import type { Limits, NodeCounts } from '../runtime/index.ts';
 import { startNats } from '../scripts/nats-cluster.ts';
 import type { HostOrders, HostSettings } from './actor-host.ts';
 import type { Loaded, Run, Workload } from './actor-load.ts';
@@ -9,6 +9,7 @@ import type { Endings } from './endings.ts';
 import { each, rounded } from './latencies.ts';
 import { memoryOf } from './proc.ts';
 import type { Profiles } from './profiles.ts';
+import { sumOf } from './servers.ts';
 import type { Servers } from './window.ts';
 import { Worker } from './worker.ts';
 
@@ -23,13 +24,15 @@ export interface ActorsOptions {
   readonly inflight: number;
   readonly activations: number;
   readonly partitions: number;
+  /** Bounds of the engine that differ from its defaults. */
+  readonly limits: Partial<Limits>;
   /** An empty folder for the data of all nodes and servers. */
   readonly folder: string;
   /** None are taken without it. */
   readonly profiles: Profiles | undefined;
 }
 
-export interface ActorFigures {
+export interface ActorFigures extends Ratios {
   readonly workload: Workload;
   readonly profile: Profile;
   readonly actors: number;
@@ -44,9 +47,6 @@ export interface ActorFigures {
   readonly nats_cpu_us_per_call: number | null;
   /** null where the caller is part of the node's process and counted there. */
   readonly gen_cpu_us_per_call: number | null;
-  readonly turns_per_record: number | null;
-  readonly records_per_append: number | null;
-  readonly record_bytes: number | null;
   readonly rss_mb: number;
   readonly nats_rss_mb: number;
   readonly errors: Loaded['errors'];
@@ -104,8 +104,8 @@ async function cluster(options: ActorsOptions, endings: Endings): Promise<Stage>
 
 type StartedAs = Pick<HostSettings, 'name' | 'cluster'>;
 
-function startHost({ folder, partitions, profiles }: ActorsOptions, endings: Endings, as: StartedAs): Host {
-  const settings: HostSettings = { ...as, partitions, dataFolder: join(folder, as.name) };
+function startHost({ folder, partitions, limits, profiles }: ActorsOptions, endings: Endings, as: StartedAs): Host {
+  const settings: HostSettings = { ...as, partitions, limits, dataFolder: join(folder, as.name) };
   return Worker.start<HostOrders>({
     name: as.name,
     file: new URL('./actor-host.js', import.meta.url),
@@ -143,9 +143,14 @@ async function measure(stage: Stage, workload: Workload, options: ActorsOptions)
   return { ...figures(stage, run, options.profile, loaded), ...ratios(before, after), ...perActor };
 }
 
-type Ratios = 'turns_per_record' | 'records_per_append' | 'record_bytes';
+/** How much each append carried. */
+export interface Ratios {
+  readonly turns_per_record: number | null;
+  readonly records_per_append: number | null;
+  readonly record_bytes: number | null;
+}
 
-function figures({ servers }: Stage, run: Run, profile: Profile, loaded: Loaded): Omit<ActorFigures, Ratios> {
+function figures({ servers }: Stage, run: Run, profile: Profile, loaded: Loaded): Omit<ActorFigures, keyof Ratios> {
   const { calls, ms, spent, errors, unknown, lost, doubled } = loaded;
   return {
     workload: run.workload,
@@ -171,7 +176,7 @@ function figures({ servers }: Stage, run: Run, profile: Profile, loaded: Loaded)
   };
 }
 
-function ratios(before: NodeCounts, after: NodeCounts): Pick<ActorFigures, Ratios> {
+export function ratios(before: NodeCounts, after: NodeCounts): Ratios {
   const records = after.records - before.records;
   return {
     turns_per_record: each(after.recordTurns - before.recordTurns, records),
@@ -181,15 +186,7 @@ function ratios(before: NodeCounts, after: NodeCounts): Pick<ActorFigures, Ratio
 }
 
 async function countsIn({ nodes }: Stage): Promise<NodeCounts> {
-  const all = await Promise.all(nodes.map((node) => node.ask('counts', null)));
-  const sum = (field: keyof NodeCounts): number => all.reduce((total, counts) => total + counts[field], 0);
-  return {
-    turns: sum('turns'),
-    appends: sum('appends'),
-    records: sum('records'),
-    recordTurns: sum('recordTurns'),
-    recordBytes: sum('recordBytes'),
-  };
+  return sumOf(await Promise.all(nodes.map((node) => node.ask('counts', null))));
 }
 
 interface MemoryUse {

@@ -1,34 +1,68 @@
 /** `npm run bench -- WHAT [options]` */
+import { defaultLimits, type Limits } from '../runtime/index.ts';
 import { workloads } from './actor-load.ts';
 import { type ActorFigures, actorBench, type Profile } from './actors.ts';
-import { withEndings } from './endings.ts';
+import { type Endings, withEndings } from './endings.ts';
+import { actorTable, one2oneTable } from './figures.ts';
 import { freshFolder } from './folders.ts';
-import { BadOption, type Given, numberOf, parse, wordOf, wordsOf } from './options.ts';
+import { one2oneBench } from './one2one.ts';
+import {
+  BadOption,
+  type Given,
+  listOf,
+  numberOf,
+  type OptionTable,
+  parse,
+  textOf,
+  wordOf,
+  wordsOf,
+} from './options.ts';
 import { whyNoProc } from './proc.ts';
 import { Profiles } from './profiles.ts';
-import { table } from './table.ts';
 
 const usage = `Usage: npm run bench -- WHAT --profile embedded|cluster [options]
 
   actors     the actor runtime alone: durable calls, reads, actor to actor, activations
-  one2one    the messenger over WebSocket: messages from send to read, between pairs of users
+  one2one    the messenger over WebSocket: messages between pairs of users, from being sent to being read
 
   npm run bench -- WHAT --help   lists the options of each
 bench/README.md says what the figures mean.
 `;
 
-const common = `  --profile embedded|cluster   one process alone, or three nodes and three nats-servers (R3, every append synced)
+const commonUsage = `  --profile embedded|cluster   one process alone, or three nodes and three nats-servers (R3, every append synced)
   --json                       one JSON object a line instead of a table
   --data DIR                   where the data folders of the run are made and removed (default: the system's folder
-                               for temporary files); what it lies on is what is measured
-  --profile-cpu                take a CPU profile of each node process, and say where it is; 'node dist/bench/top.js FILE'
-                               shows where the time went
+                               for temporary files); the disk that it lies on is the disk that is measured
+  --profile-cpu                take a CPU profile of each node process, and say where it is and how to read it
   --help
 `;
 
-const actorsUsage = `Usage: npm run bench -- actors --profile embedded|cluster [options]
+const commonOptions: OptionTable = {
+  profile: { type: 'string' },
+  json: { type: 'boolean' },
+  data: { type: 'string' },
+  'profile-cpu': { type: 'boolean' },
+  set: { type: 'string', multiple: true },
+  seconds: { type: 'string' },
+  warm: { type: 'string' },
+  inflight: { type: 'string' },
+  help: { type: 'boolean', short: 'h' },
+};
 
-${common}
+const profiles: readonly Profile[] = ['embedded', 'cluster'];
+
+interface Command {
+  readonly usage: string;
+  readonly options: OptionTable;
+  run(given: Given): Promise<void>;
+}
+
+// ---------------------------------------------------------------- actors
+
+const actors: Command = {
+  usage: `Usage: npm run bench -- actors --profile embedded|cluster [options]
+
+${commonUsage}
   --workload W,W               some of ${workloads.join(', ')} (default: all)
   --seconds N                  length of each window (default 10)
   --warm N                     seconds before it that don't count (default 3)
@@ -36,100 +70,108 @@ ${common}
   --inflight N                 calls under way at any time (default 256)
   --activations N              counters that never were before (default 100000)
   --partitions N               a power of two (default 32)
-`;
+  --set BOUND=N                changes a bound of runtime/limits.ts; may be given often
+`,
+  options: {
+    ...commonOptions,
+    workload: { type: 'string' },
+    actors: { type: 'string' },
+    activations: { type: 'string' },
+    partitions: { type: 'string' },
+  },
+  async run(given) {
+    const chosen = {
+      profile: wordOf(given, 'profile', profiles),
+      workloads: wordsOf(given, 'workload', workloads),
+      seconds: numberOf(given, 'seconds', 10, { least: 0.1, most: 3_600 }),
+      warmSeconds: numberOf(given, 'warm', 3, { least: 0, most: 600 }),
+      actors: numberOf(given, 'actors', 1_000, { least: 1, most: 100_000, whole: true }),
+      inflight: numberOf(given, 'inflight', 256, { least: 1, most: 16_384, whole: true }),
+      activations: numberOf(given, 'activations', 100_000, { least: 1, most: 400_000, whole: true }),
+      partitions: numberOf(given, 'partitions', 32, { least: 1, most: 4_096, whole: true }),
+      limits: limitsOf(given),
+    };
+    if (!Number.isInteger(Math.log2(chosen.partitions))) throw new BadOption('--partitions takes a power of two');
+    await carryOut(given, async (folder, endings, profiles) => {
+      const all: ActorFigures[] = [];
+      for await (const figures of actorBench({ ...chosen, folder, profiles }, endings)) {
+        all.push(figures);
+        if (given.json) sayJson(figures);
+        else process.stderr.write(`${figures.workload} done\n`);
+      }
+      if (!given.json) process.stdout.write(actorTable(all));
+    });
+  },
+};
 
-const actorsOptions = {
-  profile: { type: 'string' },
-  json: { type: 'boolean' },
-  data: { type: 'string' },
-  'profile-cpu': { type: 'boolean' },
-  help: { type: 'boolean', short: 'h' },
-  workload: { type: 'string' },
-  seconds: { type: 'string' },
-  warm: { type: 'string' },
-  actors: { type: 'string' },
-  inflight: { type: 'string' },
-  activations: { type: 'string' },
-  partitions: { type: 'string' },
-} as const;
-
-const profiles: readonly Profile[] = ['embedded', 'cluster'];
-
-async function actors(given: Given): Promise<void> {
-  const chosen = {
-    profile: wordOf(given, 'profile', profiles),
-    workloads: wordsOf(given, 'workload', workloads),
-    seconds: numberOf(given, 'seconds', 10, { least: 0.1, most: 3_600 }),
-    warmSeconds: numberOf(given, 'warm', 3, { least: 0, most: 600 }),
-    actors: numberOf(given, 'actors', 1_000, { least: 1, most: 100_000, whole: true }),
-    inflight: numberOf(given, 'inflight', 256, { least: 1, most: 16_384, whole: true }),
-    activations: numberOf(given, 'activations', 100_000, { least: 1, most: 400_000, whole: true }),
-    partitions: numberOf(given, 'partitions', 32, { least: 1, most: 4_096, whole: true }),
-    profiles: profilesOf(given),
-  };
-  if (!Number.isInteger(Math.log2(chosen.partitions))) throw new BadOption('--partitions takes a power of two');
-  await withEndings(async (endings) => {
-    const folder = freshFolder(given.data as string | undefined, endings);
-    const all: ActorFigures[] = [];
-    for await (const figures of actorBench({ ...chosen, folder }, endings)) {
-      all.push(figures);
-      if (given.json === true) process.stdout.write(`${JSON.stringify(figures)}\n`);
-      else process.stderr.write(`${figures.workload} done\n`);
+function limitsOf(given: Given): Partial<Limits> {
+  const limits: { [bound: string]: number } = {};
+  for (const setting of listOf(given, 'set')) {
+    const [, bound = '', value] = /^([a-z_]+)=(\d+)$/.exec(setting) ?? [];
+    if (!Object.hasOwn(defaultLimits, bound)) {
+      throw new BadOption(`--set takes BOUND=N with a bound of runtime/limits.ts, not ${JSON.stringify(setting)}`);
     }
-    if (given.json !== true) process.stdout.write(`${actorTable(all)}\n`);
-  });
-  tellOf(chosen.profiles);
+    limits[bound] = Number(value);
+  }
+  return limits;
 }
 
-function actorTable(all: readonly ActorFigures[]): string {
-  const heads = [
-    'workload',
-    'calls/s',
-    'p50 ms',
-    'p99 ms',
-    'server µs',
-    'node µs',
-    'nats µs',
-    'gen µs',
-    'turns/record',
-    'rss MB',
-    'errors',
-    'lost',
-    'doubled',
-  ];
-  const rows = all.map((one) => [
-    one.workload,
-    one.calls_per_s,
-    one.ms?.p50,
-    one.ms?.p99,
-    one.server_cpu_us_per_call,
-    one.node_cpu_us_per_call,
-    one.nats_cpu_us_per_call,
-    one.gen_cpu_us_per_call,
-    one.turns_per_record,
-    one.rss_mb,
-    Object.values(one.errors).reduce((sum, count) => sum + count, 0) + one.unknown,
-    one.lost,
-    one.doubled,
-  ]);
-  const memory = all.flatMap(({ heap_bytes_per_actor: heap, anon_bytes_per_actor: anon, actors: count }) =>
-    heap === undefined
-      ? []
-      : [`A live actor of ${count.toLocaleString('en')}: ${heap} bytes of heap, ${anon} of the process's own memory.`],
-  );
-  const caller = all[0]?.profile === 'embedded' ? ['The caller is in the node’s process: its part is in node µs.'] : [];
-  return [table(heads, rows), ...memory, ...caller].join('\n');
+// ---------------------------------------------------------------- one2one
+
+const one2one: Command = {
+  usage: `Usage: npm run bench -- one2one --profile embedded|cluster [options]
+
+${commonUsage}
+  --users N                    an even number; they write in pairs (default 400)
+  --inflight N                 messages of each sender under way at any time (default 4)
+  --rate N                     instead of that: N messages a second over all senders, due evenly, whatever becomes of
+                               those before; a message's time counts from when it was due
+  --seconds N                  length of the window (default 20)
+  --warm N                     seconds before it that don't count (default 5)
+  --set PART.BOUND=N           as for 'ringpost start'; may be given often
+`,
+  options: { ...commonOptions, users: { type: 'string' }, rate: { type: 'string' } },
+  async run(given) {
+    const chosen = {
+      profile: wordOf(given, 'profile', profiles),
+      users: numberOf(given, 'users', 400, { least: 2, most: 20_000, whole: true }),
+      inflight: numberOf(given, 'inflight', 4, { least: 1, most: 1_000, whole: true }),
+      rate: given.rate === undefined ? undefined : numberOf(given, 'rate', 0, { least: 1, most: 1_000_000 }),
+      seconds: numberOf(given, 'seconds', 20, { least: 0.1, most: 3_600 }),
+      warmSeconds: numberOf(given, 'warm', 5, { least: 0, most: 600 }),
+      set: listOf(given, 'set'),
+    };
+    if (chosen.users % 2 !== 0) throw new BadOption('--users takes an even number: they write in pairs');
+    if (given.rate !== undefined && given.inflight !== undefined) {
+      throw new BadOption('--rate and --inflight exclude each other: a rate leaves open how many are under way');
+    }
+    await carryOut(given, async (folder, endings, profiles) => {
+      const figures = await one2oneBench({ ...chosen, folder, profiles }, endings);
+      if (given.json) sayJson(figures);
+      else process.stdout.write(one2oneTable(figures));
+    });
+  },
+};
+
+// ---------------------------------------------------------------- both
+
+type Work = (folder: string, endings: Endings, profiles: Profiles | undefined) => Promise<void>;
+
+async function carryOut(given: Given, work: Work): Promise<void> {
+  const taken = given['profile-cpu'] === true ? new Profiles() : undefined;
+  await withEndings((endings) => work(freshFolder(textOf(given, 'data'), endings), endings, taken));
+  if (taken === undefined) return;
+  process.stderr.write(`CPU profiles: node dist/bench/top.js ${taken.folder}/*.cpuprofile\n`);
 }
 
-function profilesOf(given: Given): Profiles | undefined {
-  return given['profile-cpu'] === true ? new Profiles() : undefined;
+function sayJson(figures: object): void {
+  process.stdout.write(`${JSON.stringify(figures)}\n`);
 }
 
-function tellOf(profiles: Profiles | undefined): void {
-  if (profiles !== undefined)
-    process.stderr.write(`CPU profiles: node dist/bench/top.js ${profiles.folder}/n*.cpuprofile
-`);
-}
+const commands = new Map<string, Command>([
+  ['actors', actors],
+  ['one2one', one2one],
+]);
 
 async function main([what, ...args]: readonly string[]): Promise<void> {
   if (what === undefined || what === '--help' || what === '-h' || what === 'help') {
@@ -138,8 +180,9 @@ async function main([what, ...args]: readonly string[]): Promise<void> {
     return;
   }
   const command = commands.get(what);
-  if (command === undefined)
+  if (command === undefined) {
     throw new BadOption(`there is no benchmark ${JSON.stringify(what)}: ${[...commands.keys()].join(' or ')}`);
+  }
   const given = parse(args, command.options);
   if (given.help === true) {
     process.stdout.write(command.usage);
@@ -149,8 +192,6 @@ async function main([what, ...args]: readonly string[]): Promise<void> {
   if (missing !== undefined) throw new BadOption(missing);
   await command.run(given);
 }
-
-const commands = new Map([['actors', { usage: actorsUsage, options: actorsOptions, run: actors }]]);
 
 main(process.argv.slice(2)).catch((error: unknown) => {
   if (error instanceof BadOption) {

@@ -4,8 +4,8 @@ import { type ParseArgsConfig, parseArgs } from 'node:util';
 /** What is wrong with a command line; its message is for whoever typed it. */
 export class BadOption extends Error {}
 
-type OptionTable = NonNullable<ParseArgsConfig['options']>;
-export type Given = { readonly [name: string]: string | boolean | undefined };
+export type OptionTable = NonNullable<ParseArgsConfig['options']>;
+export type Given = { readonly [name: string]: string | boolean | readonly string[] | undefined };
 
 /** @throws BadOption */
 export function parse(args: readonly string[], options: OptionTable): Given {
@@ -61,4 +61,15 @@ export function wordsOf<W extends string>(given: Given, name: string, words: rea
       if (known === undefined) throw new BadOption(`--${name} takes ${words.join(', ')}, not ${JSON.stringify(word)}`);
       return known;
     });
+}
+
+export function textOf(given: Given, name: string): string | undefined {
+  const text = given[name];
+  return typeof text === 'string' ? text : undefined;
+}
+
+/** What was given any number of times. */
+export function listOf(given: Given, name: string): readonly string[] {
+  const list = given[name];
+  return Array.isArray(list) ? list : [];
 }

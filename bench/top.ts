@@ -5,8 +5,8 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { table } from './figures.ts';
 import { type Interval, windowsBeside } from './profiles.ts';
-import { table } from './table.ts';
 
 /** What is used of Chrome's format. */
 interface CpuProfile {

@@ -200,6 +200,8 @@ export class RingpostClient {
       throw new RingpostError('too_long', `A message may have at most ${bytesMax} bytes.`, false);
     }
     const message = this.#outbox.add({ id, to, body });
+    // The other side takes a message for the end of the typing.
+    if (this.#typed.to === to) this.#typed.on = false;
     this.#exchange.speech.wake();
     this.#keeper.changed();
     return message;
@@ -219,8 +221,8 @@ export class RingpostClient {
   /** Told to the other side if there is a connection right now, and forgotten there after 10 s. May be called at each keystroke. */
   typing(to: UserId, on: boolean): void {
     const now = Date.now();
-    const { to: lastTo, on: lastOn, at } = this.#typed;
-    if (lastTo === to && lastOn === on && (!on || now - at < sdkLimits.typing_repeat_ms)) return;
+    const known = this.#typed.to === to && this.#typed.on;
+    if (on ? known && now - this.#typed.at < sdkLimits.typing_repeat_ms : !known) return;
     this.#typed = { to, on, at: now };
     this.#exchange.speech.say({ kind: 'typing', to, on });
   }

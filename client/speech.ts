@@ -15,7 +15,8 @@ export interface SpeechOptions {
 }
 
 /**
- * Everything that one turn of the event loop has to say leaves in one frame at its end, `received` first and messages last. In Node
+ * Everything that one turn of the event loop has to say leaves in one frame at its end, `received` first, and questions after the messages that they
+ * may be about. In Node
  * that is the check phase, right after the socket's events; elsewhere two microtasks on, so that the handlers of settled promises
  * still have their say.
  */
@@ -90,12 +91,12 @@ export class Speech {
     const upTo = received();
     if (upTo > 0) words.push({ kind: 'received', upTo });
     words.push(...reads.take(now));
+    for (let message = outbox.take(now); message !== undefined; message = outbox.take(now)) {
+      words.push({ kind: 'send', id: message.id, to: message.to, body: message.body });
+    }
     if (this.#words.length > 0) {
       words.push(...this.#words);
       this.#words = [];
-    }
-    for (let message = outbox.take(now); message !== undefined; message = outbox.take(now)) {
-      words.push({ kind: 'send', id: message.id, to: message.to, body: message.body });
     }
     if (words.length > 0) inFrames(words, encoding, this.#limits, put, tooLong);
   }

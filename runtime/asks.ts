@@ -1,6 +1,7 @@
 import type { Address } from './actor.ts';
 import type { Asked, Refusal } from './door.ts';
 import type { Limits } from './limits.ts';
+import { parcelBytes } from './links.ts';
 import type { NodeId, PartitionId, Ports } from './ports.ts';
 
 export interface PendingAsk {
@@ -34,6 +35,8 @@ export class Asks {
 
   ask(to: Address, partition: PartitionId, body: { readonly kind: string }, waitMs: number): Promise<Asked<never>> {
     if (this.#pending.size >= this.#limits.asks_max) return Promise.resolve({ kind: 'refused', why: 'full' });
+    // Throws on what can't be packed, while it can still be told who asked.
+    if (parcelBytes(body) * 2 > this.#limits.datagram_bytes_max) return Promise.resolve({ kind: 'refused', why: 'failed' });
     const deadlineMs = this.#ports.clock.monotonicMs() + Math.min(waitMs, this.#limits.ask_wait_ms_max);
     return new Promise((resolve) => {
       const ask: PendingAsk = { id: this.#next++, to, partition, body, deadlineMs, resolve, at: undefined };
@@ -63,7 +66,10 @@ export class Asks {
   }
 
   stop(): void {
-    for (const id of [...this.#pending.keys()]) this.#end(id, { kind: 'unknown', why: 'the node stopped' });
+    for (const { id, at } of [...this.#pending.values()]) {
+      const why = 'the node stopped';
+      this.#end(id, at === undefined ? { kind: 'refused', why: 'stopped' } : { kind: 'unknown', why });
+    }
   }
 
   #end(id: number, outcome: Asked<never>): void {

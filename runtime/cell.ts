@@ -4,7 +4,8 @@ import type { PartitionId } from './ports.ts';
 /** Mail in a mailbox, on its way to a turn. */
 export interface Mail {
   readonly to: Address;
-  readonly body: { readonly kind: string };
+  /** A timer's is read again when its turn comes: it may have been set anew for the same moment. */
+  body: { readonly kind: string };
   readonly from: Address | undefined;
   readonly asker: ReplyTo | undefined;
   /** Durable mail: the channel it came by and its number there, or the row of its timer. It is taken off there by its turn's record. */
@@ -63,7 +64,11 @@ export class Cell {
   /** False while its behaviour wants its memory kept (a socket hangs on it). */
   mayRest(): boolean {
     if (!this.awake) return true;
-    return this.behaviour?.mayRest?.(this.memory) ?? true;
+    try {
+      return this.behaviour?.mayRest?.(this.memory) ?? true;
+    } catch {
+      return true;
+    }
   }
 
   rest(): void {

@@ -67,7 +67,8 @@ export class OutChannel {
     const last = sendable[sendable.length - 1];
     if (last !== undefined) {
       this.#sentUpTo = last.seq;
-      this.#quietSince = nowMs;
+      // What is sent while older mail goes unanswered is no answer to it.
+      if (first === this.settled) this.#quietSince = nowMs;
     }
     return sendable;
   }
@@ -97,6 +98,11 @@ export class OutChannel {
   /** True when mail that was sent has gone unanswered for `quietMs`. */
   overdue(quietMs: number, nowMs: number): boolean {
     return this.waiting > 0 && nowMs - this.#quietSince >= quietMs;
+  }
+
+  /** False when mail is missing between what is settled and what was numbered: the journal has lost some. */
+  get whole(): boolean {
+    return this.waiting === this.committedNextSeq - 1 - this.settled;
   }
 
   /** Journal sequence of the oldest record that still holds unsettled mail. */

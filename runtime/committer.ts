@@ -19,6 +19,8 @@ export interface CommitterHost {
   partitions(): Iterable<Partition>;
   /** Another owner has written: this partition is no longer ours, for good. */
   fenced(partition: Partition): void;
+  /** An invariant does not hold in this partition. */
+  broken(partition: Partition, error: unknown): void;
   /** Some records became durable. */
   advanced(): void;
 }
@@ -70,7 +72,8 @@ export class Committer {
     const batch: Waiting[] = [];
     for (const partition of this.#host.partitions()) {
       if (partition.stopped || partition.inFlight !== undefined || !partition.dirty) continue;
-      const sealed = partition.seal();
+      const sealed = this.#guarded(partition, () => partition.seal());
+      if (sealed === undefined) continue;
       this.counts.records++;
       this.counts.turns += sealed.turns;
       this.counts.bytes += sealed.bytes.byteLength;
@@ -84,11 +87,29 @@ export class Committer {
     let waiting = batch;
     for (let tries = 0; waiting.length > 0 && !this.#stopped; tries++) {
       this.counts.appends++;
-      const outcome = await this.#host.ports.journal.append(waiting.map(toAppend));
+      const outcome = await this.#append(waiting);
       waiting = await this.#settle(waiting, outcome, tries);
     }
     this.#inFlight--;
     this.#host.advanced();
+  }
+
+  async #append(waiting: readonly Waiting[]): Promise<AppendOutcome> {
+    try {
+      return await this.#host.ports.journal.append(waiting.map(toAppend));
+    } catch (error) {
+      return { kind: 'unknown', reason: `the journal's driver threw: ${error}` };
+    }
+  }
+
+  /** What goes wrong in one partition stops that one, not the others of its batch. */
+  #guarded<T>(partition: Partition, act: () => T): T | undefined {
+    try {
+      return act();
+    } catch (error) {
+      this.#host.broken(partition, error);
+      return undefined;
+    }
   }
 
   /** Acts on one answer; returns what must be appended again. */
@@ -96,9 +117,11 @@ export class Committer {
     if (outcome.kind === 'appended') {
       this.#silentSince = undefined;
       for (const [i, { partition }] of waiting.entries()) {
-        const seq = outcome.seqs[i];
-        if (seq === undefined) throw new Error('invariant: a sequence for every append');
-        partition.committed(seq);
+        this.#guarded(partition, () => {
+          const seq = outcome.seqs[i];
+          if (seq === undefined) throw new Error('invariant: a sequence for every append');
+          partition.committed(seq);
+        });
       }
       return [];
     }
@@ -130,7 +153,7 @@ export class Committer {
         continue;
       }
       const verdict = this.#judge(partition, sealed, last);
-      if (verdict === 'mine') partition.committed(last?.seq ?? 0);
+      if (verdict === 'mine') this.#guarded(partition, () => partition.committed(last?.seq ?? 0));
       else if (verdict === 'fenced') this.#host.fenced(partition);
       else again.push(one);
     }
@@ -141,9 +164,15 @@ export class Committer {
   #judge(partition: Partition, sealed: SealedRecord, last: JournalEntry | undefined): 'mine' | 'fenced' | 'not yet' {
     if ((last?.seq ?? 0) === partition.position.seq) return 'not yet';
     if (last === undefined) return 'fenced';
-    const { epoch, number, writer } = decodeRecord(last.bytes, this.#host.ports.codec);
-    const { record } = sealed;
-    return epoch === record.epoch && number === record.number && writer === record.writer ? 'mine' : 'fenced';
+    try {
+      const { epoch, number, writer } = decodeRecord(last.bytes, this.#host.ports.codec);
+      const { record } = sealed;
+      return epoch === record.epoch && number === record.number && writer === record.writer ? 'mine' : 'fenced';
+    } catch (error) {
+      // Whoever wrote it, nothing can be said to follow it.
+      this.#host.ports.log.error({ partition: partition.id, seq: last.seq, error }, 'the last record is not readable');
+      return 'fenced';
+    }
   }
 
   #pause(tries: number): Promise<void> {

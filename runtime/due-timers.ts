@@ -3,6 +3,8 @@ import type { Partition, PartitionHost } from './partition.ts';
 import type { Cancel } from './ports.ts';
 import { partitionRows } from './turn.ts';
 
+type Body = { readonly kind: string };
+
 /** Timers fired at once before the next look: a backlog after an outage must not fill the mailboxes. */
 const batch_timers_max = 256;
 
@@ -32,9 +34,8 @@ export class DueTimers {
   look(): void {
     if (!this.#partition.running) return;
     const now = this.#host.ports.clock.wallMs();
-    const rows = this.#partition.overlay.range<{ readonly kind: string }>(partitionRows, 'timer', {
-      limit: this.#firing.size + batch_timers_max,
-    });
+    const room = Math.min(batch_timers_max, this.#host.limits.mailbox_mails_max - this.#firing.size);
+    const rows = this.#partition.overlay.range<Body>(partitionRows, 'timer', { limit: this.#firing.size + room });
     let nextAtMs = Number.POSITIVE_INFINITY;
     for (const [row, body] of rows) {
       const [due = '', to = '', ...name] = row.split(' ');
@@ -50,22 +51,34 @@ export class DueTimers {
     this.#sleepUntil(nextAtMs);
   }
 
-  /** False when it was cleared or set anew since its mail was put into the mailbox. */
-  stillSet(actor: Address, row: string, name: string): boolean {
-    const set = this.#partition.overlay.get<string>(actor, '$timer', name) === row;
-    if (!set) this.#firing.delete(row);
-    return set;
+  /** Undefined when it was cleared, or set for another moment, since its mail was put into the mailbox. */
+  bodyOf(actor: Address, row: string, name: string): Body | undefined {
+    const { overlay } = this.#partition;
+    if (overlay.get<string>(actor, '$timer', name) === row) return overlay.get<Body>(partitionRows, 'timer', row);
+    return undefined;
+  }
+
+  /** Its mail has left the mailbox. */
+  fired(row: string): void {
+    this.#firing.delete(row);
   }
 
   /** Takes a fired timer's rows away, in the turn that handles it. */
   clear(actor: Address, row: string, name: string): void {
-    this.#firing.delete(row);
     this.#partition.overlay.put(actor, '$timer', name, undefined);
     this.#partition.overlay.put(partitionRows, 'timer', row, undefined);
   }
 
   stop(): void {
     this.#cancel?.();
+  }
+
+  #guardedLook(): void {
+    try {
+      this.look();
+    } catch (error) {
+      this.#host.broken(this.#partition, error);
+    }
   }
 
   #sleepUntil(atMs: number): void {
@@ -75,6 +88,6 @@ export class DueTimers {
     if (atMs === Number.POSITIVE_INFINITY) return;
     // Never asleep for long: the wall clock may jump, and timers count in 31 bits.
     const ms = Math.min(Math.max(1, atMs - this.#host.ports.clock.wallMs()), 60_000);
-    this.#cancel = this.#host.ports.timers.after(ms, () => this.look());
+    this.#cancel = this.#host.ports.timers.after(ms, () => this.#guardedLook());
   }
 }

@@ -6,11 +6,10 @@ import { roughBytes } from './size.ts';
 
 interface Outgoing {
   readonly incarnation: string;
+  /** Number of the last datagram. One more for each parcel thrown away while the node was silent: a gap, for it to notice. */
   sent: number;
   parcels: Parcel[];
   bytes: number;
-  /** Something for the node was thrown away while it was silent: leave a gap in the numbers, for it to notice. */
-  skipped: boolean;
 }
 
 interface Incoming {
@@ -41,21 +40,21 @@ export class Links {
     this.#host = host;
   }
 
-  /** False when nothing was queued: the node is not alive as far as we know, or the parcel too large. `bytes` is an estimate. */
-  send(to: NodeId, parcel: Parcel, bytes: number): boolean {
-    if (bytes > this.#host.limits.datagram_bytes_max / 2) {
-      this.#host.ports.log.error({ to, kind: parcel[0], bytes }, 'a parcel is larger than a datagram may be');
-      return parcel[0] === 'reply' && this.send(to, ['refuse', parcel[1], 'failed'], 32);
-    }
-    const incarnation = this.#host.members.get(to)?.incarnation;
-    let link = this.#outgoing.get(to);
-    if (incarnation === undefined) {
-      if (link !== undefined) link.skipped = true;
+  /**
+   * False when nothing was queued: the node is not alive as far as we know, or not the incarnation that this is for, or the parcel is
+   * too large. `bytes` is an estimate.
+   */
+  send(to: NodeId, parcel: Parcel, bytes: number, only?: string): boolean {
+    const alive = this.#host.members.get(to)?.incarnation;
+    const incarnation = alive ?? only ?? this.#incoming.get(to)?.incarnation;
+    if (incarnation === undefined || (only !== undefined && only !== incarnation)) return false;
+    const link = this.#outgoingOf(to, incarnation);
+    if (alive === undefined || bytes > this.#host.limits.datagram_bytes_max / 2) {
+      if (alive !== undefined) {
+        this.#host.ports.log.error({ to, kind: parcel[0], bytes }, 'a parcel is larger than a datagram may be');
+      }
+      link.sent++;
       return false;
-    }
-    if (link?.incarnation !== incarnation) {
-      link = { incarnation, sent: 0, parcels: [], bytes: 0, skipped: false };
-      this.#outgoing.set(to, link);
     }
     if (link.bytes + bytes > this.#host.limits.datagram_bytes_max / 4) this.#flush(to, link);
     link.parcels.push(parcel);
@@ -67,10 +66,13 @@ export class Links {
     for (const [to, link] of this.#outgoing) if (link.parcels.length > 0) this.#flush(to, link);
   }
 
-  /** Numbers of the last datagrams, for the heartbeat. */
-  sent(): { [node: NodeId]: number } {
-    const sent: { [node: NodeId]: number } = {};
-    for (const [to, link] of this.#outgoing) sent[to] = link.sent;
+  /** Numbers of the last datagrams to those that are alive, for the heartbeat. */
+  sent(): Heartbeat['sent'] {
+    const sent: { [node: NodeId]: readonly [string, number] } = {};
+    for (const { node, incarnation } of this.#host.members.all()) {
+      const link = this.#outgoing.get(node);
+      if (link?.incarnation === incarnation) sent[node] = [incarnation, link.sent];
+    }
     return sent;
   }
 
@@ -87,8 +89,9 @@ export class Links {
 
   /** Compares what a node says it has sent us with what came; twice behind is a loss. */
   heard(heartbeat: Heartbeat): void {
-    const sent = heartbeat.sent[this.#host.node];
-    if (sent === undefined) return;
+    const [incarnation, sent] = heartbeat.sent[this.#host.node] ?? [];
+    // What it sent to this node's process before has nothing to do with this one.
+    if (sent === undefined || incarnation !== this.#host.incarnation) return;
     const link = this.#incomingOf(heartbeat.node, heartbeat.incarnation);
     if (sent <= link.received) {
       link.behindOnce = false;
@@ -111,10 +114,25 @@ export class Links {
   /** Throws away what waits for a node that has gone silent. It may be back: the numbers go on. */
   drop(node: NodeId): void {
     const link = this.#outgoing.get(node);
-    if (link === undefined) return;
+    if (link === undefined || link.parcels.length === 0) return;
     link.parcels = [];
     link.bytes = 0;
-    link.skipped = true;
+    link.sent++;
+  }
+
+  /** This incarnation of the node is gone for good. */
+  forget(node: NodeId): void {
+    this.#outgoing.delete(node);
+    this.#incoming.delete(node);
+  }
+
+  #outgoingOf(to: NodeId, incarnation: string): Outgoing {
+    let link = this.#outgoing.get(to);
+    if (link?.incarnation !== incarnation) {
+      link = { incarnation, sent: 0, parcels: [], bytes: 0 };
+      this.#outgoing.set(to, link);
+    }
+    return link;
   }
 
   #gap(from: NodeId): void {
@@ -136,11 +154,15 @@ export class Links {
     const { parcels } = link;
     link.parcels = [];
     link.bytes = 0;
-    link.sent += link.skipped ? 2 : 1;
-    link.skipped = false;
+    link.sent++;
     const { node, incarnation, ports } = this.#host;
     const datagram: Datagram = ['parcels', node, incarnation, link.incarnation, link.sent, parcels];
-    ports.network.send(to, ports.codec.pack(datagram));
+    try {
+      ports.network.send(to, ports.codec.pack(datagram));
+    } catch (error) {
+      // Its number is used up, so the other end will notice.
+      ports.log.error({ to, error }, 'a datagram was not sent');
+    }
   }
 }
 

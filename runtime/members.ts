@@ -10,8 +10,8 @@ export interface Heartbeat {
   readonly leaving: boolean;
   /** Version of the ownership register that it acts on. */
   readonly view: number;
-  /** Number of the last datagram to each node, so that a lost last one is noticed. */
-  readonly sent: { readonly [node: NodeId]: number };
+  /** Incarnation of each node that this one writes to, and the number of the last datagram: so that a lost last one is noticed. */
+  readonly sent: { readonly [node: NodeId]: readonly [incarnation: string, number: number] };
 }
 
 interface Member {

@@ -1,20 +1,18 @@
 /** A node: one process's share of the cluster. Puts the parts together, and takes over and lets go of partitions as the view changes. */
 import type { Address, AnyBehaviour, MailOf, Protocol, Push, Ref, ReplyOf } from './actor.ts';
-import type { Cell } from './cell.ts';
 import { Committer } from './committer.ts';
 import type { Asked, Door, OpenOutlet } from './door.ts';
 import { partitionOf } from './hash.ts';
+import { Holdings } from './holdings.ts';
 import type { Limits } from './limits.ts';
 import { Links } from './links.ts';
 import { Members } from './members.ts';
 import type { Datagram } from './parcel.ts';
-import type { Partition } from './partition.ts';
 import { Placement, type View } from './placement.ts';
 import type { Cancel, Owner, PartitionId, Ports } from './ports.ts';
 import { Post } from './post.ts';
 import { Rest } from './rest.ts';
 import { Runner } from './runner.ts';
-import { TakeoverFailed, takeOver } from './takeover.ts';
 import { WriteBehind } from './write-behind.ts';
 
 export interface NodeOptions {
@@ -45,8 +43,7 @@ export class Node implements Door {
   readonly #ports: Ports;
   readonly #limits: Limits;
   readonly #behaviours: ReadonlyMap<string, AnyBehaviour>;
-  readonly #partitions = new Map<PartitionId, Partition>();
-  readonly #opening = new Set<PartitionId>();
+  readonly #holdings: Holdings;
   readonly #members: Members;
   readonly #links: Links;
   readonly #placement: Placement;
@@ -56,7 +53,7 @@ export class Node implements Door {
   readonly #post: Post;
   readonly #rest: Rest;
   #heartbeat: Cancel | undefined;
-  #stopping = false;
+  #stopping: Promise<void> | undefined;
   #stopped = false;
 
   constructor(options: NodeOptions) {
@@ -90,19 +87,26 @@ export class Node implements Door {
       owns: options.role !== 'guest',
       settleMs: options.settleMs ?? limits.suspect_ms,
       changed: (before, after) => this.#viewChanged(before, after),
-      handOver: (partitions) => this.#handOver(partitions),
+      handOver: (partitions) => this.#holdings.handOver(partitions),
+      holds: (partition) => this.#holdings.holds(partition),
+      wrote: () => this.#sayAlive(this.#stopping !== undefined),
     });
-    this.#runner = new Runner(ports, limits, () => this.#afterSlice());
-    const serving = (): Iterable<Partition> => this.#partitions.values();
+    this.#runner = new Runner(
+      ports,
+      limits,
+      () => this.#afterSlice(),
+      (partition, error) => this.#holdings.broken(partition, error),
+    );
     this.#committer = new Committer({
       ports,
       limits,
-      partitions: serving,
-      fenced: (partition) => this.#fenced(partition),
+      partitions: () => this.#holdings.all(),
+      fenced: (partition) => this.#holdings.fenced(partition),
+      broken: (partition, error) => this.#holdings.broken(partition, error),
       advanced: () => this.#runner.run(),
     });
-    this.#writeBehind = new WriteBehind(ports, limits, serving);
-    this.#rest = new Rest(ports, limits, serving);
+    this.#writeBehind = new WriteBehind(ports, limits, () => this.#holdings.all());
+    this.#rest = new Rest(ports, limits, () => this.#holdings.all());
     this.#post = new Post({
       ports,
       limits,
@@ -110,15 +114,41 @@ export class Node implements Door {
       links: this.#links,
       partitionOf: (address) => this.#partitionOf(address),
       ownerOf: (partition) => this.#placement.ownerOf(partition),
-      serving: (partition) => this.#serving(partition),
-      opening: (partition) => this.#opening.has(partition),
+      serving: (partition) => this.#holdings.serving(partition),
+      opening: (partition) => this.#holdings.isOpening(partition),
+      doubtView: () => void this.#placement.look(true),
+      resend: (to) => this.#holdings.resend((partition) => this.#placement.ownerOf(partition)?.node === to),
+    });
+    this.#holdings = this.#makeHoldings();
+  }
+
+  #makeHoldings(): Holdings {
+    return new Holdings({
+      ports: this.#ports,
+      limits: this.#limits,
+      writer: `${this.node}.${this.incarnation}`,
+      writeBehind: this.#writeBehind,
+      isMine: (id) => this.#placement.isMine(id),
+      epochOf: (id) => this.#placement.epochOf(id),
+      behaviourOf: (address) => this.#behaviours.get(address.slice(0, address.indexOf('/'))),
+      partitionOf: (address) => this.#partitionOf(address),
+      ready: (partition, cell) => this.#runner.add(partition, cell),
+      release: (outputs) => this.#post.release(outputs),
+      transmit: (from, to, mails) => this.#post.transmit(from.id, to, mails),
+      settle: (at, from, upTo) => this.#post.settle(at.id, from, upTo),
+      push: () => this.#afterSlice(),
+      opened: (partition) => {
+        this.#post.opened(partition);
+        this.#runner.schedule();
+      },
+      notOpened: (id) => this.#post.notOpened(id),
       doubtView: () => void this.#placement.look(true),
     });
   }
 
   /** Joins the cluster. Resolves at once; `ready` tells when there is something to talk to. */
   start(): void {
-    this.#ports.network.listen((bytes) => this.#datagram(bytes));
+    this.#ports.network.listen((bytes) => this.#receive(bytes));
     this.#placement.start();
     this.#writeBehind.start();
     this.#rest.start();
@@ -136,37 +166,38 @@ export class Node implements Door {
   }
 
   /** Leaves: finishes and hands back what it owns, says goodbye. Bounded; what does not finish is left to the survivors. */
-  async stop(): Promise<void> {
-    if (this.#stopping) return;
-    this.#stopping = true;
+  stop(): Promise<void> {
+    this.#stopping ??= this.#leave();
+    return this.#stopping;
+  }
+
+  async #leave(): Promise<void> {
+    if (this.#stopped) return;
+    // The others are to know before there is something to claim.
+    this.#sayAlive(true);
     await this.#placement.leave();
+    if (this.#stopped) return;
+    this.#stopLoops();
+    await this.#writeBehind.write([...this.#holdings.all()]);
+    this.#holdings.stop();
+    this.#post.asks.stop();
+    this.#links.flush();
+    this.#broadcast(['goodbye', this.node, this.incarnation]);
+  }
+
+  #stopLoops(): void {
     this.#stopped = true;
     this.#placement.stop();
     this.#committer.stop();
     this.#heartbeat?.();
     this.#rest.stop();
     this.#writeBehind.stop();
-    await this.#writeBehind.write([...this.#partitions.values()]);
-    for (const id of [...this.#partitions.keys()]) this.#drop(id);
-    this.#post.asks.stop();
-    this.#broadcast(['goodbye', this.node, this.incarnation]);
   }
 
   /** Stops at once, as if the process had died: no hand-over, no goodbye. For tests and simulations. */
   halt(): void {
-    this.#stopping = true;
-    this.#stopped = true;
-    this.#placement.stop();
-    this.#committer.stop();
-    this.#heartbeat?.();
-    this.#rest.stop();
-    this.#writeBehind.stop();
-    for (const partition of this.#partitions.values()) {
-      partition.stopped = true;
-      partition.discarded = true;
-      partition.timers.stop();
-    }
-    this.#partitions.clear();
+    this.#stopLoops();
+    this.#holdings.halt();
     this.#post.asks.stop();
   }
 
@@ -177,12 +208,14 @@ export class Node implements Door {
     mail: { readonly kind: K } & P[K]['mail'],
     waitMs = 10_000,
   ): Promise<Asked<ReplyOf<P, K>>> {
+    if (this.#stopped) return Promise.resolve({ kind: 'refused', why: 'stopped' });
     const asked = this.#post.asks.ask(to.address, this.#partitionOf(to.address), mail, waitMs);
     this.#runner.schedule();
     return asked;
   }
 
   whisper<P extends Protocol>(to: Ref<P>, mail: MailOf<P>): 'ok' | 'full' | 'moved' {
+    if (this.#stopped) return 'moved';
     const sent = this.#post.whisper(to.address, undefined, mail);
     this.#runner.schedule();
     return sent;
@@ -201,12 +234,12 @@ export class Node implements Door {
 
   /** True when the actor lives on this node now. */
   serves<P extends Protocol>(to: Ref<P>): boolean {
-    return this.#serving(this.#partitionOf(to.address)) !== undefined;
+    return this.#holdings.serving(this.#partitionOf(to.address)) !== undefined;
   }
 
   /** Partitions that this node serves now. */
   get owned(): PartitionId[] {
-    return [...this.#partitions.keys()].sort((a, b) => a - b);
+    return this.#holdings.ids;
   }
 
   /** Who owns what, as far as this node knows. */
@@ -222,7 +255,8 @@ export class Node implements Door {
   // ---------------------------------------------------------------- the loop
 
   #afterSlice(): void {
-    for (const partition of this.#partitions.values()) partition.releaseIfClean();
+    if (this.#stopped) return;
+    for (const partition of this.#holdings.all()) partition.releaseIfClean();
     this.#committer.kick();
     this.#links.flush();
   }
@@ -232,10 +266,10 @@ export class Node implements Door {
   }
 
   #isReady(): boolean {
-    if (this.#opening.size > 0) return false;
+    if (this.#holdings.opening > 0) return false;
     return this.#placement.view.owners.every((owner, partition) => {
       if (owner === undefined) return false;
-      if (this.#placement.isMine(partition)) return this.#partitions.has(partition);
+      if (this.#placement.isMine(partition)) return this.#holdings.holds(partition);
       return this.#members.get(owner.node)?.incarnation === owner.incarnation;
     });
   }
@@ -244,34 +278,44 @@ export class Node implements Door {
 
   #beat(): void {
     if (this.#stopped) return;
-    this.#broadcast([
-      'heartbeat',
-      {
-        node: this.node,
-        incarnation: this.incarnation,
-        role: this.#options.role ?? 'owner',
-        leaving: this.#stopping,
-        view: this.#placement.view.version,
-        sent: this.#links.sent(),
-      },
-    ]);
+    this.#sayAlive(this.#stopping !== undefined);
     const silent = this.#members.look(this.#ports.clock.monotonicMs());
     for (const { node } of silent) {
       this.#ports.log.warn({ node }, 'a node has gone silent');
       this.#links.drop(node);
     }
-    this.#resendOverdue();
+    this.#holdings.resendOverdue();
+    this.#runner.schedule();
     void this.#placement.look(silent.length > 0);
     this.#heartbeat = this.#ports.timers.after(this.#limits.heartbeat_ms, () => this.#beat());
   }
 
-  #broadcast(datagram: Datagram): void {
-    this.#ports.network.broadcast(this.#ports.codec.pack(datagram));
+  #sayAlive(leaving: boolean): void {
+    const { node, incarnation } = this;
+    const role = this.#options.role ?? 'owner';
+    const view = this.#placement.view.version;
+    this.#broadcast(['heartbeat', { node, incarnation, role, leaving, view, sent: this.#links.sent() }]);
   }
 
-  #datagram(bytes: Uint8Array): void {
+  #broadcast(datagram: Datagram): void {
+    try {
+      this.#ports.network.broadcast(this.#ports.codec.pack(datagram));
+    } catch (error) {
+      this.#ports.log.warn({ error }, 'a broadcast was not sent');
+    }
+  }
+
+  /** What one node sends must not bring another down, whatever it is. */
+  #receive(bytes: Uint8Array): void {
     if (this.#stopped) return;
-    const datagram = this.#ports.codec.unpack(bytes) as Datagram;
+    try {
+      this.#datagram(this.#ports.codec.unpack(bytes) as Datagram);
+    } catch (error) {
+      this.#ports.log.error({ error, bytes: bytes.byteLength }, 'a datagram was passed over');
+    }
+  }
+
+  #datagram(datagram: Datagram): void {
     switch (datagram[0]) {
       case 'parcels':
         this.#links.receive(datagram);
@@ -282,13 +326,13 @@ export class Node implements Door {
         if (heartbeat.node === this.node) return;
         const news = this.#members.heard(heartbeat, this.#ports.clock.monotonicMs());
         this.#links.heard(heartbeat);
-        if (news) void this.#placement.look(true);
+        if (news || heartbeat.view > this.#placement.view.version) void this.#placement.look(true);
         return;
       }
       case 'goodbye':
         if (this.#members.get(datagram[1])?.incarnation !== datagram[2]) return;
         this.#members.forget(datagram[1]);
-        this.#links.drop(datagram[1]);
+        this.#links.forget(datagram[1]);
         void this.#placement.look(true);
         return;
     }
@@ -299,141 +343,21 @@ export class Node implements Door {
     this.#post.missedBy(node);
   }
 
-  #resendOverdue(): void {
-    const nowMs = this.#ports.clock.monotonicMs();
-    for (const partition of this.#partitions.values()) {
-      for (const channel of partition.outbox.all()) {
-        if (!channel.overdue(this.#limits.channel_resend_ms, nowMs)) continue;
-        channel.rewind();
-        partition.send(channel.to);
-      }
-    }
-    this.#runner.schedule();
-  }
-
   // ---------------------------------------------------------------- partitions
 
   #viewChanged(before: View, after: View): void {
+    this.#holdings.follow(after);
     const moved = new Set<PartitionId>();
     after.owners.forEach((owner, partition) => {
-      const mine = this.#placement.isMine(partition);
-      if (before.epochs[partition] !== after.epochs[partition] || (mine && !this.#partitions.has(partition))) {
-        if (this.#partitions.has(partition)) this.#drop(partition);
-        if (mine) void this.#open(partition);
-      } else if (!mine && this.#partitions.has(partition)) this.#drop(partition);
       const was = before.owners[partition];
-      if (owner !== undefined && (was?.node !== owner.node || was.incarnation !== owner.incarnation))
-        moved.add(partition);
+      const same = was?.node === owner?.node && was?.incarnation === owner?.incarnation;
+      if (owner !== undefined && (!same || before.epochs[partition] !== after.epochs[partition])) moved.add(partition);
     });
     if (moved.size === 0) return;
     this.#post.asks.lost((ask) => moved.has(ask.partition), 'the partition has a new owner');
     this.#post.outlets.moved((partition) => moved.has(partition));
-    for (const partition of this.#partitions.values()) {
-      for (const channel of partition.outbox.all()) {
-        if (!moved.has(channel.to)) continue;
-        channel.rewind();
-        partition.send(channel.to);
-      }
-    }
+    this.#holdings.resend((to) => moved.has(to));
     this.#runner.schedule();
-  }
-
-  async #open(id: PartitionId): Promise<void> {
-    if (this.#opening.has(id)) return;
-    this.#opening.add(id);
-    let opened = false;
-    for (let tries = 0; !opened && this.#placement.isMine(id) && !this.#stopped; tries++) {
-      const epoch = this.#placement.epochOf(id);
-      try {
-        const partition = await takeOver(id, epoch, this.#takeoverHost());
-        if (!this.#stillMine(id, epoch)) continue;
-        this.#opening.delete(id);
-        this.#partitions.set(id, partition);
-        this.#serve(partition);
-        opened = true;
-      } catch (error) {
-        if (error instanceof TakeoverFailed && error.superseded) {
-          void this.#placement.look(true);
-        } else this.#ports.log.error({ partition: id, epoch, error }, 'taking over a partition failed; trying again');
-        await this.#pause(Math.min(2_000, 50 * 2 ** Math.min(tries, 6)));
-      }
-    }
-    this.#opening.delete(id);
-    if (!opened) this.#post.notOpened(id);
-  }
-
-  #takeoverHost(): Parameters<typeof takeOver>[2] {
-    return {
-      ports: this.#ports,
-      limits: this.#limits,
-      writer: `${this.node}.${this.incarnation}`,
-      writeBehind: this.#writeBehind,
-      behaviourOf: (address) => this.#behaviours.get(address.slice(0, address.indexOf('/'))),
-      partitionOf: (address) => this.#partitionOf(address),
-      ready: (partition: Partition, cell: Cell) => this.#runner.add(partition, cell),
-      release: (outputs) => this.#post.release(outputs),
-      transmit: (from, to, mails) => this.#post.transmit(from.id, to, mails),
-      settle: (at, from, upTo) => this.#post.settle(at.id, from, upTo),
-      stillMine: (id, epoch) => this.#stillMine(id, epoch),
-    };
-  }
-
-  #serving(id: PartitionId): Partition | undefined {
-    const partition = this.#partitions.get(id);
-    return partition?.running ? partition : undefined;
-  }
-
-  #stillMine(id: PartitionId, epoch: number): boolean {
-    return this.#placement.isMine(id) && this.#placement.epochOf(id) === epoch;
-  }
-
-  #serve(partition: Partition): void {
-    partition.timers.look();
-    for (const channel of partition.outbox.all()) {
-      channel.rewind();
-      partition.send(channel.to);
-    }
-    this.#post.opened(partition);
-    // Mail that others sent here while it was nobody's is overdue with them; these are our own partitions' shares of it.
-    for (const other of this.#partitions.values()) {
-      other.outbox.channel(partition.id).rewind();
-      other.send(partition.id);
-    }
-    this.#runner.schedule();
-  }
-
-  /** Another owner has written to its journal: whatever it had not committed never happened. */
-  #fenced(partition: Partition): void {
-    this.#ports.log.warn(
-      { partition: partition.id, epoch: partition.position.epoch },
-      'fenced: another owner has written',
-    );
-    if (this.#partitions.get(partition.id) === partition) this.#drop(partition.id);
-    partition.stopped = true;
-    void this.#placement.look(true);
-  }
-
-  #drop(id: PartitionId): void {
-    const partition = this.#partitions.get(id);
-    if (partition === undefined) return;
-    partition.stopped = true;
-    partition.discarded = true;
-    partition.timers.stop();
-    this.#partitions.delete(id);
-    this.#post.release(partition.unanswered());
-  }
-
-  /** Waits until partitions have nothing in flight and nothing waiting, stores them and drops them. */
-  async #handOver(ids: readonly PartitionId[]): Promise<PartitionId[]> {
-    const partitions = ids.flatMap((id) => this.#partitions.get(id) ?? []);
-    const endMs = this.#ports.clock.monotonicMs() + this.#limits.suspect_ms;
-    for (const partition of partitions) partition.closing = true;
-    const busy = (): boolean => partitions.some((partition) => partition.inFlight !== undefined || partition.dirty);
-    this.#committer.kick();
-    while (busy() && this.#ports.clock.monotonicMs() < endMs) await this.#pause(2);
-    await this.#writeBehind.write(partitions);
-    for (const partition of partitions) this.#drop(partition.id);
-    return [...ids];
   }
 
   #pause(ms: number): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Outlet, Push } from './actor.ts';
 import type { OpenOutlet } from './door.ts';
-import type { PartitionId } from './ports.ts';
+import type { Log, PartitionId } from './ports.ts';
 
 interface Entry {
   readonly partition: PartitionId;
@@ -12,12 +12,14 @@ interface Entry {
 export class Outlets {
   readonly #node: string;
   readonly #incarnation: string;
+  readonly #log: Log;
   readonly #entries = new Map<number, Entry>();
   #next = 1;
 
-  constructor(node: string, incarnation: string) {
+  constructor(node: string, incarnation: string, log: Log) {
     this.#node = node;
     this.#incarnation = incarnation;
+    this.#log = log;
   }
 
   open(partition: PartitionId, receive: (push: Push) => void, moved: () => void): OpenOutlet {
@@ -28,11 +30,21 @@ export class Outlets {
   }
 
   push(id: number, push: Push): void {
-    this.#entries.get(id)?.receive(push);
+    const entry = this.#entries.get(id);
+    if (entry !== undefined) this.#call(() => entry.receive(push));
   }
 
   /** Tells those whose actor lies in one of these partitions that it may have forgotten them. */
   moved(is: (partition: PartitionId) => boolean): void {
-    for (const entry of [...this.#entries.values()]) if (is(entry.partition)) entry.moved();
+    for (const entry of [...this.#entries.values()]) if (is(entry.partition)) this.#call(entry.moved);
+  }
+
+  /** Whoever opened an outlet is not to take the engine down with it. */
+  #call(callee: () => void): void {
+    try {
+      callee();
+    } catch (error) {
+      this.#log.error({ error }, 'the holder of an outlet threw');
+    }
   }
 }

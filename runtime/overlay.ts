@@ -30,6 +30,11 @@ interface Undo {
   readonly value: unknown;
 }
 
+/** What the store takes: a row that it refused would hold up the rows of all partitions. */
+const key_chars_max = 1_000;
+const keyShape = /^[\x20-\x7e]*$/;
+const tableShape = /^[\x21-\x7e]+$/;
+
 /** Sorts after every row of a table: `!` follows the blank that ends the table's prefix. */
 const afterTable = '!';
 
@@ -56,9 +61,12 @@ export class Overlay {
     return bytes === undefined ? undefined : (this.#codec.unpack(bytes) as V);
   }
 
-  /** `value` undefined deletes the row. */
+  /** `value` undefined deletes the row. Throws TypeError on what can't be stored. */
   put(actor: Address, table: string, rowKey: string, value: unknown): void {
-    this.#writtenBytes += actor.length + rowKey.length + roughBytes(value);
+    if (!keyShape.test(rowKey) || actor.length + table.length + rowKey.length + 2 > key_chars_max) {
+      throw new TypeError(`not a row's key: ${key_chars_max} characters of printable ASCII at most, with actor and table`);
+    }
+    this.#writtenBytes += actor.length + table.length + rowKey.length + 8 + roughBytes(value);
     const rows = this.#tableOf(actor, table);
     const before = rows.get(rowKey);
     if (before?.open) {
@@ -172,10 +180,15 @@ export class Overlay {
 
   /** The store has these rows: those not written again since are read from there from now on. */
   stored(rows: ReadonlyMap<string, Row>): void {
-    for (const row of rows.values()) if (row.table.get(row.rowKey) === row) row.table.delete(row.rowKey);
+    for (const row of rows.values()) {
+      if (row.table.get(row.rowKey) !== row) continue;
+      row.table.delete(row.rowKey);
+      // Its actor may be asleep, and a partition has more actors than memory.
+      if (row.table.size === 0) this.release(row.key.slice(0, row.key.indexOf(' ')));
+    }
   }
 
-  /** Forgets the empty tables of an actor that went to sleep. */
+  /** Forgets the empty tables of an actor. */
   release(actor: Address): void {
     const tables = this.#actors.get(actor);
     if (tables === undefined) return;
@@ -199,6 +212,7 @@ export class Overlay {
     }
     let rows = tables.get(table);
     if (rows === undefined) {
+      if (!tableShape.test(table)) throw new TypeError(`not a table's name: ${JSON.stringify(table)}`);
       rows = new Map();
       tables.set(table, rows);
     }

@@ -10,8 +10,21 @@ import type { Limits } from './limits.ts';
 import { Overlay, type Row } from './overlay.ts';
 import type { PartitionId, Ports } from './ports.ts';
 import { type ChannelMail, encodeRecord, type PartitionRecord, recordId, type Taken } from './record.ts';
-import { roughBytes } from './size.ts';
-import { type Effects, type Output, partitionRows, type TurnHost, takeTurn, timeKey } from './turn.ts';
+import {
+  type Effects,
+  largestOutputBytes,
+  mailBytes,
+  type Output,
+  partitionRows,
+  type TurnHost,
+  takeTurn,
+  timeKey,
+} from './turn.ts';
+
+/** What a record needs for one channel's mark of what was taken, besides what is above its watermark. */
+const taken_bytes = 32;
+/** Of an error's words, in a dead letter. */
+const why_chars_max = 1_000;
 
 /** What a partition needs of its node. */
 export interface PartitionHost {
@@ -29,6 +42,8 @@ export interface PartitionHost {
   transmit(from: Partition, to: PartitionId, mails: readonly ChannelMail[]): void;
   /** All mail of the channel up to `upTo` is committed here: its sender may forget it. */
   settle(at: Partition, from: PartitionId, upTo: number): void;
+  /** An invariant does not hold here. */
+  broken(partition: Partition, error: unknown): void;
 }
 
 /** A record on its way to the journal, with what waits for it. */
@@ -167,9 +182,13 @@ export class Partition implements TurnHost {
     const mail = cell.first();
     if (mail === undefined || !this.running) return;
     cell.lastMailMs = this.#host.ports.clock.monotonicMs();
-    if (mail.origin?.kind === 'timer' && !this.timers.stillSet(mail.to, mail.origin.row, mail.origin.name)) {
-      this.#finish(cell);
-      return;
+    if (mail.origin?.kind === 'timer') {
+      const body = this.timers.bodyOf(mail.to, mail.origin.row, mail.origin.name);
+      if (body === undefined) {
+        this.#finish(cell, mail);
+        return;
+      }
+      mail.body = body;
     }
     let effects: Effects;
     let bytes: number;
@@ -187,7 +206,7 @@ export class Partition implements TurnHost {
     this.#take(mail);
     this.#openBytes += bytes;
     this.#gather(cell, effects);
-    this.#finish(cell);
+    this.#finish(cell, mail);
     if (effects.asleep && cell.waiting === 0) this.putToSleep(cell);
   }
 
@@ -206,23 +225,31 @@ export class Partition implements TurnHost {
     return `${this.id.toString(36)}-${this.position.epoch.toString(36)}-${(++this.#ids).toString(36)}`;
   }
 
-  #finish(cell: Cell): void {
+  #finish(cell: Cell, mail: Mail): void {
     cell.shift();
     this.#mailsWaiting--;
+    if (mail.origin?.kind === 'timer') this.timers.fired(mail.origin.row);
   }
 
   #take(mail: Mail): void {
     if (mail.origin?.kind !== 'channel') return;
-    this.inbox.channel(mail.origin.from).done(mail.origin.seq);
-    this.#openTaken.add(mail.origin.from);
+    const { from, seq } = mail.origin;
+    this.inbox.channel(from).done(seq);
+    if (this.#openTaken.has(from)) return;
+    this.#openTaken.add(from);
+    this.#openBytes += taken_bytes + this.#host.limits.channel_window_mails / 8;
   }
 
   /** What the turn adds to the record; throws when that is more than a turn may, so that a record always fits the journal. */
   #bytesOf(effects: Effects): number {
-    let bytes = this.overlay.takeWrittenBytes();
-    if (effects.mails !== undefined) for (const { body } of effects.mails) bytes += roughBytes(body);
-    if (bytes > this.#host.limits.turn_bytes_max) {
-      throw new RangeError(`a turn wrote about ${bytes} bytes; limits.turn_bytes_max is ${this.#host.limits.turn_bytes_max}`);
+    const { turn_bytes_max, datagram_bytes_max } = this.#host.limits;
+    const bytes = this.overlay.takeWrittenBytes() + mailBytes(effects);
+    if (bytes > turn_bytes_max) {
+      throw new RangeError(`a turn wrote about ${bytes} bytes; limits.turn_bytes_max is ${turn_bytes_max}`);
+    }
+    const largest = largestOutputBytes(effects);
+    if (largest * 2 > datagram_bytes_max) {
+      throw new RangeError(`an output has about ${largest} bytes; half of limits.datagram_bytes_max is the most`);
     }
     return bytes;
   }
@@ -250,7 +277,7 @@ export class Partition implements TurnHost {
       return;
     }
     const { to, body, from } = output;
-    this.#enqueue({ to, body, from, asker: undefined, origin: undefined, tries: 0 }, true);
+    this.#enqueue({ to, body, from, asker: undefined, origin: undefined, tries: 0 });
   }
 
   #later(cell: Cell, ms: number, body: { readonly kind: string }): void {
@@ -273,7 +300,7 @@ export class Partition implements TurnHost {
         const [node, incarnation, ask] = mail.asker.to;
         this.#outputs.push({ kind: 'refusal', node, incarnation, ask, why: 'failed' });
       }
-      this.#finish(cell);
+      this.#finish(cell, mail);
       return;
     }
     if (mail.tries < limits.turn_tries_max) {
@@ -301,13 +328,14 @@ export class Partition implements TurnHost {
       to: mail.to,
       from: mail.from ?? '',
       body: mail.body,
-      why: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
+      why: error instanceof Error ? `${error.name}: ${error.message}`.slice(0, why_chars_max) : `threw a ${typeof error}`,
       at,
     });
     this.overlay.keep();
+    this.#openBytes += this.overlay.takeWrittenBytes();
     this.#take(mail);
     this.#openTurns++;
-    this.#finish(cell);
+    this.#finish(cell, mail);
   }
 
   // ---------------------------------------------------------------- records

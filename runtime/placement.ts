@@ -25,6 +25,10 @@ export interface PlacementHost {
   readonly settleMs: number;
   /** The view changed: open what is ours, drop what is not, send mail again to who moved. */
   changed(before: View, after: View): void;
+  /** The register has a new version by our hand: the others should look. */
+  wrote(): void;
+  /** False for a partition that is this node's by the register and not served here: it needs a new epoch. */
+  holds(partition: PartitionId): boolean;
   /** Lets go of partitions that another node should have: resolves when they are quiet, with those that are. */
   handOver(partitions: readonly PartitionId[]): Promise<PartitionId[]>;
 }
@@ -78,10 +82,11 @@ export class Placement {
     }
     this.#busy = true;
     try {
-      do {
+      await this.#look(prompt);
+      while (this.#again && !this.#stopped) {
         this.#again = false;
-        await this.#look(prompt);
-      } while (this.#again && !this.#stopped);
+        await this.#look(true);
+      }
     } catch (error) {
       this.#host.ports.log.warn({ error }, 'the ownership register did not answer; trying again');
     } finally {
@@ -112,6 +117,8 @@ export class Placement {
       this.#lookedMs = nowMs;
     }
     if (!this.#host.owns || this.#leaving || nowMs - this.#startedMs < this.#host.settleMs) return;
+    // Cut off from the mail, it hears of nobody and nobody would reach what it claimed.
+    if (!this.#host.ports.network.connected()) return;
     const wanted = this.#proposal();
     await this.#claim(wanted, nowMs);
     await this.#yield(wanted, nowMs);
@@ -166,7 +173,7 @@ export class Placement {
   #isHeld(partition: PartitionId, nowMs: number): boolean {
     const owner = this.#view.owners[partition];
     if (owner === undefined) return false;
-    if (this.#isSelf(owner)) return true;
+    if (this.#isSelf(owner)) return this.#host.holds(partition);
     if (owner.node === this.#host.self.node) return false;
     const member = this.#host.members.get(owner.node);
     if (member === undefined) return nowMs - this.#startedMs < this.#host.settleMs;
@@ -195,7 +202,10 @@ export class Placement {
     if (version === undefined) {
       await this.#refresh();
       this.#again = true;
-    } else this.#adopt(version, value);
+    } else {
+      this.#adopt(version, value);
+      this.#host.wrote();
+    }
   }
 
   #mine(): PartitionId[] {

@@ -1,6 +1,7 @@
 /** The post of a node: takes mail, replies and pushes from where they come up to the partition, ask or socket they are for. */
 import type { Address, Push } from './actor.ts';
 import { Asks, type PendingAsk } from './asks.ts';
+import type { Refusal } from './door.ts';
 import type { Limits } from './limits.ts';
 import { type Links, parcelBytes } from './links.ts';
 import { Outlets } from './outlets.ts';
@@ -25,21 +26,25 @@ export interface PostHost {
   opening(partition: PartitionId): boolean;
   /** The view is out of date: someone sent us, or was sent by us, what another node owns. */
   doubtView(): void;
+  /** `node` has missed mail of ours, or may have. */
+  resend(to: NodeId): void;
 }
 
-/** Mail for partitions that are being opened: handed over when they are. */
-type Parked = { readonly mails: Parcel[]; readonly from: (NodeId | undefined)[] };
+/** What comes for a partition, from another node or, undefined, from this one. */
+type Incoming = Extract<Parcel, readonly ['mail' | 'whisper' | 'ask', ...unknown[]]>;
+type Sender = { readonly node: NodeId; readonly incarnation: string } | undefined;
 
 export class Post {
   readonly asks: Asks;
   readonly outlets: Outlets;
   readonly #host: PostHost;
-  readonly #parked = new Map<PartitionId, Parked>();
+  /** Mail for partitions that are being opened: handed over when they are. */
+  readonly #parked = new Map<PartitionId, { readonly parcel: Incoming; readonly from: Sender }[]>();
 
   constructor(host: PostHost) {
     this.#host = host;
     this.asks = new Asks(host.ports, host.limits, (ask) => this.#sendAsk(ask));
-    this.outlets = new Outlets(host.self.node, host.self.incarnation);
+    this.outlets = new Outlets(host.self.node, host.self.incarnation, host.ports.log);
   }
 
   // ---------------------------------------------------------------- from partitions, past the gate
@@ -53,7 +58,8 @@ export class Post {
     switch (output.kind) {
       case 'push': {
         const { outlet, push } = output;
-        if (outlet.node !== self.node) links.send(outlet.node, ['push', outlet.id, packPush(push)], parcelBytes(push));
+        const { node, incarnation, id } = outlet;
+        if (node !== self.node) links.send(node, ['push', id, packPush(push)], parcelBytes(push), incarnation);
         else if (outlet.incarnation === self.incarnation) this.outlets.push(outlet.id, push);
         return;
       }
@@ -62,11 +68,12 @@ export class Post {
         return;
       case 'reply':
         if (output.node !== self.node) {
-          links.send(output.node, ['reply', output.ask, output.value], parcelBytes(output.value));
+          const { node, incarnation, ask, value } = output;
+          links.send(node, ['reply', ask, value], parcelBytes(value), incarnation);
         } else if (output.incarnation === self.incarnation) this.asks.replied(output.ask, output.value);
         return;
       case 'refusal':
-        if (output.node !== self.node) links.send(output.node, ['refuse', output.ask, output.why], 32);
+        if (output.node !== self.node) links.send(output.node, ['refuse', output.ask, output.why], 32, output.incarnation);
         else if (output.incarnation === self.incarnation) this.asks.refused(output.ask, output.why);
         return;
     }
@@ -141,7 +148,7 @@ export class Post {
       case 'mail':
       case 'whisper':
       case 'ask':
-        this.#toPartition(from, parcel);
+        this.#toPartition({ node: from, incarnation: this.#host.links.incarnationOf(from) ?? '' }, parcel);
         return;
       case 'settle':
         this.#host.serving(parcel[1])?.settled(parcel[2], parcel[3]);
@@ -161,71 +168,76 @@ export class Post {
         return;
       case 'missed':
         this.missedBy(from);
+        this.#host.resend(from);
         return;
     }
   }
 
-  /** `node` has missed some of what we sent it: resend mail, let sockets introduce themselves again. */
+  /** Something between `node` and us was lost: its answers to asks, or the asks; pushes to our sockets, or what they sent. */
   missedBy(node: NodeId): void {
     this.asks.lost((ask) => ask.at === node, 'a datagram was lost');
     this.outlets.moved((partition) => this.#host.ownerOf(partition)?.node === node);
   }
 
-  #toPartition(
-    from: NodeId | undefined,
-    parcel: Extract<Parcel, readonly ['mail' | 'whisper' | 'ask', ...unknown[]]>,
-  ): void {
+  #toPartition(from: NonNullable<Sender>, parcel: Incoming): void {
     const partition =
       parcel[0] === 'mail' ? parcel[2] : this.#host.partitionOf(parcel[0] === 'ask' ? parcel[2] : parcel[1]);
     const local = this.#host.serving(partition);
     if (local !== undefined) this.#handOver(local, from, parcel);
     else if (this.#host.opening(partition)) this.#park(partition, parcel, from);
-    else if (from !== undefined) {
+    else {
       this.#host.doubtView();
-      if (parcel[0] === 'ask') this.#host.links.send(from, ['refuse', parcel[1], 'moved'], 32);
-      else this.#host.links.send(from, ['stranger', partition], 32);
+      if (parcel[0] === 'ask') this.#refuse(parcel[1], from, 'moved');
+      else this.#host.links.send(from.node, ['stranger', partition], 32, from.incarnation);
     }
   }
 
-  #handOver(local: Partition, from: NodeId | undefined, parcel: Parcel): void {
+  /** Certainly not carried out here. */
+  #refuse(ask: number, from: Sender, why: Refusal): void {
+    if (from !== undefined) this.#host.links.send(from.node, ['refuse', ask, why], 32, from.incarnation);
+  }
+
+  #handOver(local: Partition, from: Sender, parcel: Incoming): void {
     if (parcel[0] === 'mail') local.receive(parcel[1], parcel[3].map(unpackMail));
     else if (parcel[0] === 'whisper') {
       const [, to, sender, body] = parcel;
       local.deliver({ to, body, from: sender ?? undefined, asker: undefined, origin: undefined, tries: 0 });
-    } else if (parcel[0] === 'ask' && from !== undefined) {
+    } else if (from !== undefined) {
       const [, id, to, body] = parcel;
-      const incarnation = this.#host.links.incarnationOf(from);
-      const asker = askerOf(from, incarnation ?? '', id);
+      const asker = askerOf(from.node, from.incarnation, id);
       const taken = local.deliver({ to, body, from: undefined, asker, origin: undefined, tries: 0 });
-      if (taken === 'full') this.#host.links.send(from, ['refuse', id, 'full'], 32);
+      if (taken === 'full') this.#refuse(id, from, 'full');
     }
   }
 
   // ---------------------------------------------------------------- partitions that are being opened
 
-  #park(partition: PartitionId, parcel: Parcel, from: NodeId | undefined): 'ok' | 'full' {
+  #park(partition: PartitionId, parcel: Incoming, from: Sender): 'ok' | 'full' {
     let parked = this.#parked.get(partition);
     if (parked === undefined) {
-      parked = { mails: [], from: [] };
+      parked = [];
       this.#parked.set(partition, parked);
     }
-    // What does not fit is lost as a datagram may be: durable mail is sent again, and an ask's deadline tells.
-    if (parked.mails.length >= this.#host.limits.mailbox_mails_max) return 'full';
-    parked.mails.push(parcel);
-    parked.from.push(from);
+    // What does not fit is lost as a datagram may be: durable mail is sent again.
+    if (parked.length >= this.#host.limits.mailbox_mails_max) {
+      if (parcel[0] === 'ask') this.#refuse(parcel[1], from, 'full');
+      return 'full';
+    }
+    parked.push({ parcel, from });
     return 'ok';
   }
 
   opened(partition: Partition): void {
-    const parked = this.#parked.get(partition.id);
+    const parked = this.#parked.get(partition.id) ?? [];
     this.#parked.delete(partition.id);
-    parked?.mails.forEach((parcel, i) => {
-      this.#handOver(partition, parked.from[i], parcel);
-    });
+    for (const { parcel, from } of parked) this.#handOver(partition, from, parcel);
   }
 
   /** The partition will not be opened here after all. */
   notOpened(partition: PartitionId): void {
+    for (const { parcel, from } of this.#parked.get(partition) ?? []) {
+      if (parcel[0] === 'ask') this.#refuse(parcel[1], from, 'moved');
+    }
     this.#parked.delete(partition);
     this.outlets.moved((one) => one === partition);
   }

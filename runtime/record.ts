@@ -62,7 +62,7 @@ export function encodeRecord(record: PartitionRecord, codec: Codec): Uint8Array 
     record.at,
     record.rows,
     record.outbox.map(({ to, mails }) => [to, mails.map(packMail)]),
-    record.taken.map(({ source, watermark, above }) => [source, watermark, above]),
+    record.taken.map(packTaken),
     record.settled,
   ]);
   const bytes = new Uint8Array(4 + packed.byteLength);
@@ -90,7 +90,7 @@ export function decodeRecord(bytes: Uint8Array, codec: Codec): PartitionRecord {
     at,
     rows,
     outbox: outbox.map(([to, mails]) => ({ to, mails: mails.map(unpackMail) })),
-    taken: taken.map(([source, watermark, above]) => ({ source, watermark, above })),
+    taken: taken.map(unpackTaken),
     settled,
   };
 }
@@ -113,9 +113,33 @@ type PackedRecord = readonly [
   at: number,
   rows: readonly (string | Uint8Array | null)[],
   outbox: readonly (readonly [number, readonly PackedMail[]])[],
-  taken: readonly (readonly [number, number, readonly number[]])[],
+  taken: readonly PackedTaken[],
   settled: readonly (readonly [number, number])[],
 ];
+
+/** `above` as bits, the first for the watermark + 1: it may be as long as a channel's window, for each channel. */
+export type PackedTaken = readonly [source: PartitionId, watermark: number, above: Uint8Array | null];
+
+export function packTaken({ source, watermark, above }: Taken): PackedTaken {
+  if (above.length === 0) return [source, watermark, null];
+  const highest = above.reduce((high, seq) => Math.max(high, seq));
+  const bits = new Uint8Array(Math.ceil((highest - watermark) / 8));
+  for (const seq of above) {
+    const at = seq - watermark - 1;
+    bits[at >> 3] = (bits[at >> 3] ?? 0) | (1 << (at & 7));
+  }
+  return [source, watermark, bits];
+}
+
+export function unpackTaken([source, watermark, bits]: PackedTaken): Taken {
+  const above: number[] = [];
+  if (bits !== null) {
+    for (let at = 0; at < bits.length * 8; at++) {
+      if (((bits[at >> 3] ?? 0) >> (at & 7)) & 1) above.push(watermark + 1 + at);
+    }
+  }
+  return { source, watermark, above };
+}
 
 export type PackedMail = readonly [
   seq: number,

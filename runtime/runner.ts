@@ -16,6 +16,7 @@ export class Runner {
   readonly #ports: Ports;
   readonly #limits: Limits;
   readonly #afterSlice: () => void;
+  readonly #broken: (partition: Partition, error: unknown) => void;
   #ready: Ready[] = [];
   #scheduled = false;
   #running = false;
@@ -23,10 +24,17 @@ export class Runner {
   #held = 0;
   turns = 0;
 
-  constructor(ports: Ports, limits: Limits, afterSlice: () => void) {
+  /** `broken`: an invariant does not hold in this partition. A turn that throws is none of that (A10). */
+  constructor(
+    ports: Ports,
+    limits: Limits,
+    afterSlice: () => void,
+    broken: (partition: Partition, error: unknown) => void,
+  ) {
     this.#ports = ports;
     this.#limits = limits;
     this.#afterSlice = afterSlice;
+    this.#broken = broken;
   }
 
   add(partition: Partition, cell: Cell): void {
@@ -75,11 +83,7 @@ export class Runner {
         continue;
       }
       cell.ready = false;
-      let turns = 0;
-      while (cell.waiting > 0 && !cell.resting && turns < this.#limits.turns_in_a_row_max && partition.running) {
-        partition.runOne(cell, nowMs);
-        turns++;
-      }
+      const turns = this.#runSome(partition, cell, nowMs);
       this.turns += turns;
       sinceLook += turns;
       if (cell.waiting > 0 && !cell.resting && partition.running) this.add(partition, cell);
@@ -93,5 +97,20 @@ export class Runner {
     }
     this.#held = held.length;
     this.#ready = next >= this.#ready.length ? held : held.concat(this.#ready.slice(next));
+  }
+
+  /** One cell's share of turns; how many. */
+  #runSome(partition: Partition, cell: Cell, nowMs: number): number {
+    const most = this.#limits.turns_in_a_row_max;
+    let turns = 0;
+    try {
+      while (turns < most && cell.waiting > 0 && !cell.resting && partition.running && !partition.brimming) {
+        turns++;
+        partition.runOne(cell, nowMs);
+      }
+    } catch (error) {
+      this.#broken(partition, error);
+    }
+    return turns;
   }
 }

@@ -4,7 +4,7 @@
  */
 import { Partition, type PartitionHost } from './partition.ts';
 import type { JournalEntry, PartitionId, Ports } from './ports.ts';
-import { CorruptRecord, decodeRecord, encodeRecord, type PartitionRecord, recordId } from './record.ts';
+import { CorruptRecord, decodeRecord, encodeRecord, type PartitionRecord, recordId, unpackTaken } from './record.ts';
 import { readStoredPosition, type StoredPosition, type WriteBehind } from './write-behind.ts';
 
 export class TakeoverFailed extends Error {
@@ -28,16 +28,13 @@ export async function takeOver(id: PartitionId, epoch: number, host: TakeoverHos
   const bump = await bumpEpoch(id, epoch, host);
   // What this node itself still writes of an earlier ownership must be in the store before it is read.
   await host.writeBehind.write([]);
-  const stored = readStoredPosition(host.ports.store, id, host.ports.codec);
+  const stored = storedPosition(id, host);
   if (stored !== undefined && stored.seq <= bump.seq) {
     const partition = await replay(id, epoch, bump.seq, stored, host);
     if (partition !== undefined) return partition;
   }
-  if (stored !== undefined) {
-    host.ports.log.warn(
-      { partition: id, stored: stored.seq },
-      'the local store does not fit the journal; rebuilding it',
-    );
+  if (!isEmpty(id, host.ports)) {
+    host.ports.log.warn({ partition: id, seq: stored?.seq }, 'the local store does not fit the journal; rebuilding it');
     await host.ports.store.drop(id);
   }
   const partition = await replay(id, epoch, bump.seq, undefined, host);
@@ -45,16 +42,31 @@ export async function takeOver(id: PartitionId, epoch: number, host: TakeoverHos
   return partition;
 }
 
+/** Undefined when there is none that can be read. */
+function storedPosition(id: PartitionId, { ports }: TakeoverHost): StoredPosition | undefined {
+  try {
+    return readStoredPosition(ports.store, id, ports.codec);
+  } catch (error) {
+    ports.log.error({ partition: id, error }, 'what the local store holds of a partition is not readable');
+    return undefined;
+  }
+}
+
+function isEmpty(id: PartitionId, { store }: Ports): boolean {
+  for (const _ of store.range(id, { from: ' ', to: '~', limit: 1 })) return false;
+  return true;
+}
+
 async function bumpEpoch(id: PartitionId, epoch: number, host: TakeoverHost): Promise<{ seq: number }> {
   const { journal, codec, clock, timers, random, log } = host.ports;
-  let sent: PartitionRecord | undefined;
   for (let tries = 0; ; tries++) {
     if (!host.stillMine(id, epoch)) throw new TakeoverFailed('another owner was named', true);
     const last = await journal.last(id);
     const before = last && decodeRecord(last.bytes, codec);
-    if (last && before && sent && isSame(before, sent)) return { seq: last.seq };
+    // Also of an attempt before this one, that could not replay: no epoch is served twice, so nothing else of it is under way.
+    if (last && before?.type === 'bump' && before.epoch === epoch && before.writer === host.writer) return { seq: last.seq };
     if (before !== undefined && before.epoch >= epoch) throw new TakeoverFailed('a later owner has written', true);
-    sent = {
+    const bump: PartitionRecord = {
       type: 'bump',
       partition: id,
       epoch,
@@ -68,7 +80,7 @@ async function bumpEpoch(id: PartitionId, epoch: number, host: TakeoverHost): Pr
       settled: [],
     };
     const outcome = await journal.append([
-      { partition: id, expectedSeq: sent.previousSeq, id: recordId(sent), bytes: encodeRecord(sent, codec) },
+      { partition: id, expectedSeq: bump.previousSeq, id: recordId(bump), bytes: encodeRecord(bump, codec) },
     ]);
     const seq = outcome.kind === 'appended' ? outcome.seqs[0] : undefined;
     if (seq !== undefined) return { seq };
@@ -78,10 +90,6 @@ async function bumpEpoch(id: PartitionId, epoch: number, host: TakeoverHost): Pr
       timers.after(ms, resolve);
     });
   }
-}
-
-function isSame(a: PartitionRecord, b: PartitionRecord): boolean {
-  return a.epoch === b.epoch && a.number === b.number && a.writer === b.writer;
 }
 
 /** The partition as of journal sequence `upTo`, or undefined when the stored position and the journal do not join. */
@@ -96,23 +104,31 @@ async function replay(
   const partition = new Partition(id, position, host);
   if (stored !== undefined) restore(partition, stored);
   const fromSeq = stored === undefined ? 1 : Math.min(stored.outboxFromSeq || stored.seq + 1, stored.seq + 1);
+  let epochSoFar = 0;
+  let seqBefore = position.seq;
   for await (const entry of host.ports.journal.read(id, fromSeq, upTo)) {
     const record = decodeEntry(entry, host.ports);
-    if (stored !== undefined && entry.seq <= stored.seq) {
+    const isOld = stored !== undefined && entry.seq <= stored.seq;
+    if (record.epoch < Math.max(epochSoFar, isOld ? 0 : partition.position.epoch)) {
+      host.ports.log.error({ partition: id, seq: entry.seq }, 'a record of an older epoch was passed over');
+      seqBefore = entry.seq;
+      continue;
+    }
+    epochSoFar = record.epoch;
+    if (isOld) {
       // The store has its rows already; only its unsettled mail is read again.
       for (const { to, mails } of record.outbox) partition.outbox.channel(to).committed(mails, entry.seq);
       continue;
     }
-    if (record.previousSeq !== partition.position.seq) return undefined;
+    // What was passed over may be what an owner found last; it is no link of the chain that is applied.
+    if (record.previousSeq !== seqBefore && record.previousSeq !== partition.position.seq) return undefined;
+    seqBefore = entry.seq;
     partition.position.seq = entry.seq;
-    if (record.epoch < partition.position.epoch) {
-      host.ports.log.error({ partition: id, seq: entry.seq }, 'a record of an older epoch was passed over');
-      continue;
-    }
     apply(partition, record, entry.seq);
     if (partition.overlay.committedRows > host.limits.store_flush_rows_max) await host.writeBehind.write([partition]);
   }
   if (partition.position.seq !== upTo) return undefined;
+  for (const channel of partition.outbox.all()) if (!channel.whole) return undefined;
   partition.position.epoch = epoch;
   return partition;
 }
@@ -128,10 +144,10 @@ function decodeEntry(entry: JournalEntry, ports: Ports): PartitionRecord {
 
 function restore(partition: Partition, stored: StoredPosition): void {
   for (const [to, nextSeq, settled] of stored.out) partition.outbox.channel(to).restore(nextSeq, settled);
-  for (const [source, watermark, above] of stored.taken) {
-    const taken = { source, watermark, above };
-    partition.committedTaken.set(source, taken);
-    partition.inbox.channel(source).restore(taken);
+  for (const packed of stored.taken) {
+    const taken = unpackTaken(packed);
+    partition.committedTaken.set(taken.source, taken);
+    partition.inbox.channel(taken.source).restore(taken);
   }
 }
 

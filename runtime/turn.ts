@@ -3,11 +3,12 @@
  * gathers mail and outputs; if it returns, all of that joins the open record together with the mark that its mail is taken; if it
  * throws, nothing of it is left (A10). What leaves the partition waits behind the gate until the record is durable (A1).
  */
-import type { Address, MailOf, Outlet, Protocol, Push, RangeOptions, Ref, ReplyTo, Turn } from './actor.ts';
+import type { Address, AnyBehaviour, MailOf, Outlet, Protocol, Push, RangeOptions, Ref, ReplyTo, Turn } from './actor.ts';
 import type { Cell, Mail } from './cell.ts';
 import type { Refusal } from './door.ts';
 import { isReply, type ReplyBody, replyKind } from './envelope.ts';
 import type { Overlay } from './overlay.ts';
+import { roughBytes } from './size.ts';
 
 /** What leaves a partition, behind its gate. */
 export type Output =
@@ -58,7 +59,7 @@ export const partitionRows = '';
 
 /** Wall times as row keys whose byte order is their order. */
 export function timeKey(ms: number): string {
-  return Math.max(0, Math.ceil(ms)).toString().padStart(15, '0');
+  return Math.min(999_999_999_999_999, Math.max(0, Math.ceil(ms))).toString().padStart(15, '0');
 }
 
 /** Runs one mail's handler. Throws what the handler throws; the caller keeps or rolls back the overlay. */
@@ -72,13 +73,64 @@ export function takeTurn(host: TurnHost, cell: Cell, mail: Mail, nowMs: number):
     cell.spoilt = undefined;
   }
   const { body } = mail;
-  if (isReply(body)) behaviour.replied?.(cell.memory, body.tag, body.value, turn);
-  else {
-    const handler = Object.hasOwn(behaviour.turns, body.kind) ? behaviour.turns[body.kind] : undefined;
-    if (handler === undefined) throw new TypeError(`${behaviour.kind} has no turn for ${body.kind}`);
-    handler.call(behaviour.turns, cell.memory as never, body as never, turn);
+  try {
+    const result: unknown = isReply(body)
+      ? behaviour.replied?.(cell.memory, body.tag, body.value, turn)
+      : handlerOf(behaviour, body.kind).call(behaviour.turns, cell.memory as never, body as never, turn);
+    refusePromise(result);
+  } finally {
+    turn.end();
   }
   return turn;
+}
+
+function handlerOf({ kind, turns }: AnyBehaviour, mail: string): (state: never, mail: never, turn: Turn) => unknown {
+  const handler = Object.hasOwn(turns, mail) ? turns[mail] : undefined;
+  if (handler === undefined) throw new TypeError(`${kind} has no turn for ${mail}`);
+  return handler;
+}
+
+/** An async handler has the right type all the same; what it does after its first `await` would be part of no record. */
+function refusePromise(result: unknown): void {
+  if (!(result instanceof Promise)) return;
+  result.catch(() => {});
+  throw new TypeError('a turn is synchronous: its handler may not return a promise');
+}
+
+/** What a record needs for one mail besides its addresses and what they say. */
+const mail_envelope_bytes = 96;
+/** What a datagram needs for one output besides what it says. */
+const output_envelope_bytes = 64;
+
+/** About how much the mail of a turn adds to its record. Throws on what can't be packed. */
+export function mailBytes({ mails }: Effects): number {
+  let bytes = 0;
+  if (mails === undefined) return 0;
+  for (const { to, from, body, asker } of mails) {
+    bytes += mail_envelope_bytes + to.length + from.length + roughBytes(body) + roughBytes(asker?.tag);
+  }
+  return bytes;
+}
+
+/** Outputs are in no record, but each is in one datagram. Throws on what can't be packed. */
+export function largestOutputBytes({ outputs }: Effects): number {
+  let largest = 0;
+  if (outputs === undefined) return 0;
+  for (const output of outputs) largest = Math.max(largest, output_envelope_bytes + roughBytes(contentOf(output)));
+  return largest;
+}
+
+function contentOf(output: Output): unknown {
+  switch (output.kind) {
+    case 'push':
+      return output.push;
+    case 'whisper':
+      return output.body;
+    case 'reply':
+      return output.value;
+    case 'refusal':
+      return output.why;
+  }
 }
 
 function kindOf(address: Address): string {
@@ -96,6 +148,7 @@ class PartitionTurn implements Turn, Effects {
   timerAtMs = Number.POSITIVE_INFINITY;
   asleep = false;
   #replied = false;
+  #over = false;
   readonly #host: TurnHost;
 
   constructor(host: TurnHost, self: Address, mail: Mail, now: number) {
@@ -104,6 +157,11 @@ class PartitionTurn implements Turn, Effects {
     this.now = now;
     this.from = mail.from;
     this.asker = mail.asker;
+  }
+
+  /** What is asked of it from now on would be part of no record. */
+  end(): void {
+    this.#over = true;
   }
 
   get<V>(table: string, key = ''): V | undefined {
@@ -116,7 +174,7 @@ class PartitionTurn implements Turn, Effects {
   }
 
   delete(table: string, key = ''): void {
-    this.#host.overlay.put(this.self, table, key, undefined);
+    this.#put(this.self, table, key, undefined);
   }
 
   range<V>(table: string, options: RangeOptions = {}): readonly (readonly [key: string, value: V])[] {
@@ -157,10 +215,11 @@ class PartitionTurn implements Turn, Effects {
   }
 
   setTimer(name: string, atMs: number, mail: { readonly kind: string }): void {
+    if (!Number.isFinite(atMs)) throw new TypeError(`not a moment: ${atMs}`);
     this.clearTimer(name);
     const row = `${timeKey(atMs)} ${this.self} ${name}`;
     this.#write('$timer', name, row);
-    this.#host.overlay.put(partitionRows, 'timer', row, mail);
+    this.#put(partitionRows, 'timer', row, mail);
     this.timerAtMs = Math.min(this.timerAtMs, atMs);
   }
 
@@ -168,7 +227,7 @@ class PartitionTurn implements Turn, Effects {
     const row = this.get<string>('$timer', name);
     if (row === undefined) return;
     this.delete('$timer', name);
-    this.#host.overlay.put(partitionRows, 'timer', row, undefined);
+    this.#put(partitionRows, 'timer', row, undefined);
   }
 
   later(ms: number, mail: { readonly kind: string }): void {
@@ -186,15 +245,26 @@ class PartitionTurn implements Turn, Effects {
 
   #write(table: string, key: string, value: unknown): void {
     if (value === undefined) throw new TypeError('undefined is no value of a row; delete the row instead');
-    this.#host.overlay.put(this.self, table, key, value);
+    this.#put(this.self, table, key, value);
+  }
+
+  #put(actor: Address, table: string, key: string, value: unknown): void {
+    this.#mustRun();
+    this.#host.overlay.put(actor, table, key, value);
+  }
+
+  #mustRun(): void {
+    if (this.#over) throw new TypeError('the turn is over');
   }
 
   #send(mail: OutMail): void {
+    this.#mustRun();
     this.mails ??= [];
     this.mails.push(mail);
   }
 
   #output(output: Output): void {
+    this.#mustRun();
     this.outputs ??= [];
     this.outputs.push(output);
   }

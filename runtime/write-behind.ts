@@ -2,7 +2,7 @@ import type { Limits } from './limits.ts';
 import type { Row } from './overlay.ts';
 import type { Partition } from './partition.ts';
 import type { Cancel, Codec, PartitionId, Ports, Store, StoreWrite } from './ports.ts';
-import type { Taken } from './record.ts';
+import { type PackedTaken, packTaken } from './record.ts';
 
 /** The partition's own row: where it stood when the rows beside it were written (A5). */
 const meta_key = ' meta ';
@@ -15,7 +15,7 @@ export interface StoredPosition {
   readonly seq: number;
   /** Sending ends: destination, next number, settled. */
   readonly out: readonly (readonly [to: PartitionId, nextSeq: number, settled: number])[];
-  readonly taken: readonly (readonly [from: PartitionId, watermark: number, above: readonly number[]])[];
+  readonly taken: readonly PackedTaken[];
   /** Journal sequence from which unsettled mail must be read again; 0 when there is none. */
   readonly outboxFromSeq: number;
 }
@@ -38,11 +38,7 @@ export function readStoredPosition(store: Store, partition: PartitionId, codec: 
 function packPosition(partition: Partition, codec: Codec): Uint8Array {
   const { epoch, number, seq } = partition.position;
   const out = [...partition.outbox.all()].map((channel) => [channel.to, channel.committedNextSeq, channel.settled]);
-  const taken = [...partition.committedTaken.values()].map(({ source, watermark, above }: Taken) => [
-    source,
-    watermark,
-    above,
-  ]);
+  const taken = [...partition.committedTaken.values()].map(packTaken);
   return codec.pack([meta_layout, epoch, number, seq, out, taken, partition.outbox.oldestRecordSeq ?? 0]);
 }
 

@@ -3,7 +3,7 @@ import type { ConnectionProtocol } from '../../proto/mail.ts';
 import { refused } from '../../proto/refusals.ts';
 import { type CloseWord, closeCodes, type DeviceId, type RefusalCode, type ServerWord } from '../../proto/words.ts';
 import type { Ref, Turn } from '../../runtime/index.ts';
-import { type Attached, devicesOf, type UserMemory } from './memory.ts';
+import { type Attached, detach, devicesOf, type UserMemory } from './memory.ts';
 
 /** What a session is refused for; undefined: it may go on. */
 type Objection = Extract<RefusalCode, 'unauthorised' | 'revoked' | 'expired_token'>;
@@ -20,7 +20,7 @@ export function objectionTo(user: UserMemory, turn: Turn, device: DeviceId, sess
 export function admitted(user: UserMemory, turn: Turn, connection: string, attached: Attached): boolean {
   const objection = objectionTo(user, turn, attached.device, attached.session);
   if (objection === undefined) return true;
-  user.attached.delete(connection);
+  detach(user, connection);
   endWith(turn, attached.to, objection);
   return false;
 }
@@ -33,7 +33,7 @@ export function endWith(turn: Turn, connection: Ref<ConnectionProtocol>, objecti
 export function endAll(user: UserMemory, turn: Turn, objection: Objection, device?: DeviceId): void {
   for (const [connection, attached] of user.attached) {
     if (device !== undefined && attached.device !== device) continue;
-    user.attached.delete(connection);
+    detach(user, connection);
     endWith(turn, attached.to, objection);
   }
 }

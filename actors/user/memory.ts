@@ -60,6 +60,8 @@ export interface UserMemory {
   tidy: Sweep | undefined;
   /** By the connection's address. Volatile. */
   readonly attached: Map<string, Attached>;
+  /** Those that the turn of now has taken off `attached`: should it fail, they were not told. */
+  readonly detached: Map<string, Attached>;
   readonly presence: Presence;
 }
 
@@ -77,9 +79,25 @@ export function wakeUser(turn: Turn, spoilt: UserMemory | undefined, limits: Mes
     cursors: undefined,
     expiry: undefined,
     tidy: undefined,
-    attached: spoilt?.attached ?? new Map(),
-    presence: spoilt?.presence ?? { online: false, activeAt: 0, waiting: false, saved: undefined, watchers: new Map() },
+    attached: new Map([...(spoilt?.detached ?? []), ...(spoilt?.attached ?? [])]),
+    detached: new Map(),
+    presence: {
+      online: spoilt?.presence.online ?? false,
+      activeAt: spoilt?.presence.activeAt ?? 0,
+      // The timer may have gone with the turn that failed.
+      waiting: false,
+      saved: undefined,
+      watchers: spoilt?.presence.watchers ?? new Map(),
+    },
   };
+}
+
+/** Takes a connection off. */
+export function detach(user: UserMemory, connection: string): void {
+  const attached = user.attached.get(connection);
+  if (attached === undefined) return;
+  user.attached.delete(connection);
+  user.detached.set(connection, attached);
 }
 
 export function devicesOf(user: UserMemory, turn: Turn): Map<DeviceId, DeviceRow> {

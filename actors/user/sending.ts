@@ -15,9 +15,14 @@ type Mail<K extends keyof UserProtocol> = Extract<MailOf<UserProtocol>, { kind: 
 /** A device sends. The same id again gets the first answer again, whatever else the word says (A8). */
 export function send(user: UserMemory, turn: Turn, word: Send, connection: string, attached: Attached): void {
   const { id, to, body } = word;
-  const answer = to === user.self ? refused('to_self', { id }) : acceptedBefore(user, turn, id);
-  if (answer !== undefined) {
-    say(turn, attached.to, answer);
+  if (to === user.self) {
+    say(turn, attached.to, refused('to_self', { id }));
+    return;
+  }
+  const before = acceptedBefore(user, turn, id);
+  if (before !== undefined) {
+    // As news: to a device that has not seen the event yet, the answer stands for it.
+    turn.whisper(attached.to, { kind: 'news', n: before.n, words: [before] });
     return;
   }
   const conversation = conversationWith(user, turn, to);

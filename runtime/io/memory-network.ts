@@ -4,6 +4,7 @@ import type { Network, NodeId } from '../ports.ts';
 /** Nobody else is there: what is sent to another node is lost; what the node sends itself arrives. */
 export function loneNetwork(self: NodeId): Network {
   let receive: ((bytes: Uint8Array) => void) | undefined;
+  let open = true;
   return {
     self,
     send(to, bytes) {
@@ -14,8 +15,9 @@ export function loneNetwork(self: NodeId): Network {
     listen(receiver) {
       receive = receiver;
     },
-    connected: () => receive !== undefined,
+    connected: () => open,
     async close() {
+      open = false;
       receive = undefined;
     },
   };

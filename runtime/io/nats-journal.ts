@@ -6,7 +6,15 @@ import type { MsgHdrs } from 'nats';
 import type { Append, AppendOutcome, Journal, JournalEntry, PartitionId } from '../ports.ts';
 import { type Answer, type NatsLink, plainHeaders } from './nats.ts';
 import { type LogReader, readLog } from './nats-read.ts';
-import { askJetStream, ensureStream, isRefusal, type JetStreamFault, jetStreamError, jsonOf } from './nats-stream.ts';
+import {
+  askJetStream,
+  ensureStream,
+  isRefusal,
+  type JetStreamFault,
+  jetStreamError,
+  jsonOf,
+  notNow,
+} from './nats-stream.ts';
 
 export interface NatsJournalOptions {
   readonly link: NatsLink;
@@ -136,13 +144,7 @@ type Acknowledgement = { readonly seq: number; readonly duplicate?: boolean; rea
  * taken for unknown: 10077 (the store failed), for one, also comes when some replicas have stored it.
  */
 const notStored = new Set([
-  10008, // JetStream system temporarily unavailable
-  10009, // not the leader
-  10023, // insufficient resources
-  10028, // memory resources exceeded
-  10039, // JetStream not enabled for the account
-  10047, // storage resources exceeded
-  10076, // JetStream not enabled
+  ...notNow,
   10158, // the same id is in flight
   10163, // last sequence not known yet, after a change of leader
   10164, // another append to the subject is in flight
@@ -152,7 +154,7 @@ const notStored = new Set([
   10210, // too many batches are open
 ]);
 
-/** Exported for the tests that provoke each answer. */
+/** What an answer to a conditional publish means; the tests provoke each class on a real server. */
 export function outcomeOf(answer: Answer, appends: number): AppendOutcome {
   if (answer.kind === 'nobody') return { kind: 'busy', reason: 'the journal has no leader' };
   if (answer.kind === 'none') return { kind: 'unknown', reason: answer.reason };

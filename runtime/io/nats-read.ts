@@ -16,8 +16,10 @@ const limits = {
   pull_bytes_max: 2 * 1024 * 1024,
   /** Without an entry; longer than an election of JetStream. */
   silence_ms_max: 15_000,
-  /** Between looks at a replica that has not yet what the leader has. */
-  lag_poll_ms: 50,
+  /** Between looks at a replica that has not yet what the leader has, or at a consumer that is not known everywhere yet. */
+  poll_ms: 50,
+  /** Of a consumer that nobody knows. */
+  unknown_polls_max: 60,
   /** A consumer that its reader left behind is removed by the server. */
   consumer_idle_ms_max: 60_000,
 };
@@ -108,6 +110,7 @@ class Pulls {
   readonly #stop: () => void;
   #messages: Msg[] = [];
   #received = 0;
+  #unknown = 0;
   #silence: NodeJS.Timeout | undefined;
   #settle: { resolve: (messages: Msg[]) => void; reject: (error: Error) => void } | undefined;
 
@@ -149,15 +152,17 @@ class Pulls {
   #take(message: Msg): void {
     if (this.#settle === undefined) return;
     const code = message.headers?.code ?? 0;
+    const words = message.headers?.description ?? '';
     if (code === 0) this.#keep(message);
-    // 100 is a sign of life.
-    else if (code !== 100) this.#ended(code, message.headers?.description ?? '');
+    // A sign of life, or a word on the pull before, which was handed over when its last message came.
+    else if (code !== 100 && !(code === 409 && /batch completed/i.test(words))) this.#ended(code, words);
   }
 
   #keep(message: Msg): void {
     const { nth } = place(message.reply);
     if (nth === this.#received + 1) {
       this.#received = nth;
+      this.#unknown = 0;
       this.#messages.push(message);
       if (this.#messages.length === limits.pull_entries_max) this.#deliver();
     } else {
@@ -168,9 +173,11 @@ class Pulls {
   #ended(code: number, words: string): void {
     // It has brought its bytes, or there are no more now.
     const inOrder = code === 408 || code === 404 || (code === 409 && /exceeds maxbytes/i.test(words));
-    if (!inOrder) this.#fail(`${code} ${words}`);
+    // The consumer was made, but this server hears of it only now; or it is gone.
+    const unknown = code === 503 && ++this.#unknown <= limits.unknown_polls_max;
+    if (!inOrder && !unknown) this.#fail(`${code} ${words}`);
     else if (this.#messages.length > 0) this.#deliver();
-    else setTimeout(() => this.#settle !== undefined && this.#ask(), limits.lag_poll_ms);
+    else setTimeout(() => this.#settle !== undefined && this.#ask(), limits.poll_ms);
   }
 
   #deliver(): void {

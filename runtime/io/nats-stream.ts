@@ -3,19 +3,37 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Msg } from 'nats';
 import type { NatsLink } from './nats.ts';
 
-const limits = { answer_wait_ms_max: 5_000, ensure_poll_ms: 250, ensure_wait_ms_max: 60_000 };
+const limits = {
+  answer_wait_ms_max: 5_000,
+  /** A cluster that is just making a stream leaves some questions about it without an answer. */
+  ensure_answer_wait_ms_max: 1_500,
+  ensure_poll_ms: 250,
+  ensure_wait_ms_max: 60_000,
+};
 
 /** JetStream's own numbers of errors (nats-server's errors.json). */
 export const jetStreamError = {
   no_message: 10037,
   stream_name_in_use: 10058,
-  stream_not_found: 10059,
   wrong_last_sequence: 10071,
   duplicate_in_batch: 10201,
 } as const;
 
+/** Errors of a JetStream that is not there yet, or has no room now: nothing was carried out, and asking again may help. */
+export const notNow: readonly number[] = [
+  10004, // incomplete results
+  10005, // no suitable servers for the replicas, as while they start
+  10008, // JetStream system temporarily unavailable
+  10009, // not the leader
+  10023, // insufficient resources
+  10028, // memory resources exceeded
+  10039, // JetStream not enabled for the account
+  10047, // storage resources exceeded
+  10076, // JetStream not enabled
+];
+
 /** JetStream carried a request to an answer, and the answer is no. */
-export class JetStreamRefusal extends Error {
+class JetStreamRefusal extends Error {
   readonly code: number;
   constructor(subject: string, { err_code: code, description }: JetStreamFault) {
     super(`${subject}: ${description} (${code})`);
@@ -30,10 +48,15 @@ export interface JetStreamFault {
 }
 
 /** Rejects with JetStreamRefusal, or with Error when there is no answer. */
-export async function askJetStream<T>(link: NatsLink, api: string, body?: object): Promise<T> {
+export async function askJetStream<T>(
+  link: NatsLink,
+  api: string,
+  body?: object,
+  waitMs: number = limits.answer_wait_ms_max,
+): Promise<T> {
   const subject = `$JS.API.${api}`;
   const bytes = body === undefined ? new Uint8Array() : Buffer.from(JSON.stringify(body));
-  const answer = await link.ask(subject, bytes, limits.answer_wait_ms_max);
+  const answer = await link.ask(subject, bytes, waitMs);
   if (answer.kind === 'nobody') throw new Error(`${subject}: JetStream is not available now`);
   if (answer.kind === 'none') throw new Error(`${subject}: ${answer.reason}`);
   const reply = jsonOf(answer.message) as { error?: JetStreamFault };
@@ -64,8 +87,10 @@ export async function ensureStream(link: NatsLink, config: StreamConfig): Promis
     try {
       return checkStream(config, await makeStream(link, config));
     } catch (error) {
-      // No leader yet, too few servers up, or the request lost: all pass. A stream made otherwise doesn't.
-      if (error instanceof OtherStream || performance.now() > deadline) throw error;
+      // No leader yet, too few servers up, or the request lost: all pass. Settings that are not to be had don't.
+      const passes =
+        !(error instanceof OtherStream) && !(error instanceof JetStreamRefusal && !notNow.includes(error.code));
+      if (!passes || performance.now() > deadline) throw error;
     }
     await sleep(limits.ensure_poll_ms);
   }
@@ -76,17 +101,13 @@ class OtherStream extends Error {}
 type StreamInfo = { readonly config: Readonly<Record<string, unknown>> };
 
 async function makeStream(link: NatsLink, config: StreamConfig): Promise<StreamInfo> {
+  const waitMs = limits.ensure_answer_wait_ms_max;
   try {
-    return await askJetStream<StreamInfo>(link, `STREAM.INFO.${config.name}`);
+    // Where it is there already as it should be, nothing changes.
+    return await askJetStream<StreamInfo>(link, `STREAM.CREATE.${config.name}`, config, waitMs);
   } catch (error) {
-    if (!isRefusal(error, jetStreamError.stream_not_found)) throw error;
-  }
-  try {
-    return await askJetStream<StreamInfo>(link, `STREAM.CREATE.${config.name}`, config);
-  } catch (error) {
-    // Another node was faster, with other settings.
     if (!isRefusal(error, jetStreamError.stream_name_in_use)) throw error;
-    return await askJetStream<StreamInfo>(link, `STREAM.INFO.${config.name}`);
+    return await askJetStream<StreamInfo>(link, `STREAM.INFO.${config.name}`, undefined, waitMs);
   }
 }
 

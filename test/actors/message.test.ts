@@ -186,6 +186,30 @@ t.test('DEL8 times of a message never go back, though clocks of nodes differ', a
   t.ok(message.delivered >= sentAt && message.read >= message.delivered);
 });
 
+t.test('A10 a turn that fails at its end changes nothing, and its second try does it once', async (t) => {
+  const world = messenger();
+  const alice = connect(world, register(world, 'alice'));
+  const bob = connect(world, register(world, 'bob'));
+  world.fail = ({ to }) => to.startsWith('user/');
+  alice.say({ kind: 'send', id: 'm1', to: 'bob', body: '1' }, { kind: 'send', id: 'm2', to: 'bob', body: '2' });
+  world.settle();
+  bob.say({ kind: 'received', upTo: 1 }, { kind: 'received', upTo: 2 }, { kind: 'read', with: 'alice', upTo: 2 });
+  world.settle();
+  t.match(alice.all('accepted'), [
+    { n: 1, seq: 1 },
+    { n: 2, seq: 2 },
+  ]);
+  t.match(bob.timeline(), [
+    { id: 'm1', seq: 1 },
+    { id: 'm2', seq: 2 },
+  ]);
+  t.match(alice.timeline().slice(2), [
+    { delivered: 1, read: 0 },
+    { delivered: 2, read: 0 },
+    { delivered: 2, read: 2 },
+  ]);
+});
+
 t.test('the rows that a message costs stay few: 13 in all, and none for the receipt of a receipt', async (t) => {
   const world = messenger();
   const alice = connect(world, register(world, 'alice'));

@@ -45,7 +45,7 @@ t.test('words of one turn share a frame; the limits of words and bytes divide it
   await peer.word('send');
   t.strictSame(
     peer.frames[1]?.map(({ kind }) => kind),
-    ['received', 'read', 'typing', 'send'],
+    ['received', 'read', 'send', 'typing'],
   );
   burst(client, 70);
   const big = 'x'.repeat(20_000);

@@ -46,7 +46,7 @@ export class Peer {
     for (;;) {
       const at = this.#unread.findIndex((word) => word.kind === kind);
       if (at >= 0) return this.#unread.splice(at, 1)[0] as WordOf<Kind>;
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      await this.more();
     }
   }
 
@@ -54,6 +54,11 @@ export class Peer {
     const words: WordOf<Kind>[] = [];
     while (words.length < count) words.push(await this.word(kind));
     return words;
+  }
+
+  /** Resolves with the next frame. */
+  more(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   unread(): readonly ClientWord[] {

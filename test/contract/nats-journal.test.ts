@@ -5,6 +5,8 @@ import type { Log } from '../../runtime/ports.ts';
 import { startNats } from '../../scripts/nats-cluster.ts';
 import { journalContract } from './journal.ts';
 
+t.setTimeout(120_000);
+
 const quiet: Log = { info() {}, warn() {}, error() {} };
 
 for (const servers of [1, 3] as const) {

@@ -15,6 +15,8 @@ interface Hearing {
   readonly heard: Uint8Array[];
 }
 
+type Nodes = readonly [a: Hearing, b: Hearing, c: Hearing];
+
 export function networkContract(t: Test, open: () => Promise<NetworkWorld>): void {
   t.test('network contract', async (t) => {
     const world = await open();
@@ -25,68 +27,76 @@ export function networkContract(t: Test, open: () => Promise<NetworkWorld>): voi
       network.listen((bytes) => heard.push(bytes));
       return { network, heard };
     };
-    const nodes = await Promise.all(['a', 'b', 'c'].map(join));
-    const [a, b, c] = nodes as [Hearing, Hearing, Hearing];
+    const nodes: Nodes = [await join('a'), await join('b'), await join('c')];
     await world.arrive();
     t.afterEach(() => {
       for (const { heard } of nodes) heard.length = 0;
     });
+    addressTests(t, world, nodes);
+    streamTests(t, world, nodes);
+    closeTest(t, world, nodes);
+  });
+}
 
-    t.test('a datagram reaches its node only', async (t) => {
-      a.network.send('b', words('to b'));
-      a.network.send('nobody', words('to nobody'));
-      await world.arrive();
-      t.same(texts(b), ['to b']);
-      t.same([...texts(a), ...texts(c)], []);
-      t.same([a.network.self, b.network.self], ['a', 'b']);
-    });
+function addressTests(t: Test, { arrive }: NetworkWorld, [a, b, c]: Nodes): void {
+  t.test('a datagram reaches its node only', async (t) => {
+    a.network.send('b', words('to b'));
+    a.network.send('nobody', words('to nobody'));
+    await arrive();
+    t.same(texts(b), ['to b']);
+    t.same([...texts(a), ...texts(c)], []);
+    t.same([a.network.self, b.network.self], ['a', 'b']);
+  });
 
-    t.test('a broadcast reaches all but its sender', async (t) => {
-      a.network.broadcast(words('to all'));
-      await world.arrive();
-      t.same([texts(a), texts(b), texts(c)], [[], ['to all'], ['to all']]);
-    });
+  t.test('a broadcast reaches all but its sender', async (t) => {
+    a.network.broadcast(words('to all'));
+    await arrive();
+    t.same([texts(a), texts(b), texts(c)], [[], ['to all'], ['to all']]);
+  });
 
-    t.test('what a node sends itself arrives, but not within the call', async (t) => {
-      a.network.send('a', words('to me'));
-      t.same(texts(a), []);
-      await world.arrive();
-      t.same(texts(a), ['to me']);
-    });
+  t.test('what a node sends itself arrives, but not within the call', async (t) => {
+    a.network.send('a', words('to me'));
+    t.same(texts(a), []);
+    await arrive();
+    t.same(texts(a), ['to me']);
+  });
+}
 
-    t.test('of one sender, in order', async (t) => {
-      const sent = Array.from({ length: 200 }, (_, i) => `${i}`);
-      for (const text of sent) {
-        a.network.send('c', words(text));
-        b.network.send('c', words(`b${text}`));
-      }
-      await world.arrive();
-      t.same(
-        texts(c).filter((text) => !text.startsWith('b')),
-        sent,
-      );
-      t.equal(c.heard.length, 400);
-    });
+function streamTests(t: Test, { arrive }: NetworkWorld, [a, b, c]: Nodes): void {
+  t.test('of one sender, in order', async (t) => {
+    const sent = Array.from({ length: 200 }, (_, i) => `${i}`);
+    for (const text of sent) {
+      a.network.send('c', words(text));
+      b.network.send('c', words(`b${text}`));
+    }
+    await arrive();
+    t.same(
+      texts(c).filter((text) => !text.startsWith('b')),
+      sent,
+    );
+    t.equal(c.heard.length, 400);
+  });
 
-    t.test('512 KiB, every byte', async (t) => {
-      const large = new Uint8Array(512 * 1024).map((_, i) => (i * 31) % 256);
-      a.network.send('b', large);
-      a.network.send('b', words('next'));
-      await world.arrive();
-      t.equal(Buffer.compare(b.heard[0] ?? words('none'), large), 0);
-      t.equal(b.heard.length, 2);
-    });
+  t.test('512 KiB, every byte', async (t) => {
+    const large = new Uint8Array(512 * 1024).map((_, i) => (i * 31) % 256);
+    a.network.send('b', large);
+    a.network.send('b', words('next'));
+    await arrive();
+    t.equal(Buffer.compare(b.heard[0] ?? words('none'), large), 0);
+    t.equal(b.heard.length, 2);
+  });
+}
 
-    t.test('a closed node neither sends nor hears, and says so', async (t) => {
-      t.equal(c.network.connected(), true);
-      await c.network.close();
-      t.equal(c.network.connected(), false);
-      c.network.send('a', words('from c'));
-      c.network.broadcast(words('from c'));
-      a.network.send('c', words('to c'));
-      await world.arrive();
-      t.same([...texts(a), ...texts(c)], []);
-    });
+function closeTest(t: Test, { arrive }: NetworkWorld, [a, , c]: Nodes): void {
+  t.test('a closed node neither sends nor hears, and says so', async (t) => {
+    t.equal(c.network.connected(), true);
+    await c.network.close();
+    t.equal(c.network.connected(), false);
+    c.network.send('a', words('from c'));
+    c.network.broadcast(words('from c'));
+    a.network.send('c', words('to c'));
+    await arrive();
+    t.same([...texts(a), ...texts(c)], []);
   });
 }
 

@@ -89,24 +89,21 @@ t.test('FRM6 unknown fields are ignored, by both sides', async (t) => {
   t.strictSame(decodeServerFrame('{"kind":"resync","more":1}', 'json'), { ok: true, words: [{ kind: 'resync' }] });
 });
 
-t.test(
-  'FRM6 the server refuses unknown words by their kind; a client passes over words and events it does not know',
-  async (t) => {
-    t.match(decodeClientFrame('{"kind":"juggle"}', 'json'), { ok: false, code: 'malformed', reason: /"juggle"/ });
-    t.match(decodeClientFrame('{"kind":"toString"}', 'json'), { ok: false, code: 'malformed' });
-    t.strictSame(decodeServerFrame('[{"kind":"juggle"},{"kind":"resync"}]', 'json'), {
-      ok: true,
-      words: [{ kind: 'resync' }],
-    });
-    t.strictSame(decodeServerFrame('{"kind":"events","from":3,"list":[{"kind":"wave","at":1}]}', 'json'), {
-      ok: true,
-      words: [{ kind: 'events', from: 3, list: [{ kind: 'other', was: 'wave' }] }],
-    });
-    t.match(decodeServerFrame('{"kind":"refused","code":"later","reason":"r","retry":true}', 'json'), {
-      words: [{ code: 'internal', reason: 'r', retry: true }],
-    });
-  },
-);
+t.test('FRM6 the server refuses words of unknown kinds by name; a client passes over them', async (t) => {
+  t.match(decodeClientFrame('{"kind":"juggle"}', 'json'), { ok: false, code: 'malformed', reason: /"juggle"/ });
+  t.match(decodeClientFrame('{"kind":"toString"}', 'json'), { ok: false, code: 'malformed' });
+  t.strictSame(decodeServerFrame('[{"kind":"juggle"},{"kind":"resync"}]', 'json'), {
+    ok: true,
+    words: [{ kind: 'resync' }],
+  });
+  t.strictSame(decodeServerFrame('{"kind":"events","from":3,"list":[{"kind":"wave","at":1}]}', 'json'), {
+    ok: true,
+    words: [{ kind: 'events', from: 3, list: [{ kind: 'other', was: 'wave' }] }],
+  });
+  t.match(decodeServerFrame('{"kind":"refused","code":"later","reason":"r","retry":true}', 'json'), {
+    words: [{ code: 'internal', reason: 'r', retry: true }],
+  });
+});
 
 t.test('FRM7 a bad word is named by its id or req', async (t) => {
   const frame = '[{"kind":"received","upTo":1},{"kind":"send","id":"m1","to":"Bob","body":""}]';

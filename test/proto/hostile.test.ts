@@ -114,19 +114,16 @@ t.test('FRM3 extension types, records, and keys that are not text are refused', 
   }
 });
 
-t.test(
-  'FRM declared lengths that the bytes do not keep are refused, without the memory that they ask for',
-  async (t) => {
-    for (const first of [0xc6, 0xdb, 0xdd, 0xdf]) {
-      const frame = Uint8Array.of(first, 0xff, 0xff, 0xff, 0xff, 0);
-      t.match(decodeClientFrame(frame, 'msgpack'), { ok: false, code: 'malformed', reason: /too early/ });
-    }
-    for (const first of [0xc5, 0xda, 0xdc, 0xde]) {
-      t.match(decodeClientFrame(Uint8Array.of(first, 0xff, 0xff, 0), 'msgpack'), { ok: false, code: 'malformed' });
-    }
-    t.match(decodeClientFrame(new Uint8Array(0), 'msgpack'), { ok: false, code: 'malformed' });
-  },
-);
+t.test('FRM lengths that the bytes do not keep are refused, without the memory they ask for', async (t) => {
+  for (const first of [0xc6, 0xdb, 0xdd, 0xdf]) {
+    const frame = Uint8Array.of(first, 0xff, 0xff, 0xff, 0xff, 0);
+    t.match(decodeClientFrame(frame, 'msgpack'), { ok: false, code: 'malformed', reason: /too early/ });
+  }
+  for (const first of [0xc5, 0xda, 0xdc, 0xde]) {
+    t.match(decodeClientFrame(Uint8Array.of(first, 0xff, 0xff, 0), 'msgpack'), { ok: false, code: 'malformed' });
+  }
+  t.match(decodeClientFrame(new Uint8Array(0), 'msgpack'), { ok: false, code: 'malformed' });
+});
 
 t.test('FRM5 LIM3 nesting is at most 4 deep, and deep frames cost no stack', async (t) => {
   const deep = (depth: number) => `{"kind":"received","upTo":1,"more":${'['.repeat(depth)}${']'.repeat(depth)}}`;

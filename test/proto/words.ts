@@ -7,7 +7,7 @@ const chars = (text: string) => fc.constantFrom(...text);
 const lower = 'abcdefghijklmnopqrstuvwxyz0123456789';
 const upper = lower.toUpperCase().slice(0, 26);
 
-export const user = fc
+const user = fc
   .tuple(chars(lower), fc.string({ unit: chars(`${lower}._-`), maxLength: 31 }))
   .map(([first, rest]) => first + rest);
 const device = fc.string({ unit: chars(`${lower}${upper}._-`), minLength: 1, maxLength: 32 });

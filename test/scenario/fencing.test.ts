@@ -10,6 +10,7 @@ import { pause } from './cluster.ts';
 import type { Hammered } from './ledger-host.ts';
 import { LedgerHost } from './ledger-hosts.ts';
 
+t.setTimeout(60_000);
 t.test('A2, A3, A4: an owner that is paused and resumed never writes again', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'ringpost-fencing-'));
   const nats = await startNats({ servers: 3, folder: join(folder, 'nats') });

@@ -1,0 +1,257 @@
+import { failures } from '../../proto/refusals.ts';
+import { clientLimits, type MessageEvent, type Presence } from '../../proto/words.ts';
+import type { ClientEvent, RingpostClient, StateNews } from '../index.ts';
+import { Ledger, type OwnMessage, ownFrom } from './ledger.ts';
+import { chatLimits } from './limits.ts';
+import type { Screen } from './screen.ts';
+import { moment } from './text.ts';
+
+/** One person's chat: with whom it is, what was shown, and what every event and every typed line means on the screen. */
+export class Talk {
+  readonly client: RingpostClient;
+  readonly screen: Screen;
+  readonly ledger = new Ledger();
+  partner: string | undefined;
+  /** Messages up to this number were there before this device was: they are history, not news. */
+  readonly #newsAfter: number;
+  readonly #shown = new Set<string>();
+  /** Everybody who was written to or heard of in this chat; presence is asked of the last `watch_users_max` of them. */
+  readonly #met = new Set<string>();
+  readonly #presence = new Map<string, Presence>();
+  readonly #typing = new Map<string, ReturnType<typeof setTimeout>>();
+  readonly #unread = new Map<string, number>();
+  #typingIdle: ReturnType<typeof setTimeout> | undefined;
+  #trouble = '';
+
+  constructor(client: RingpostClient, screen: Screen, newsAfter: number) {
+    this.client = client;
+    this.screen = screen;
+    this.#newsAfter = newsAfter;
+  }
+
+  /** Users to complete a name from. */
+  get met(): readonly string[] {
+    return [...this.#met];
+  }
+
+  get unread(): ReadonlyMap<string, number> {
+    return this.#unread;
+  }
+
+  presenceOf(user: string): string {
+    const presence = this.#presence.get(user);
+    if (presence === undefined) return '';
+    if (presence.online) return 'online';
+    return presence.lastSeen === 0 ? 'not seen yet' : `last seen ${moment(presence.lastSeen, Date.now())}`;
+  }
+
+  // ---------------------------------------------------------------- what the person does
+
+  /** Opens the conversation with somebody, with its last messages. Rejects with the errors of `history`. */
+  async turnTo(user: string): Promise<void> {
+    this.partner = user;
+    this.#meet(user);
+    this.#showStatus();
+    this.screen.heading(`You are writing to ${user}`);
+    if (this.screen.context) await this.history(user, chatLimits.context_messages);
+    this.#unread.delete(user);
+  }
+
+  /** Sends to the partner. Throws the errors of `send`. */
+  say(body: string): void {
+    if (this.partner === undefined) {
+      this.screen.alert('Nobody would hear that yet: whom do you want to write to? (/to NAME)');
+      return;
+    }
+    const { id, to } = this.client.send(this.partner, body);
+    this.screen.own(this.ledger.add({ id, to, body, at: Date.now(), seq: 0, tick: 'waiting', why: '' }));
+  }
+
+  /** Shows the last messages with somebody, who learns that they were read. Answers how many there were. */
+  async history(user: string, count: number): Promise<number> {
+    const pages: MessageEvent[] = [];
+    let before = 0;
+    do {
+      const limit = Math.min(count - pages.length, clientLimits.page_messages_max);
+      const page = await this.client.history(user, { before, limit });
+      for (const message of page.messages) {
+        if (message.from === this.client.user) this.ledger.add(ownFrom(message, whyOf(message.failed)));
+        pages.push(message);
+      }
+      before = page.next;
+    } while (before > 0 && pages.length < count);
+    for (const message of pages.reverse()) this.#show(message);
+    return pages.length;
+  }
+
+  /** The line that is being typed has changed. */
+  typed(line: string): void {
+    clearTimeout(this.#typingIdle);
+    if (this.partner === undefined) return;
+    const on = line !== '' && !line.startsWith('/');
+    this.client.typing(this.partner, on);
+    if (on) this.#typingIdle = setTimeout(() => this.typed(''), chatLimits.typing_idle_ms);
+  }
+
+  /** Messages that a chat before this one could not send. */
+  leftOver(): void {
+    for (const { id, to, body } of this.client.unsent()) {
+      this.screen.own(this.ledger.add({ id, to, body, at: Date.now(), seq: 0, tick: 'waiting', why: '' }));
+    }
+  }
+
+  // ---------------------------------------------------------------- what happens
+
+  hear(event: ClientEvent): void {
+    switch (event.kind) {
+      case 'message':
+        this.#message(event);
+        break;
+      case 'accepted':
+        this.#ticked(this.ledger.accepted(event.id, event.seq));
+        break;
+      case 'receipt':
+        this.screen.ticked(this.ledger.receipt(event.with, event.delivered, event.read));
+        break;
+      case 'failed':
+        this.#ticked(this.ledger.failed(event.id, whyOf(event.code)));
+        break;
+      case 'refused':
+        this.#refused(event);
+        break;
+      case 'presence':
+        this.#presence.set(event.user, event);
+        this.#showStatus();
+        break;
+      case 'typing':
+        this.#setTyping(event.from, event.on);
+        break;
+      case 'state':
+        this.#stateChanged(event);
+        break;
+      case 'expired':
+        this.screen.note(`A message from ${event.from} waited too long for you and is gone.`);
+        break;
+      case 'reset':
+        this.screen.note('The server begins its log anew; what was here before may be missing.');
+        break;
+      case 'trouble':
+        this.screen.alert(event.error.reason);
+        break;
+    }
+    if ('n' in event && event.kind !== 'accepted' && event.n === this.#newsAfter) this.#sumUp();
+  }
+
+  /** All that happened before this device was here has come. */
+  #sumUp(): void {
+    const others = [...this.#unread]
+      .filter(([user]) => user !== this.partner)
+      .map(([user, count]) => `${user} (${count})`);
+    if (others.length > 0) this.screen.note(`Earlier messages: ${others.join(', ')}. /to NAME shows them.`);
+    this.#unread.clear();
+  }
+
+  #message(event: MessageEvent & { readonly n: number }): void {
+    const own = event.from === this.client.user;
+    const other = own ? event.to : event.from;
+    if (event.n <= this.#newsAfter) {
+      if (!own) this.#unread.set(other, (this.#unread.get(other) ?? 0) + 1);
+      return;
+    }
+    if (!own) {
+      this.#setTyping(other, false);
+      this.partner ??= other;
+    }
+    this.#meet(other);
+    if (own) {
+      const { id, to, body, at, seq } = event;
+      this.ledger.add({ id, to, body, at, seq, tick: 'sent', why: '' });
+    }
+    if (!this.#shown.has(keyOf(event))) this.#show(event);
+    this.#showStatus();
+  }
+
+  /** What is shown of the open conversation counts as read. */
+  #show(message: MessageEvent): void {
+    const key = keyOf(message);
+    this.#shown.delete(key);
+    this.#shown.add(key);
+    if (this.#shown.size > chatLimits.shown_messages_max) {
+      const [oldest] = this.#shown;
+      if (oldest !== undefined) this.#shown.delete(oldest);
+    }
+    const own = message.from === this.client.user ? this.ledger.get(message.id) : undefined;
+    if (own !== undefined) {
+      this.screen.own(own);
+      return;
+    }
+    const here = message.from === this.partner;
+    this.screen.theirs(message, here);
+    if (here) this.client.read(message.from, message.seq);
+    else this.#unread.set(message.from, (this.#unread.get(message.from) ?? 0) + 1);
+  }
+
+  #ticked(message: OwnMessage | undefined): void {
+    if (message !== undefined) this.screen.ticked([message]);
+  }
+
+  #refused({ id, reason, retry }: Extract<ClientEvent, { kind: 'refused' }>): void {
+    if (retry) this.screen.note(`The server is busy, and gets it again in a moment: ${reason}`);
+    else if (id !== undefined) this.#ticked(this.ledger.failed(id, reason));
+    else this.screen.alert(reason);
+  }
+
+  #setTyping(user: string, on: boolean): void {
+    clearTimeout(this.#typing.get(user));
+    this.#typing.delete(user);
+    if (on) {
+      const forget = setTimeout(() => this.#setTyping(user, false), clientLimits.typing_ms);
+      this.#typing.set(user, forget);
+    }
+    this.#showStatus();
+  }
+
+  #stateChanged({ state, error, url }: StateNews): void {
+    if (state === 'online') {
+      if (this.#trouble !== '') this.screen.note(`Connected again, to ${url}.`);
+      this.#trouble = '';
+    } else if (state === 'waiting') {
+      if (this.#trouble === '') this.screen.note(`The connection is lost: ${error?.reason ?? ''} Trying again …`);
+      this.#trouble = 'no connection';
+    }
+    this.#showStatus();
+  }
+
+  /** Lets go of what would keep the process alive. */
+  close(): void {
+    clearTimeout(this.#typingIdle);
+    for (const timer of this.#typing.values()) clearTimeout(timer);
+    this.#typing.clear();
+  }
+
+  #meet(user: string): void {
+    if (this.#met.has(user) && this.#met.size <= clientLimits.watch_users_max) return;
+    this.#met.delete(user);
+    this.#met.add(user);
+    this.client.watch([...this.#met].slice(-clientLimits.watch_users_max));
+  }
+
+  #showStatus(): void {
+    const { partner } = this;
+    this.screen.status({
+      partner,
+      typing: partner !== undefined && this.#typing.has(partner),
+      presence: partner === undefined ? '' : this.presenceOf(partner),
+      trouble: this.#trouble,
+    });
+  }
+}
+
+/** The server's codes, as the end of "not delivered to bob (…)". */
+function whyOf(code: keyof typeof failures | ''): string {
+  return code === '' ? '' : failures[code];
+}
+
+function keyOf({ from, to, seq }: MessageEvent): string {
+  return `${from}/${to}/${seq}`;
+}

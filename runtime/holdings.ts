@@ -1,0 +1,233 @@
+/** The partitions that a node serves: opens what becomes its own, lets go of what does not stay so, hands over what another should have. */
+import type { Limits } from './limits.ts';
+import type { Partition, PartitionHost } from './partition.ts';
+import type { View } from './placement.ts';
+import type { PartitionId, Ports } from './ports.ts';
+import { TakeoverFailed, type TakeoverHost, takeOver } from './takeover.ts';
+import type { WriteBehind } from './write-behind.ts';
+
+export interface HoldingsHost extends Omit<PartitionHost, 'broken'> {
+  readonly ports: Ports;
+  readonly limits: Limits;
+  readonly writeBehind: WriteBehind;
+  isMine(id: PartitionId): boolean;
+  epochOf(id: PartitionId): number;
+  /** Appends what has gathered, and sends what waits. */
+  push(): void;
+  /** Serves from now on: mail that waited for it may come in. */
+  opened(partition: Partition): void;
+  /** Will not be opened here after all. */
+  notOpened(id: PartitionId): void;
+  /** The register may say something else by now. */
+  doubtView(): void;
+}
+
+export class Holdings {
+  readonly #host: HoldingsHost;
+  readonly #takeover: TakeoverHost;
+  readonly #open = new Map<PartitionId, Partition>();
+  readonly #opening = new Set<PartitionId>();
+  /**
+   * The last epoch in which each was served, or could not be. An epoch is one `Partition` and no more: an append of an earlier one that is
+   * still under way would pass for the later one's own.
+   */
+  readonly #spent = new Map<PartitionId, number>();
+  #stopped = false;
+
+  constructor(host: HoldingsHost) {
+    this.#host = host;
+    this.#takeover = {
+      ...host,
+      broken: (partition, error) => this.broken(partition, error),
+      stillMine: (id, epoch) => this.#stillMine(id, epoch),
+    };
+  }
+
+  all(): Iterable<Partition> {
+    return this.#open.values();
+  }
+
+  /** A partition that takes mail and has turns. */
+  serving(id: PartitionId): Partition | undefined {
+    const partition = this.#open.get(id);
+    return partition?.running ? partition : undefined;
+  }
+
+  isOpening(id: PartitionId): boolean {
+    return this.#opening.has(id);
+  }
+
+  /** Open, or about to be. */
+  holds(id: PartitionId): boolean {
+    return this.#open.has(id) || this.#opening.has(id);
+  }
+
+  get opening(): number {
+    return this.#opening.size;
+  }
+
+  get ids(): PartitionId[] {
+    return [...this.#open.keys()].sort((a, b) => a - b);
+  }
+
+  /** Opens and drops what the new view says. */
+  follow({ epochs }: View): void {
+    epochs.forEach((epoch, id) => {
+      const mine = this.#host.isMine(id);
+      const open = this.#open.get(id);
+      if (open !== undefined && (!mine || open.position.epoch !== epoch)) this.drop(id);
+      if (mine) void this.#takeOver(id);
+    });
+  }
+
+  /** Another owner has written to its journal: whatever it had not committed never happened. */
+  fenced(partition: Partition): void {
+    const { id, position } = partition;
+    this.#host.ports.log.warn({ partition: id, epoch: position.epoch }, 'fenced: another owner has written');
+    this.#dropThis(partition);
+    this.#host.doubtView();
+  }
+
+  /** Nothing of it can be relied on but its journal. It will be claimed anew, by this node or another, at the next look at the register. */
+  broken(partition: Partition, error: unknown): void {
+    const { id, position } = partition;
+    this.#host.ports.log.error({ partition: id, epoch: position.epoch, error }, 'an invariant is broken: partition dropped');
+    this.#dropThis(partition);
+  }
+
+  #dropThis(partition: Partition): void {
+    partition.stopped = true;
+    partition.discarded = true;
+    if (this.#open.get(partition.id) === partition) this.drop(partition.id);
+  }
+
+  drop(id: PartitionId): void {
+    const partition = this.#open.get(id);
+    if (partition === undefined) return;
+    partition.stopped = true;
+    partition.discarded = true;
+    partition.timers.stop();
+    this.#open.delete(id);
+    this.#host.release(partition.unanswered());
+  }
+
+  /** As if the process had died. */
+  halt(): void {
+    this.#stopped = true;
+    for (const partition of this.#open.values()) {
+      partition.stopped = true;
+      partition.discarded = true;
+      partition.timers.stop();
+    }
+    this.#open.clear();
+  }
+
+  /** Drops all, and opens none any more. */
+  stop(): void {
+    this.#stopped = true;
+    for (const id of this.ids) this.drop(id);
+  }
+
+  /** Waits until partitions have nothing in flight and nothing waiting, stores them and drops them. */
+  async handOver(ids: readonly PartitionId[]): Promise<PartitionId[]> {
+    const { clock, timers } = this.#host.ports;
+    const partitions = ids.flatMap((id) => this.#open.get(id) ?? []);
+    const endMs = clock.monotonicMs() + this.#host.limits.suspect_ms;
+    for (const partition of partitions) partition.closing = true;
+    const busy = (): boolean =>
+      partitions.some((one) => !one.stopped && (one.inFlight !== undefined || one.dirty));
+    this.#host.push();
+    while (busy() && clock.monotonicMs() < endMs) {
+      await new Promise<void>((resolve) => {
+        timers.after(2, resolve);
+      });
+    }
+    await this.#host.writeBehind.write(partitions);
+    for (const partition of partitions) this.#dropThis(partition);
+    // Their askers are to hear that they moved before they hear of the new owner.
+    this.#host.push();
+    return [...ids];
+  }
+
+  /** Sends unsettled mail again: its receiver has moved, or has missed some. */
+  resend(is: (to: PartitionId) => boolean): void {
+    for (const partition of this.#open.values()) {
+      for (const channel of partition.outbox.all()) {
+        if (!is(channel.to)) continue;
+        channel.rewind();
+        partition.send(channel.to);
+      }
+    }
+  }
+
+  resendOverdue(): void {
+    const nowMs = this.#host.ports.clock.monotonicMs();
+    for (const partition of this.#open.values()) {
+      for (const channel of partition.outbox.all()) {
+        if (!channel.overdue(this.#host.limits.channel_resend_ms, nowMs)) continue;
+        channel.rewind();
+        partition.send(channel.to);
+      }
+    }
+  }
+
+  // ---------------------------------------------------------------- opening
+
+  async #takeOver(id: PartitionId): Promise<void> {
+    if (this.holds(id) || !this.#mayOpen(id)) return;
+    this.#opening.add(id);
+    for (let tries = 0; this.#mayOpen(id); tries++) {
+      const epoch = this.#host.epochOf(id);
+      try {
+        const partition = await takeOver(id, epoch, this.#takeover);
+        if (!this.#stillMine(id, epoch)) continue;
+        this.#serve(partition);
+        return;
+      } catch (error) {
+        if (!this.#stillMine(id, epoch)) continue;
+        if (error instanceof TakeoverFailed && error.superseded) {
+          this.#spent.set(id, epoch);
+          this.#host.doubtView();
+          break;
+        }
+        this.#host.ports.log.error({ partition: id, epoch, error }, 'taking over a partition failed; trying again');
+      }
+      await this.#pause(tries);
+    }
+    this.#opening.delete(id);
+    this.#host.notOpened(id);
+  }
+
+  #pause(tries: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#host.ports.timers.after(Math.min(2_000, 50 * 2 ** Math.min(tries, 6)), resolve);
+    });
+  }
+
+  #serve(partition: Partition): void {
+    const { id } = partition;
+    this.#opening.delete(id);
+    this.#spent.set(id, partition.position.epoch);
+    this.#open.set(id, partition);
+    try {
+      partition.timers.look();
+      for (const channel of partition.outbox.all()) {
+        channel.rewind();
+        partition.send(channel.to);
+      }
+      this.#host.opened(partition);
+      // Mail that others sent here while it was nobody's is overdue with them; these are our own partitions' shares of it.
+      this.resend((to) => to === id);
+    } catch (error) {
+      this.broken(partition, error);
+    }
+  }
+
+  #mayOpen(id: PartitionId): boolean {
+    return !this.#stopped && this.#host.isMine(id) && this.#host.epochOf(id) > (this.#spent.get(id) ?? 0);
+  }
+
+  #stillMine(id: PartitionId, epoch: number): boolean {
+    return !this.#stopped && this.#host.isMine(id) && this.#host.epochOf(id) === epoch;
+  }
+}

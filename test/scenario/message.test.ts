@@ -1,0 +1,115 @@
+import t from 'tap';
+import type { RingpostClient } from '../../client/index.ts';
+import { type ClusterUnderTest, pause, startCluster, until } from './cluster.ts';
+
+/** What one device was told, in order. */
+class Diary {
+  readonly bodies: string[] = [];
+  readonly receipts: { delivered: number; read: number }[] = [];
+  readonly failed: string[] = [];
+  constructor(client: RingpostClient, reads = false) {
+    client.on('message', (message) => {
+      if (message.from === client.user) return;
+      this.bodies.push(message.body);
+      if (reads) client.read(message.from, message.seq);
+    });
+    client.on('receipt', ({ delivered, read }) => void this.receipts.push({ delivered, read }));
+    client.on('failed', ({ code }) => void this.failed.push(code));
+  }
+}
+
+t.setTimeout(170_000);
+t.test('three nodes, three nats-servers', async (t) => {
+  const cluster: ClusterUnderTest = await startCluster();
+  t.teardown(() => cluster.stop());
+
+  t.test('SND, DEL, RCP: one message, its whole life', async (t) => {
+    const alice = await cluster.client('alice');
+    const bob = await cluster.client('bob');
+    const told = new Diary(alice);
+    const heard = new Diary(bob, true);
+    await alice.connect();
+    await bob.connect();
+    const sent = alice.send('bob', 'hello');
+    const accepted = await sent.accepted;
+    t.equal(accepted.seq, 1);
+    await until('read comes back', () => told.receipts.some((receipt) => receipt.read === 1));
+    t.same(heard.bodies, ['hello']);
+    for (const { delivered, read } of told.receipts) t.ok(read <= delivered, 'never read before delivered (A11)');
+    const state = await alice.inquire(accepted.id);
+    t.ok(state.at > 0 && state.delivered >= state.at && state.read >= state.delivered, 'with all its times');
+    alice.send('nobody-of-that-name', 'hello?');
+    await until('the failure comes back', () => told.failed.length === 1);
+    t.same(told.failed, ['unknown_user']);
+  });
+
+  t.test('DEL: who was away gets all in order, on each device', async (t) => {
+    const carol = await cluster.client('carol');
+    const dave = await cluster.client('dave');
+    await carol.connect();
+    const bodies = Array.from({ length: 700 }, (_, i) => `while you were away ${i}`);
+    const handles = bodies.map((body) => carol.send('dave', body));
+    await Promise.all(handles.map((handle) => handle.accepted));
+    const heard = new Diary(dave);
+    await dave.connect();
+    await until('the phone has all', () => heard.bodies.length >= bodies.length);
+    t.same(heard.bodies, bodies);
+    const tablet = await cluster.client('dave', { device: 'tablet' });
+    const onTablet = new Diary(tablet);
+    await tablet.connect();
+    await until('the tablet has all', () => onTablet.bodies.length >= bodies.length);
+    t.same(onTablet.bodies, bodies);
+  });
+
+  t.test('SND: the same id twice is one message, and the second hears the first answer', async (t) => {
+    const erin = await cluster.client('erin');
+    const frank = await cluster.client('frank');
+    const heard = new Diary(frank);
+    await erin.connect();
+    await frank.connect();
+    const first = await erin.send('frank', 'once', 'the-same').accepted;
+    const again = await erin.send('frank', 'once', 'the-same').accepted;
+    t.same(again, first);
+    await erin.send('frank', 'after').accepted;
+    await until('both have come', () => heard.bodies.includes('after'));
+    t.same(heard.bodies, ['once', 'after']);
+  });
+
+  t.test('A1, A6: messages sent while a node is killed arrive exactly once, in order', async (t) => {
+    const pairs = await Promise.all(
+      Array.from({ length: 12 }, async (_, i) => {
+        const sender = await cluster.client(`sender-${i}`);
+        const recipient = await cluster.client(`recipient-${i}`);
+        const heard = new Diary(recipient, true);
+        const told = new Diary(sender);
+        await sender.connect();
+        await recipient.connect();
+        return { sender, i, heard, told, sent: [] as string[] };
+      }),
+    );
+    let going = true;
+    const sending = pairs.map(async ({ sender, i, sent }) => {
+      for (let n = 0; going; n++) {
+        const body = `${i}: ${n}`;
+        const { accepted } = sender.send(`recipient-${i}`, body);
+        await accepted;
+        sent.push(body);
+        await pause(5);
+      }
+    });
+    for (const victim of cluster.nodes) {
+      await pause(1_000);
+      await victim.signal('SIGKILL');
+      await pause(3_000);
+      await victim.start();
+      await pause(1_500);
+    }
+    going = false;
+    await Promise.all(sending);
+    for (const { heard, told, sent } of pairs) {
+      await until('all has been read', () => told.receipts.some((receipt) => receipt.read === sent.length), 30_000);
+      t.same(heard.bodies, sent, `${sent.length} messages`);
+    }
+    t.ok(pairs.every(({ sent }) => sent.length > 100), 'enough was sent to mean something');
+  });
+});
