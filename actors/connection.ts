@@ -29,6 +29,7 @@ type Mail<K extends keyof ConnectionProtocol> = Extract<MailOf<ConnectionProtoco
 interface Socket {
   readonly outlet: Outlet;
   readonly claims: Claims;
+  readonly user: Ref<UserProtocol>;
   readonly encoding: Encoding;
   /** When it began to wait for the hello, or for the answer to it. */
   since: number;
@@ -63,6 +64,7 @@ interface ConnectionMemory {
 export function connectionBehaviour(limits: MessengerLimits): AnyBehaviour {
   return behaviour<ConnectionProtocol, ConnectionMemory>(Connection, {
     wake: (_, spoilt) => ({ limits, phase: wakingPhase(spoilt?.phase) }),
+    nodeLost: (memory, gone, turn) => edgeLost(memory, gone, turn),
     mayRest: ({ phase }) => phase.kind === 'unopened' || phase.kind === 'closing',
     turns: beforeEach<ConnectionProtocol, ConnectionMemory>(steady, {
       open,
@@ -104,6 +106,7 @@ function open(memory: ConnectionMemory, mail: Mail<'open'>, turn: Turn): void {
   const socket: Socket = {
     outlet: mail.socket,
     claims: mail.claims,
+    user: User.ref(mail.claims.user),
     encoding: mail.encoding,
     since: turn.now,
     bucket: { tokens: limits.words_burst_max, at: turn.now },
@@ -151,7 +154,7 @@ function takeWord(memory: ConnectionMemory, word: ClientWord, turn: Turn): boole
     socket.since = turn.now;
     memory.phase = { kind: 'attaching', socket };
     turn.later(memory.limits.hello_wait_ms, { kind: 'helloDue' });
-    turn.whisper(User.ref(socket.claims.user), {
+    turn.whisper(socket.user, {
       kind: 'attach',
       connection: turn.self,
       claims: socket.claims,
@@ -184,6 +187,14 @@ function closed(memory: ConnectionMemory, _: Mail<'closed'>, turn: Turn): void {
   if (phase.kind !== 'unopened') detach(phase.socket, turn);
   memory.phase = { kind: 'unopened' };
   turn.sleep();
+}
+
+/** The node that held the socket is gone. Was it only out of reach, its edge will introduce the socket again. */
+function edgeLost(memory: ConnectionMemory, gone: { readonly node: string; readonly incarnation: string }, turn: Turn): void {
+  const { phase } = memory;
+  if (phase.kind === 'unopened') return;
+  const { outlet } = phase.socket;
+  if (outlet.node === gone.node && outlet.incarnation === gone.incarnation) closed(memory, { kind: 'closed' }, turn);
 }
 
 // ---------------------------------------------------------------- from its user
@@ -306,7 +317,7 @@ function renewLater({ limits }: ConnectionMemory, socket: Socket, turn: Turn): v
 // ---------------------------------------------------------------- in and out
 
 function forward(socket: Socket, word: ClientWord, turn: Turn): void {
-  turn.whisper(User.ref(socket.claims.user), { kind: 'word', connection: turn.self, word });
+  turn.whisper(socket.user, { kind: 'word', connection: turn.self, word });
 }
 
 function pullMore(memory: ConnectionMemory, online: Extract<Phase, { kind: 'online' }>, turn: Turn): void {
@@ -318,8 +329,7 @@ function pullMore(memory: ConnectionMemory, online: Extract<Phase, { kind: 'onli
 }
 
 function pull({ socket, flow }: Extract<Phase, { kind: 'online' }>, limit: number, turn: Turn): void {
-  const user = User.ref(socket.claims.user);
-  turn.whisper(user, { kind: 'pull', connection: turn.self, after: flow.sent, limit });
+  turn.whisper(socket.user, { kind: 'pull', connection: turn.self, after: flow.sent, limit });
 }
 
 function push(socket: Socket, words: readonly ServerWord[], turn: Turn): void {
@@ -333,7 +343,7 @@ function close(memory: ConnectionMemory, socket: Socket, word: CloseWord, turn: 
 }
 
 function detach(socket: Socket, turn: Turn): void {
-  turn.whisper(User.ref(socket.claims.user), { kind: 'detach', connection: turn.self });
+  turn.whisper(socket.user, { kind: 'detach', connection: turn.self });
 }
 
 // ---------------------------------------------------------------- refusals

@@ -92,7 +92,9 @@ function greet(user: UserMemory, turn: Turn, { to, device }: Attached, hello: He
   // What the device holds it has received, whether or not the word that said so arrived.
   received(user, turn, device, cursor);
   const { self, head } = user;
-  const words = { user: self, device, epoch, cursor, head, recovered, at: turn.now, limits: clientLimits };
+  const { window_events_max, online_ms } = user.limits;
+  const limits = { ...clientLimits, window_events_max, online_ms };
+  const words = { user: self, device, epoch, cursor, head, recovered, at: turn.now, limits };
   turn.whisper(to, { kind: 'greet', welcome: { kind: 'welcome', ...words } });
 }
 

@@ -120,7 +120,13 @@ export function settingsOf<S>(): S {
     process.stderr.write('this is a part of the benchmark, which starts it by itself: see npm run bench -- --help\n');
     process.exit(2);
   }
+  process.once('disconnect', leave);
   return JSON.parse(text) as S;
+}
+
+/** Until there is something to end in order. */
+function leave(): void {
+  process.exit(0);
 }
 
 /** In the worker: carries out orders until the benchmark is gone, then `end`, then exits. */
@@ -136,7 +142,8 @@ export function takeOrders<O extends Orders>(handlers: OrderHandlers<O>, end: ()
       (error: unknown) => say({ id, failed: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
     );
   });
-  process.on('disconnect', () => {
+  process.off('disconnect', leave);
+  process.once('disconnect', () => {
     // Through exit, so that a profile is written.
     end().then(
       () => process.exit(0),

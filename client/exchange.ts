@@ -15,6 +15,7 @@ import type { ClientEvent, EventHub, StateNews } from './events.ts';
 import { sdkLimits } from './limits.ts';
 import { Link, type LinkOptions, type LinkOwner } from './link.ts';
 import type { Outbox } from './outbox.ts';
+import type { PaceLimits } from './pace.ts';
 import { ReadMarks } from './read-marks.ts';
 import { Requests } from './requests.ts';
 import { Speech } from './speech.ts';
@@ -25,6 +26,7 @@ export interface ExchangeOptions extends LinkOptions {
   /** Names this software in `hello`. */
   readonly client: string;
   readonly autoReceived: boolean;
+  readonly pace: PaceLimits;
   readonly timeline: Timeline;
   readonly outbox: Outbox;
   readonly hub: EventHub;
@@ -69,6 +71,7 @@ export class Exchange implements LinkOwner {
       encoding: options.encoding,
       outbox: this.#outbox,
       reads: this.reads,
+      pace: options.pace,
       received: () => this.#receivedNow(),
       put: (frame) => this.link.put(frame),
       tooLong: (word) => this.#tooLong(word),
@@ -104,6 +107,7 @@ export class Exchange implements LinkOwner {
   // ---------------------------------------------------------------- what the link says
 
   opened(): void {
+    this.speech.restart();
     this.#greet();
   }
 
@@ -236,23 +240,19 @@ export class Exchange implements LinkOwner {
   }
 
   #refused(word: Refused): void {
-    switch (word.code) {
-      case 'expired_token':
-        this.link.drop({ error: new RingpostError(word.code, word.reason, true), stale: true });
-        return;
-      case 'hello_first':
-        if (!this.#greeting) this.#greet();
-        return;
-      case 'revoked':
-        this.link.close(new RingpostError(word.code, word.reason, false));
-        return;
+    const { code, reason, id, req } = word;
+    // Said of the session, not of a word: a fresh token, or the end.
+    if (code === 'expired_token' || (code === 'unauthorised' && id === undefined && req === undefined)) {
+      this.link.drop({ error: new RingpostError(code, reason, true), stale: true });
+    } else if (code === 'revoked') this.link.close(new RingpostError(code, reason, false));
+    else if (code === 'hello_first') {
+      if (!this.#greeting) this.#greet();
+    } else if (req !== undefined) {
+      if (req !== probe.req) this.requests.refuse({ ...word, req });
+    } else {
+      this.#refusedSend(word);
+      this.#hub.emit(word);
     }
-    if (word.req !== undefined) {
-      if (word.req !== probe.req) this.requests.refuse({ ...word, req: word.req });
-      return;
-    }
-    this.#refusedSend(word);
-    this.#hub.emit(word);
   }
 
   #refusedSend(word: Refused): void {

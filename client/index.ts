@@ -9,6 +9,7 @@ import { bytesOf } from './frames.ts';
 import { sdkLimits } from './limits.ts';
 import { messageIds } from './message-id.ts';
 import { Outbox, type SentMessage } from './outbox.ts';
+import type { PaceLimits } from './pace.ts';
 import { Session } from './session.ts';
 import type { WebSocketConstructor } from './socket.ts';
 import { type ClientStorage, Keeper, type Saved, type Tokens } from './storage.ts';
@@ -36,6 +37,8 @@ export interface ClientOptions {
   readonly fetch?: Fetch;
   /** False: the application itself calls `received`. The server then sends at most its window of events beyond that. */
   readonly autoReceived?: boolean;
+  /** For servers whose limits are not the default ones: words a second, and at once. */
+  readonly pace?: PaceLimits;
   /** Names the application to the server, at most 64 characters. */
   readonly name?: string;
 }
@@ -95,6 +98,7 @@ export class RingpostClient {
       user: saved.tokens.user,
       client: options.name ?? 'ringpost-sdk/0.1',
       autoReceived: options.autoReceived ?? true,
+      pace: options.pace ?? sdkLimits,
       timeline: this.#timeline,
       outbox: this.#outbox,
       hub: this.#hub,

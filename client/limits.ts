@@ -4,6 +4,14 @@ export const sdkLimits = {
   outbox_messages_max: 10_000,
   /** Messages sent on a socket and not yet answered; the others wait in the outbox. */
   sends_in_flight_max: 128,
+  /**
+   * A client keeps below the pace that servers allow by default (500 words a second, 1,000 at once, and each whole KiB counts as a
+   * word): a refused frame could be overtaken by the one behind it, so keeping the pace is what keeps messages in order.
+   */
+  words_per_s_max: 450,
+  words_burst_max: 900,
+  /** A client that has used up its pace waits until it may say so many words. */
+  paced_words: 32,
   /** A message without any answer for so long on a live socket is sent again: sending is idempotent. */
   unanswered_ms_max: 20_000,
   /** A message that the server fails at (`internal`) so many times is given back to the application. */

@@ -100,6 +100,12 @@ export class Outbox {
     return entry;
   }
 
+  /** Is there a message that may leave now? */
+  get ready(): boolean {
+    const waiting = this.#again.length > 0 || this.#next < this.#waiting.length;
+    return waiting && this.#flying < sdkLimits.sends_in_flight_max;
+  }
+
   /** The next message that may leave now, which counts as sent from here on. */
   take(now: number): UnsentMessage | undefined {
     if (this.#flying >= sdkLimits.sends_in_flight_max) return undefined;

@@ -1,13 +1,16 @@
 import { encode } from '../proto/codec.ts';
 import type { ClientWord, Encoding, Hello } from '../proto/words.ts';
 import { type FrameLimits, inFrames } from './frames.ts';
+import { sdkLimits } from './limits.ts';
 import type { Outbox } from './outbox.ts';
+import { Pace, type PaceLimits } from './pace.ts';
 import type { ReadMarks } from './read-marks.ts';
 
 export interface SpeechOptions {
   readonly encoding: Encoding;
   readonly outbox: Outbox;
   readonly reads: ReadMarks;
+  readonly pace: PaceLimits;
   /** Number up to which `received` is to be said now; 0 for not now. */
   readonly received: () => number;
   readonly put: (frame: Uint8Array | string) => void;
@@ -26,14 +29,22 @@ const atEndOfTurn: (run: () => void) => void =
 
 export class Speech {
   readonly #options: SpeechOptions;
+  readonly #pace: Pace;
   #limits: FrameLimits | undefined;
   #words: ClientWord[] = [];
   #scheduled = false;
   #pause: ReturnType<typeof setTimeout> | undefined;
   #pausedUntil = 0;
+  #wakening: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: SpeechOptions) {
     this.#options = options;
+    this.#pace = new Pace(options.pace);
+  }
+
+  /** A new socket. */
+  restart(): void {
+    this.#pace.restart(Date.now());
   }
 
   /** The one word that may leave before `open`. */
@@ -54,6 +65,8 @@ export class Speech {
     clearTimeout(this.#pause);
     this.#pause = undefined;
     this.#pausedUntil = 0;
+    clearTimeout(this.#wakening);
+    this.#wakening = undefined;
   }
 
   /** Nothing is said for so long: the server asked for it. */
@@ -82,22 +95,43 @@ export class Speech {
     atEndOfTurn(() => this.flush());
   }
 
+  #wakeIn(ms: number): void {
+    this.#wakening ??= setTimeout(() => {
+      this.#wakening = undefined;
+      this.wake();
+    }, ms);
+  }
+
   flush(): void {
     this.#scheduled = false;
     if (this.#limits === undefined || this.#pause !== undefined) return;
-    const { outbox, reads, encoding, put, tooLong, received } = this.#options;
+    const { reads, encoding, put, tooLong, received } = this.#options;
     const now = Date.now();
     const words: ClientWord[] = [];
     const upTo = received();
     if (upTo > 0) words.push({ kind: 'received', upTo });
     words.push(...reads.take(now));
-    for (let message = outbox.take(now); message !== undefined; message = outbox.take(now)) {
-      words.push({ kind: 'send', id: message.id, to: message.to, body: message.body });
-    }
+    this.#messages(words, now);
     if (this.#words.length > 0) {
       words.push(...this.#words);
       this.#words = [];
     }
     if (words.length > 0) inFrames(words, encoding, this.#limits, put, tooLong);
+  }
+
+  /** Adds the messages that may leave now; the others when there is pace again. */
+  #messages(words: ClientWord[], now: number): void {
+    const { outbox } = this.#options;
+    this.#pace.spend(words.length + this.#words.length);
+    let left = this.#pace.left(now);
+    while (left >= 1) {
+      const message = outbox.take(now);
+      if (message === undefined) return;
+      words.push({ kind: 'send', id: message.id, to: message.to, body: message.body });
+      const cost = 1 + message.body.length / 1_024;
+      left -= cost;
+      this.#pace.spend(cost);
+    }
+    if (outbox.ready) this.#wakeIn(this.#pace.msUntil(sdkLimits.paced_words));
   }
 }

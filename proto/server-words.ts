@@ -5,6 +5,7 @@ import { failures, refusals } from './refusals.ts';
 import {
   type Accepted,
   type Answer,
+  type ClientLimits,
   clientLimits,
   type Events,
   type FailedEvent,
@@ -63,14 +64,14 @@ function welcome(fields: Fields): Welcome | Fault {
 }
 
 /** The server's own limits; this side's for those that it does not name. */
-function limitsOf(value: unknown): Welcome['limits'] {
-  const limits: { [name: string]: number } = { ...clientLimits };
+function limitsOf(value: unknown): ClientLimits {
   if (!isFields(value)) return clientLimits;
-  for (const name of Object.keys(clientLimits)) {
+  const limits: { -readonly [name in keyof ClientLimits]: number } = { ...clientLimits };
+  for (const name of Object.keys(clientLimits) as (keyof ClientLimits)[]) {
     const limit = value[name];
     if (isCount(limit)) limits[name] = limit;
   }
-  return limits as Welcome['limits'];
+  return limits;
 }
 
 function accepted(fields: Fields): Accepted | Fault {

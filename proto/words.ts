@@ -31,6 +31,9 @@ export const clientLimits = {
   online_ms: 10_000,
 } as const;
 
+/** The limits of one server, as its `welcome` tells them; `clientLimits` are the defaults. */
+export type ClientLimits = { readonly [name in keyof typeof clientLimits]: number };
+
 /** `[a-z0-9][a-z0-9._-]{0,31}` */
 export type UserId = string;
 /** `[A-Za-z0-9._-]{1,32}`, unique within its user. */
@@ -106,7 +109,7 @@ export interface Welcome {
   /** True: nothing is missing after the hello's cursor. False: the client must drop what it holds and begin at `cursor`. */
   readonly recovered: boolean;
   readonly at: number;
-  readonly limits: typeof clientLimits;
+  readonly limits: ClientLimits;
 }
 /** Timeline events from, from + 1, … in order, without gaps. */
 export interface Events {

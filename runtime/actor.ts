@@ -146,6 +146,8 @@ export interface Behaviour<P extends Protocol, S> {
   readonly turns: Turns<P, S>;
   /** A reply to this actor's own `ask`. */
   replied?(state: S, tag: string, value: unknown, turn: Turn): void;
+  /** A node's process has died, and all outlets there with it; told to awake actors. A node that was only silent may be back. */
+  nodeLost?(state: S, gone: { readonly node: string; readonly incarnation: string }, turn: Turn): void;
   /** False while the memory holds what the tables do not, such as an attached socket: then an idle actor stays awake. */
   mayRest?(state: S): boolean;
 }
@@ -156,15 +158,17 @@ export interface AnyBehaviour {
   wake(turn: Turn, spoilt: unknown): unknown;
   readonly turns: { readonly [kind: string]: ((state: never, mail: never, turn: Turn) => void) | undefined };
   replied?(state: unknown, tag: string, value: unknown, turn: Turn): void;
+  nodeLost?(state: unknown, gone: { readonly node: string; readonly incarnation: string }, turn: Turn): void;
   mayRest?(state: unknown): boolean;
 }
 
 export function behaviour<P extends Protocol, S>(kind: ActorKind<P>, definition: Behaviour<P, S>): AnyBehaviour {
-  const { replied, mayRest } = definition;
+  const { replied, nodeLost, mayRest } = definition;
   return {
     kind: kind.name,
     wake: (turn, spoilt) => definition.wake(turn, spoilt as S | undefined),
     turns: definition.turns as AnyBehaviour['turns'],
+    ...(nodeLost && { nodeLost: (state, gone, turn) => nodeLost(state as S, gone, turn) }),
     ...(mayRest && { mayRest: (state) => mayRest(state as S) }),
     ...(replied && { replied: (state, tag, value, turn) => replied(state as S, tag, value, turn) }),
   };

@@ -36,7 +36,8 @@ export class Asks {
   ask(to: Address, partition: PartitionId, body: { readonly kind: string }, waitMs: number): Promise<Asked<never>> {
     if (this.#pending.size >= this.#limits.asks_max) return Promise.resolve({ kind: 'refused', why: 'full' });
     // Throws on what can't be packed, while it can still be told who asked.
-    if (parcelBytes(body) * 2 > this.#limits.datagram_bytes_max) return Promise.resolve({ kind: 'refused', why: 'failed' });
+    if (parcelBytes(body) * 2 > this.#limits.datagram_bytes_max)
+      return Promise.resolve({ kind: 'refused', why: 'failed' });
     const deadlineMs = this.#ports.clock.monotonicMs() + Math.min(waitMs, this.#limits.ask_wait_ms_max);
     return new Promise((resolve) => {
       const ask: PendingAsk = { id: this.#next++, to, partition, body, deadlineMs, resolve, at: undefined };

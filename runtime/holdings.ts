@@ -91,22 +91,22 @@ export class Holdings {
   /** Nothing of it can be relied on but its journal. It will be claimed anew, by this node or another, at the next look at the register. */
   broken(partition: Partition, error: unknown): void {
     const { id, position } = partition;
-    this.#host.ports.log.error({ partition: id, epoch: position.epoch, error }, 'an invariant is broken: partition dropped');
+    this.#host.ports.log.error(
+      { partition: id, epoch: position.epoch, error },
+      'an invariant is broken: partition dropped',
+    );
     this.#dropThis(partition);
   }
 
   #dropThis(partition: Partition): void {
-    partition.stopped = true;
-    partition.discarded = true;
+    partition.stop();
     if (this.#open.get(partition.id) === partition) this.drop(partition.id);
   }
 
   drop(id: PartitionId): void {
     const partition = this.#open.get(id);
     if (partition === undefined) return;
-    partition.stopped = true;
-    partition.discarded = true;
-    partition.timers.stop();
+    partition.stop();
     this.#open.delete(id);
     this.#host.release(partition.unanswered());
   }
@@ -114,11 +114,7 @@ export class Holdings {
   /** As if the process had died. */
   halt(): void {
     this.#stopped = true;
-    for (const partition of this.#open.values()) {
-      partition.stopped = true;
-      partition.discarded = true;
-      partition.timers.stop();
-    }
+    for (const partition of this.#open.values()) partition.stop();
     this.#open.clear();
   }
 
@@ -134,8 +130,7 @@ export class Holdings {
     const partitions = ids.flatMap((id) => this.#open.get(id) ?? []);
     const endMs = clock.monotonicMs() + this.#host.limits.suspect_ms;
     for (const partition of partitions) partition.closing = true;
-    const busy = (): boolean =>
-      partitions.some((one) => !one.stopped && (one.inFlight !== undefined || one.dirty));
+    const busy = (): boolean => partitions.some((one) => !one.stopped && (one.inFlight !== undefined || one.dirty));
     this.#host.push();
     while (busy() && clock.monotonicMs() < endMs) {
       await new Promise<void>((resolve) => {

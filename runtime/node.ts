@@ -53,6 +53,9 @@ export class Node implements Door {
   readonly #post: Post;
   readonly #rest: Rest;
   #heartbeat: Cancel | undefined;
+  #beatMs = Number.NEGATIVE_INFINITY;
+  /** When a pause of this process was noticed. */
+  #doubtedMs = 0;
   #stopping: Promise<void> | undefined;
   #stopped = false;
 
@@ -256,9 +259,18 @@ export class Node implements Door {
 
   #afterSlice(): void {
     if (this.#stopped) return;
-    for (const partition of this.#holdings.all()) partition.releaseIfClean();
+    if (!this.#mayBeStale()) for (const partition of this.#holdings.all()) partition.releaseIfClean();
     this.#committer.kick();
     this.#links.flush();
+  }
+
+  /**
+   * True after a pause of this process, until the register was read again: others may have taken over, and what no record of ours
+   * proves, such as the answer to a question, would be out of date.
+   */
+  #mayBeStale(): boolean {
+    const pausedMs = this.#ports.clock.monotonicMs() - this.#beatMs;
+    return pausedMs > this.#limits.suspect_ms || this.#placement.readMs < this.#doubtedMs;
   }
 
   #partitionOf(address: Address): PartitionId {
@@ -279,14 +291,19 @@ export class Node implements Door {
   #beat(): void {
     if (this.#stopped) return;
     this.#sayAlive(this.#stopping !== undefined);
-    const silent = this.#members.look(this.#ports.clock.monotonicMs());
-    for (const { node } of silent) {
+    const nowMs = this.#ports.clock.monotonicMs();
+    const paused = nowMs - this.#beatMs > this.#limits.suspect_ms;
+    if (paused) this.#doubtedMs = nowMs;
+    this.#beatMs = nowMs;
+    const silent = this.#members.look(nowMs);
+    for (const { node, incarnation } of silent) {
       this.#ports.log.warn({ node }, 'a node has gone silent');
       this.#links.drop(node);
+      this.#nodeLost(node, incarnation);
     }
     this.#holdings.resendOverdue();
     this.#runner.schedule();
-    void this.#placement.look(silent.length > 0);
+    void this.#placement.look(paused || silent.length > 0);
     this.#heartbeat = this.#ports.timers.after(this.#limits.heartbeat_ms, () => this.#beat());
   }
 
@@ -324,6 +341,8 @@ export class Node implements Door {
       case 'heartbeat': {
         const [, heartbeat] = datagram;
         if (heartbeat.node === this.node) return;
+        const before = this.#members.get(heartbeat.node)?.incarnation;
+        if (before !== undefined && before !== heartbeat.incarnation) this.#nodeLost(heartbeat.node, before);
         const news = this.#members.heard(heartbeat, this.#ports.clock.monotonicMs());
         this.#links.heard(heartbeat);
         if (news || heartbeat.view > this.#placement.view.version) void this.#placement.look(true);
@@ -333,9 +352,15 @@ export class Node implements Door {
         if (this.#members.get(datagram[1])?.incarnation !== datagram[2]) return;
         this.#members.forget(datagram[1]);
         this.#links.forget(datagram[1]);
+        this.#nodeLost(datagram[1], datagram[2]);
         void this.#placement.look(true);
         return;
     }
+  }
+
+  /** Its sockets are gone, as far as anybody can tell. */
+  #nodeLost(node: string, incarnation: string): void {
+    for (const partition of this.#holdings.all()) partition.nodeLost(node, incarnation);
   }
 
   /** Something from `node` was lost: pushes to our sockets, replies to our asks, or mail that it will send again. */

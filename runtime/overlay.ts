@@ -64,7 +64,9 @@ export class Overlay {
   /** `value` undefined deletes the row. Throws TypeError on what can't be stored. */
   put(actor: Address, table: string, rowKey: string, value: unknown): void {
     if (!keyShape.test(rowKey) || actor.length + table.length + rowKey.length + 2 > key_chars_max) {
-      throw new TypeError(`not a row's key: ${key_chars_max} characters of printable ASCII at most, with actor and table`);
+      throw new TypeError(
+        `not a row's key: ${key_chars_max} characters of printable ASCII at most, with actor and table`,
+      );
     }
     this.#writtenBytes += actor.length + table.length + rowKey.length + 8 + roughBytes(value);
     const rows = this.#tableOf(actor, table);

@@ -6,9 +6,10 @@ import type { Address, AnyBehaviour } from './actor.ts';
 import { Cell, type Mail } from './cell.ts';
 import { Inbox, Outbox } from './channel.ts';
 import { DueTimers } from './due-timers.ts';
+import { type LostBody, lostKind } from './envelope.ts';
 import type { Limits } from './limits.ts';
 import { Overlay, type Row } from './overlay.ts';
-import type { PartitionId, Ports } from './ports.ts';
+import type { Cancel, PartitionId, Ports } from './ports.ts';
 import { type ChannelMail, encodeRecord, type PartitionRecord, recordId, type Taken } from './record.ts';
 import {
   type Effects,
@@ -89,6 +90,7 @@ export class Partition implements TurnHost {
   #openBytes = 0;
   #sealed: SealedRecord | undefined;
   #ids = 0;
+  readonly #cancels = new Set<Cancel>();
 
   constructor(id: PartitionId, position: JournalPosition, host: PartitionHost) {
     this.id = id;
@@ -137,6 +139,15 @@ export class Partition implements TurnHost {
     }
     const committed = this.committedTaken.get(from)?.watermark ?? 0;
     if (old && committed > 0) this.#host.settle(this, from, committed);
+  }
+
+  /** A node's process is gone: tells the actors that want to know, such as those that sockets of it hung on. */
+  nodeLost(node: string, incarnation: string): void {
+    for (const cell of this.cells.values()) {
+      if (!cell.awake || cell.behaviour?.nodeLost === undefined) continue;
+      const body: LostBody = { kind: lostKind, node, incarnation };
+      this.#enqueue({ to: cell.address, body, from: undefined, asker: undefined, origin: undefined, tries: 0 }, true);
+    }
   }
 
   /** Mail of a durable timer that is due. */
@@ -281,7 +292,7 @@ export class Partition implements TurnHost {
   }
 
   #later(cell: Cell, ms: number, body: { readonly kind: string }): void {
-    this.#host.ports.timers.after(ms, () => {
+    this.#after(ms, () => {
       if (this.stopped || this.cells.get(cell.address) !== cell || !cell.awake) return;
       this.#enqueue({ to: cell.address, body, from: undefined, asker: undefined, origin: undefined, tries: 0 }, true);
     });
@@ -312,9 +323,27 @@ export class Partition implements TurnHost {
     this.#bury(cell, mail, error);
   }
 
+  /** A timer of this partition's time here: it ends with `stop`. */
+  #after(ms: number, run: () => void): void {
+    const cancel = this.#host.ports.timers.after(ms, () => {
+      this.#cancels.delete(cancel);
+      run();
+    });
+    this.#cancels.add(cancel);
+  }
+
+  /** Nothing happens here any more. */
+  stop(): void {
+    this.stopped = true;
+    this.discarded = true;
+    this.timers.stop();
+    for (const cancel of this.#cancels) cancel();
+    this.#cancels.clear();
+  }
+
   #rest(cell: Cell, ms: number): void {
     cell.resting = true;
-    this.#host.ports.timers.after(ms, () => {
+    this.#after(ms, () => {
       cell.resting = false;
       if (this.running && cell.waiting > 0) this.#host.ready(this, cell);
     });
@@ -328,7 +357,8 @@ export class Partition implements TurnHost {
       to: mail.to,
       from: mail.from ?? '',
       body: mail.body,
-      why: error instanceof Error ? `${error.name}: ${error.message}`.slice(0, why_chars_max) : `threw a ${typeof error}`,
+      why:
+        error instanceof Error ? `${error.name}: ${error.message}`.slice(0, why_chars_max) : `threw a ${typeof error}`,
       at,
     });
     this.overlay.keep();

@@ -40,6 +40,7 @@ export class Placement {
   #again = false;
   #startedMs = 0;
   #lookedMs = 0;
+  #readMs = Number.NEGATIVE_INFINITY;
   #leaving = false;
   #stopped = false;
 
@@ -51,6 +52,11 @@ export class Placement {
 
   get view(): View {
     return this.#view;
+  }
+
+  /** When the last look at the register that succeeded began, monotonic ms: nobody had taken over by then but in the view. */
+  get readMs(): number {
+    return this.#readMs;
   }
 
   start(): void {
@@ -130,7 +136,9 @@ export class Placement {
   }
 
   async #refresh(): Promise<void> {
+    const begunMs = this.#host.ports.clock.monotonicMs();
     const { version, value } = await this.#host.ports.ownership.read();
+    this.#readMs = begunMs;
     if (value !== undefined) this.#adopt(version, value);
   }
 

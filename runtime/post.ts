@@ -73,7 +73,8 @@ export class Post {
         } else if (output.incarnation === self.incarnation) this.asks.replied(output.ask, output.value);
         return;
       case 'refusal':
-        if (output.node !== self.node) links.send(output.node, ['refuse', output.ask, output.why], 32, output.incarnation);
+        if (output.node !== self.node)
+          links.send(output.node, ['refuse', output.ask, output.why], 32, output.incarnation);
         else if (output.incarnation === self.incarnation) this.asks.refused(output.ask, output.why);
         return;
     }

@@ -23,7 +23,7 @@ export function roughBytes(value: unknown, depth = 0): number {
 
 function objectBytes(value: object, depth: number): number {
   if (value instanceof Uint8Array) return 5 + value.byteLength;
-  if (depth >= depth_max) throw new TypeError('a value nested too deep, or holding itself, can\'t be kept or sent');
+  if (depth >= depth_max) throw new TypeError("a value nested too deep, or holding itself, can't be kept or sent");
   let bytes = 5;
   if (Array.isArray(value)) {
     for (const item of value) bytes += roughBytes(item, depth + 1);

@@ -64,7 +64,8 @@ async function bumpEpoch(id: PartitionId, epoch: number, host: TakeoverHost): Pr
     const last = await journal.last(id);
     const before = last && decodeRecord(last.bytes, codec);
     // Also of an attempt before this one, that could not replay: no epoch is served twice, so nothing else of it is under way.
-    if (last && before?.type === 'bump' && before.epoch === epoch && before.writer === host.writer) return { seq: last.seq };
+    if (last && before?.type === 'bump' && before.epoch === epoch && before.writer === host.writer)
+      return { seq: last.seq };
     if (before !== undefined && before.epoch >= epoch) throw new TakeoverFailed('a later owner has written', true);
     const bump: PartitionRecord = {
       type: 'bump',

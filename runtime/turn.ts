@@ -3,10 +3,21 @@
  * gathers mail and outputs; if it returns, all of that joins the open record together with the mark that its mail is taken; if it
  * throws, nothing of it is left (A10). What leaves the partition waits behind the gate until the record is durable (A1).
  */
-import type { Address, AnyBehaviour, MailOf, Outlet, Protocol, Push, RangeOptions, Ref, ReplyTo, Turn } from './actor.ts';
+import type {
+  Address,
+  AnyBehaviour,
+  MailOf,
+  Outlet,
+  Protocol,
+  Push,
+  RangeOptions,
+  Ref,
+  ReplyTo,
+  Turn,
+} from './actor.ts';
 import type { Cell, Mail } from './cell.ts';
 import type { Refusal } from './door.ts';
-import { isReply, type ReplyBody, replyKind } from './envelope.ts';
+import { isLost, isReply, type ReplyBody, replyKind } from './envelope.ts';
 import type { Overlay } from './overlay.ts';
 import { roughBytes } from './size.ts';
 
@@ -59,7 +70,9 @@ export const partitionRows = '';
 
 /** Wall times as row keys whose byte order is their order. */
 export function timeKey(ms: number): string {
-  return Math.min(999_999_999_999_999, Math.max(0, Math.ceil(ms))).toString().padStart(15, '0');
+  return Math.min(999_999_999_999_999, Math.max(0, Math.ceil(ms)))
+    .toString()
+    .padStart(15, '0');
 }
 
 /** Runs one mail's handler. Throws what the handler throws; the caller keeps or rolls back the overlay. */
@@ -74,10 +87,7 @@ export function takeTurn(host: TurnHost, cell: Cell, mail: Mail, nowMs: number):
   }
   const { body } = mail;
   try {
-    const result: unknown = isReply(body)
-      ? behaviour.replied?.(cell.memory, body.tag, body.value, turn)
-      : handlerOf(behaviour, body.kind).call(behaviour.turns, cell.memory as never, body as never, turn);
-    refusePromise(result);
+    refusePromise(handle(behaviour, cell.memory, body, turn));
   } finally {
     turn.end();
   }
@@ -135,6 +145,13 @@ function contentOf(output: Output): unknown {
 
 function kindOf(address: Address): string {
   return address.slice(0, address.indexOf('/'));
+}
+
+/** The engine's own mail goes to the behaviour's hooks, all other to its turns. */
+function handle(behaviour: AnyBehaviour, memory: unknown, body: { readonly kind: string }, turn: Turn): unknown {
+  if (isReply(body)) return behaviour.replied?.(memory, body.tag, body.value, turn);
+  if (isLost(body)) return behaviour.nodeLost?.(memory, body, turn);
+  return handlerOf(behaviour, body.kind).call(behaviour.turns, memory as never, body as never, turn);
 }
 
 class PartitionTurn implements Turn, Effects {

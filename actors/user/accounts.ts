@@ -12,7 +12,9 @@ type Mail<K extends keyof UserProtocol> = Extract<MailOf<UserProtocol>, { kind: 
 /** A name is taken for ever: after a deactivation nobody else can get the messages meant for its first holder. */
 export function register(user: UserMemory, { password, session }: Mail<'register'>, turn: Turn): Outcome {
   if (user.account !== undefined) return refused('taken');
-  user.account = { state: 'active', password, epoch: turn.uniqueId(), created: turn.now };
+  // With the time in it, because ids begin anew where a server begins anew with an empty store.
+  const epoch = `${turn.uniqueId()}.${turn.now.toString(36)}`;
+  user.account = { state: 'active', password, epoch, created: turn.now };
   turn.put('account', user.account);
   saveDevice(user, turn, session, turn.now);
   return done;

@@ -38,6 +38,6 @@ function unreachable(error: RingpostError, urls: readonly string[]): string {
     : `${where}\nIs the address right? --url says where Ringpost is.`;
 }
 
-export function seconds(ms: number): string {
+function seconds(ms: number): string {
   return ms < 1_000 ? 'a second' : `${Math.round(ms / 1_000)} s`;
 }

@@ -22,6 +22,8 @@ export class Talk {
   readonly #unread = new Map<string, number>();
   #typingIdle: ReturnType<typeof setTimeout> | undefined;
   #trouble = '';
+  /** The server has refused for now, and has accepted nothing since. */
+  #busy = false;
 
   constructor(client: RingpostClient, screen: Screen, newsAfter: number) {
     this.client = client;
@@ -108,6 +110,7 @@ export class Talk {
         this.#message(event);
         break;
       case 'accepted':
+        this.#busy = false;
         this.#ticked(this.ledger.accepted(event.id, event.seq));
         break;
       case 'receipt':
@@ -196,8 +199,10 @@ export class Talk {
   }
 
   #refused({ id, reason, retry }: Extract<ClientEvent, { kind: 'refused' }>): void {
-    if (retry) this.screen.note(`The server is busy, and gets it again in a moment: ${reason}`);
-    else if (id !== undefined) this.#ticked(this.ledger.failed(id, reason));
+    if (retry) {
+      if (!this.#busy) this.screen.note(`The server is busy, and gets it again in a moment: ${reason}`);
+      this.#busy = true;
+    } else if (id !== undefined) this.#ticked(this.ledger.failed(id, reason));
     else this.screen.alert(reason);
   }
 

@@ -89,6 +89,7 @@ t.test('LIM8 DEL5 no more than the window is sent beyond what was received, and 
   const world = messenger({ window_events_max: 4, frame_events_max: 3 });
   const { bob } = waiting(world, 12);
   const again = connect(world, bob.claims, standing(bob));
+  t.equal(again.last('welcome').limits.window_events_max, 4);
   t.equal(again.timeline().length, 4);
   again.say({ kind: 'send', id: 'b1', to: 'alice', body: 'hi' });
   world.settle();

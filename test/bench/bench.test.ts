@@ -130,9 +130,10 @@ t.test('Ctrl-C ends everything', { skip }, async (t) => {
   const options = ['--seconds', '60', '--data', data, '--workload', 'sequential'];
   const outcome = await run(bench, ['actors', '--profile', 'embedded', ...options], (child) => {
     const timer = setInterval(() => {
-      if (readdirSync(data).length > 0) child.kill('SIGINT');
+      if (readdirSync(data).length === 0) return;
+      clearInterval(timer);
+      child.kill('SIGINT');
     }, 300);
-    child.once('exit', () => clearInterval(timer));
   });
   t.equal(outcome.code, 130);
   t.strictSame(readdirSync(data), [], 'the data are gone');

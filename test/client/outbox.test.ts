@@ -159,6 +159,18 @@ t.test(
   },
 );
 
+t.test('a client keeps its pace: what is too much for now leaves later, in order', async (t) => {
+  const { client, peer } = await online(t, { pace: { words_per_s_max: 100, words_burst_max: 10 } });
+  const from = Date.now();
+  const ids = burst(client, 30);
+  const sends = await peer.words('send', 30);
+  t.ok(Date.now() - from >= 190, 'no faster than that');
+  t.strictSame(
+    sends.map(({ id }) => id),
+    ids,
+  );
+});
+
 t.test('too fast: the pause is long enough to be worth it', async (t) => {
   const { client, peer } = await online(t);
   const sent = client.send('bob', 'hello');

@@ -94,7 +94,7 @@ export async function settled(turns = 20): Promise<void> {
   for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
-export async function until(true_: () => boolean, waitMs = 5_000): Promise<void> {
+export async function until(true_: () => boolean, waitMs = 15_000): Promise<void> {
   const deadline = Date.now() + waitMs;
   while (!true_()) {
     if (Date.now() > deadline) throw new Error(`not so within ${waitMs} ms: ${true_}`);

@@ -1,0 +1,164 @@
+import t from 'tap';
+import { SimRandom } from '../../sim/clock.ts';
+import { Account, account, flakyAccount, opening_balance, type Statement } from './bank.ts';
+import { replyOf, World } from './world.ts';
+
+const accounts = Array.from({ length: 12 }, (_, i) => `a${i}`);
+
+interface Sent {
+  readonly id: string;
+  readonly from: string;
+  readonly to: string;
+  readonly amount: number;
+  outcome: 'reply' | 'unknown' | 'refused' | 'open';
+}
+
+/** Sends money between random accounts, by random nodes, without waiting for the answers. */
+function keepSending(world: World, random: SimRandom, everyMs: number): { sent: Sent[]; stop(): void } {
+  const sent: Sent[] = [];
+  let going = true;
+  const next = (): void => {
+    if (!going) return;
+    world.time.after(random.between(1, everyMs * 2), next);
+    const living = world.living();
+    const process = living[random.between(0, living.length - 1)];
+    const from = accounts[random.between(0, accounts.length - 1)] as string;
+    const to = accounts[random.between(0, accounts.length - 1)] as string;
+    if (process === undefined) return;
+    const one: Sent = { id: `t${sent.length}`, from, to, amount: random.between(1, 9), outcome: 'open' };
+    sent.push(one);
+    const { amount, id } = one;
+    void process.node.ask(Account.ref(from), { kind: 'send', to, amount, id }, 3_000).then(({ kind }) => {
+      one.outcome = kind;
+    });
+  };
+  next();
+  return {
+    sent,
+    stop() {
+      going = false;
+    },
+  };
+}
+
+async function statements(world: World): Promise<Map<string, Statement>> {
+  const found = new Map<string, Statement>();
+  const node = world.living()[0]?.node;
+  for (const name of accounts) {
+    const asked = node?.ask(Account.ref(name), { kind: 'statement' }, 20_000);
+    if (asked !== undefined) found.set(name, replyOf(await world.until(asked)));
+  }
+  return found;
+}
+
+/** Everything that must hold once all is quiet; words for what does not. */
+function breaches(sent: readonly Sent[], found: ReadonlyMap<string, Statement>): string[] {
+  const words: string[] = [];
+  let sum = 0;
+  for (const [name, { balance, wrong }] of found) {
+    sum += balance;
+    for (const one of wrong) words.push(`${name}: ${one}`);
+  }
+  if (sum !== accounts.length * opening_balance) words.push(`the sum is ${sum}`);
+  for (const { id, from, to, outcome } of sent) {
+    const out = found.get(from)?.out[id] ?? 0;
+    const came = found.get(to)?.in[id] ?? 0;
+    if (out !== came) words.push(`${id}: left ${out} times, came ${came} times`);
+    if (outcome === 'reply' && out !== 1) words.push(`${id}: was acknowledged, and carried out ${out} times`);
+    if (outcome === 'refused' && out !== 0) words.push(`${id}: was refused, and carried out`);
+    if (outcome === 'open') words.push(`${id}: was never answered`);
+  }
+  return words;
+}
+
+function quiet(world: World): void {
+  Object.assign(world.log.faults, { busy: 0, requestLost: 0, answerLost: 0, late: 0, readBroken: 0 });
+  Object.assign(world.register.faults, { unavailable: 0, answerLost: 0 });
+  world.board.faults.loss = 0;
+  for (const name of ['n1', 'n2', 'n3']) {
+    world.disk(name).faults.refused = 0;
+    for (const other of ['n1', 'n2', 'n3']) world.board.heal(name, other);
+    world.processes.get(name)?.goOn();
+  }
+}
+
+t.test('A6: transfers between accounts conserve the sum when nothing goes wrong', async (t) => {
+  const world = new World({ seed: 1, behaviours: [account] });
+  await world.cluster('n1', 'n2', 'n3');
+  const load = keepSending(world, world.random.stream('load'), 3);
+  await world.pass(1_000);
+  load.stop();
+  await world.pass(1_500);
+  t.strictSame(breaches(load.sent, await statements(world)), []);
+  t.ok(load.sent.length > 100);
+  t.ok(load.sent.every(({ outcome }) => outcome === 'reply'));
+});
+
+/** One life of a cluster full of faults. */
+async function hardLife(seed: number): Promise<{ breaches: string[]; sent: Sent[]; world: World }> {
+  const mishaps = new SimRandom(seed).stream('mishaps');
+  const odds = mishaps.fraction() * 0.1;
+  const world = new World({ seed, behaviours: [flakyAccount(() => mishaps.chance(odds))], limits: { turn_tries_max: 50 } });
+  await world.cluster('n1', 'n2', 'n3');
+  const random = world.random.stream('faults');
+  Object.assign(world.log.faults, { busy: 0.03, requestLost: 0.01, answerLost: 0.02, late: 0.01, readBroken: 0.02 });
+  Object.assign(world.register.faults, { unavailable: 0.05, answerLost: 0.05 });
+  world.board.faults.loss = 0.02;
+  for (const name of ['n1', 'n2', 'n3']) world.disk(name).faults.refused = 0.05;
+  const load = keepSending(world, world.random.stream('load'), 4);
+  for (let round = 0; round < 5; round++) {
+    await world.pass(random.between(50, 500));
+    await fault(world, random);
+  }
+  quiet(world);
+  load.stop();
+  for (const name of ['n1', 'n2', 'n3']) if (world.processes.get(name)?.alive === false) world.boot(name);
+  await world.settled();
+  await world.pass(5_000);
+  const found = breaches(load.sent, await statements(world));
+  const broken = world.errors.filter((words) => /invariant|passed over|outlet/.test(words));
+  return { breaches: [...found, ...broken], sent: load.sent, world };
+}
+
+async function fault(world: World, random: SimRandom): Promise<void> {
+  const names = ['n1', 'n2', 'n3'];
+  const name = names[random.between(0, 2)] as string;
+  const other = names[random.between(0, 2)] as string;
+  const process = world.processes.get(name);
+  switch (random.between(0, 4)) {
+    case 0:
+      if (process?.alive === false) return void world.boot(name);
+      if (world.living().length < 2) return;
+      world.kill(name);
+      if (random.chance(0.3)) world.disk(name).powerLoss(random.chance(0.5));
+      return;
+    case 1:
+      process?.pause();
+      await world.pass(random.between(100, 1_500));
+      process?.goOn();
+      return;
+    case 2:
+      world.board.cut(name, other);
+      await world.pass(random.between(100, 800));
+      world.board.heal(name, other);
+      return;
+    case 3:
+      world.log.loseLeader(random.between(50, 1_000));
+      return;
+    case 4:
+      if (process?.alive !== true || world.living().length < 2) return;
+      await world.until(process.node.stop());
+      world.kill(name);
+      return;
+  }
+}
+
+const seeds = process.env['RINGPOST_SEEDS']?.split('-').map(Number) ?? [1, 12];
+
+t.test('A2, A4, A6, A7: no transfer is lost, doubled or out of order, whatever dies', async (t) => {
+  const [first = 1, last = first] = seeds;
+  for (let seed = first; seed <= last; seed++) {
+    const life = await hardLife(seed);
+    t.strictSame(life.breaches, [], `RINGPOST_SEEDS=${seed} (${life.sent.length} transfers)`);
+  }
+});

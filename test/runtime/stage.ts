@@ -1,0 +1,201 @@
+/** One partition on a stage: its node is the test, and its journal answers when the test says so. */
+import { type AnyBehaviour, defaultLimits, type Limits } from '../../runtime/index.ts';
+import { Committer } from '../../runtime/committer.ts';
+import { partitionOf } from '../../runtime/hash.ts';
+import { Partition, type PartitionHost } from '../../runtime/partition.ts';
+import type { Append, AppendOutcome, Journal, JournalEntry, PartitionId, Ports } from '../../runtime/ports.ts';
+import { type ChannelMail, decodeRecord, type PartitionRecord } from '../../runtime/record.ts';
+import { Runner } from '../../runtime/runner.ts';
+import type { Output } from '../../runtime/turn.ts';
+import { SimClock, SimRandom, SimTime } from '../../sim/clock.ts';
+import { simCodec } from '../../sim/codec.ts';
+import { SimSwitchboard } from '../../sim/network.ts';
+import { SimRegister } from '../../sim/ownership.ts';
+import { SimDisk } from '../../sim/store.ts';
+
+interface Waiting {
+  readonly batch: readonly Append[];
+  readonly answer: (outcome: AppendOutcome) => void;
+}
+
+/** Holds every append until the test answers it. */
+export class HeldJournal implements Journal {
+  readonly waiting: Waiting[] = [];
+  readonly logs = new Map<PartitionId, JournalEntry[]>();
+  /** Rejections of `last` to come. */
+  lastFails = 0;
+  #seq = 0;
+
+  append(batch: readonly Append[]): Promise<AppendOutcome> {
+    return new Promise((answer) => this.waiting.push({ batch, answer }));
+  }
+
+  async last(partition: PartitionId): Promise<JournalEntry | undefined> {
+    if (this.lastFails-- > 0) throw new Error('the journal does not answer now');
+    return this.logs.get(partition)?.at(-1);
+  }
+
+  async *read(partition: PartitionId, fromSeq: number, toSeq: number): AsyncIterable<JournalEntry> {
+    for (const entry of this.logs.get(partition) ?? []) if (entry.seq >= fromSeq && entry.seq <= toSeq) yield entry;
+  }
+
+  async close(): Promise<void> {}
+
+  /** What the oldest held append would store, if it were stored now. */
+  land(): AppendOutcome {
+    const { batch } = this.oldest;
+    return { kind: 'appended', seqs: batch.map(({ partition, bytes }) => this.put(partition, bytes)) };
+  }
+
+  put(partition: PartitionId, bytes: Uint8Array): number {
+    const log = this.logs.get(partition) ?? [];
+    this.logs.set(partition, log);
+    log.push({ seq: ++this.#seq, bytes });
+    return this.#seq;
+  }
+
+  get oldest(): Waiting {
+    const [waiting] = this.waiting;
+    if (waiting === undefined) throw new Error('no append is waiting');
+    return waiting;
+  }
+
+  /** Answers the oldest held append. */
+  answer(outcome: AppendOutcome = this.land()): void {
+    const { answer } = this.oldest;
+    this.waiting.shift();
+    answer(outcome);
+  }
+}
+
+export interface StageOptions {
+  readonly behaviours?: readonly AnyBehaviour[];
+  readonly limits?: Partial<Limits>;
+  readonly partitions?: number;
+}
+
+export class Stage implements PartitionHost {
+  readonly time = new SimTime();
+  readonly clock = new SimClock(this.time);
+  readonly random = new SimRandom(7);
+  readonly journal = new HeldJournal();
+  readonly disk = new SimDisk(this.time, this.random);
+  readonly ports: Ports;
+  readonly limits: Limits;
+  readonly writer = 'n1.x';
+  readonly partitions: number;
+  readonly open = new Map<PartitionId, Partition>();
+  readonly runner: Runner;
+  readonly committer: Committer;
+  // What left the partitions.
+  readonly released: Output[] = [];
+  readonly sent: ChannelMail[] = [];
+  readonly settled: (readonly [at: PartitionId, from: PartitionId, upTo: number])[] = [];
+  readonly fencedOff: Partition[] = [];
+  readonly brokenBy: unknown[] = [];
+  readonly errors: string[] = [];
+  readonly #behaviours: readonly AnyBehaviour[];
+
+  constructor({ behaviours = [], limits = {}, partitions = 1 }: StageOptions = {}) {
+    this.#behaviours = behaviours;
+    this.limits = { ...defaultLimits, ...limits };
+    this.partitions = partitions;
+    const { clock, time, random, journal } = this;
+    this.ports = {
+      clock,
+      timers: clock,
+      random,
+      codec: simCodec,
+      journal,
+      network: new SimSwitchboard(time, random).plug('n1'),
+      ownership: new SimRegister(time, random).connect(),
+      store: this.disk.open(),
+      log: { info() {}, warn() {}, error: (_fields, words) => void this.errors.push(words) },
+    };
+    this.runner = new Runner(this.ports, this.limits, () => this.#afterSlice(), (one, error) => this.broken(one, error));
+    this.committer = new Committer({
+      ports: this.ports,
+      limits: this.limits,
+      partitions: () => this.open.values(),
+      fenced: (partition) => {
+        partition.stopped = true;
+        this.fencedOff.push(partition);
+      },
+      broken: (partition, error) => this.broken(partition, error),
+      advanced: () => this.runner.run(),
+    });
+  }
+
+  /** A partition as if just taken over. */
+  add(id: PartitionId = 0, epoch = 1): Partition {
+    const partition = new Partition(id, { epoch, number: 0, seq: 0 }, this);
+    this.open.set(id, partition);
+    return partition;
+  }
+
+  #afterSlice(): void {
+    for (const partition of this.open.values()) partition.releaseIfClean();
+    this.committer.kick();
+  }
+
+  /** Lets everything happen that needs no time. */
+  turns(): Promise<void> {
+    return this.time.pass(0);
+  }
+
+  /** The values of replies that left, in their order. */
+  get replies(): unknown[] {
+    return this.released.flatMap((output) => (output.kind === 'reply' ? [output.value] : []));
+  }
+
+  get refusals(): string[] {
+    return this.released.flatMap((output) => (output.kind === 'refusal' ? [output.why] : []));
+  }
+
+  /** Mail as from an ask of this node. */
+  ask(partition: Partition, to: string, body: { readonly kind: string }): 'ok' | 'full' {
+    const asker = { to: ['n1', 'x', 1] as const, tag: 0 };
+    return partition.deliver({ to, body, from: undefined, asker, origin: undefined, tries: 0 });
+  }
+
+  /** Mail as from another partition's actor. */
+  mail(seq: number, to: string, body: { readonly kind: string }): ChannelMail {
+    return { seq, to, from: 'other/one', body, asker: undefined };
+  }
+
+  /** Records of a partition that the journal has. */
+  records(id: PartitionId = 0): PartitionRecord[] {
+    return (this.journal.logs.get(id) ?? []).map(({ bytes }) => decodeRecord(bytes, simCodec));
+  }
+
+  // ---------------------------------------------------------------- what a partition needs of its node
+
+  behaviourOf(address: string): AnyBehaviour | undefined {
+    return this.#behaviours.find(({ kind }) => address.startsWith(`${kind}/`));
+  }
+
+  partitionOf(address: string): PartitionId {
+    return partitionOf(address, this.partitions);
+  }
+
+  ready(partition: Partition, cell: Parameters<Runner['add']>[1]): void {
+    this.runner.add(partition, cell);
+  }
+
+  release(outputs: readonly Output[]): void {
+    this.released.push(...outputs);
+  }
+
+  transmit(_from: Partition, _to: PartitionId, mails: readonly ChannelMail[]): void {
+    this.sent.push(...mails);
+  }
+
+  settle(at: Partition, from: PartitionId, upTo: number): void {
+    this.settled.push([at.id, from, upTo]);
+  }
+
+  broken(partition: Partition, error: unknown): void {
+    partition.stopped = true;
+    this.brokenBy.push(error);
+  }
+}

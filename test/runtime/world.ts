@@ -1,0 +1,250 @@
+/** A simulated cluster for the engine's tests: real nodes on simulated ports, one clock that only the test moves, one seed. */
+import { type AnyBehaviour, type Asked, defaultLimits, type Limits, Node } from '../../runtime/index.ts';
+import type { Log, Ports } from '../../runtime/ports.ts';
+import { SimClock, SimRandom, SimTime } from '../../sim/clock.ts';
+import { simCodec } from '../../sim/codec.ts';
+import { SimLog } from '../../sim/journal.ts';
+import { SimSwitchboard } from '../../sim/network.ts';
+import { SimRegister } from '../../sim/ownership.ts';
+import { SimDisk } from '../../sim/store.ts';
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly behaviours: readonly AnyBehaviour[];
+  readonly partitions?: number;
+  readonly limits?: Partial<Limits>;
+}
+
+/** Something a process does while it is stopped in its tracks (`kill -STOP`): it happens when it goes on. */
+class Pause {
+  #held: (() => void)[] | undefined;
+
+  stop(): void {
+    this.#held ??= [];
+  }
+
+  goOn(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const run of held) run();
+  }
+
+  run(what: () => void): void {
+    if (this.#held === undefined) what();
+    else this.#held.push(what);
+  }
+
+  async result<T>(of: Promise<T>): Promise<T> {
+    const settled = await of.then(
+      (value) => () => value,
+      (error: unknown) => () => {
+        throw error;
+      },
+    );
+    await new Promise<void>((resolve) => this.run(resolve));
+    return settled();
+  }
+}
+
+/** One process: a node and what it holds of the world. */
+export class Process {
+  readonly node: Node;
+  readonly name: string;
+  readonly clock: SimClock;
+  alive = true;
+  readonly #pause = new Pause();
+  readonly #crash: () => void;
+
+  constructor(world: World, name: string) {
+    this.name = name;
+    const clock = new SimClock(world.time);
+    this.clock = clock;
+    const journal = world.log.connect(500);
+    const network = world.board.plug(name);
+    const ownership = world.register.connect();
+    const store = world.disk(name).open();
+    const pause = this.#pause;
+    const ports: Ports = {
+      clock,
+      timers: {
+        after: (ms, run) => clock.after(ms, () => pause.run(run)),
+        soon: (run) => clock.soon(() => pause.run(run)),
+      },
+      random: world.random.stream(`${name}/${world.births++}`),
+      codec: simCodec,
+      network: {
+        self: name,
+        send: (to, bytes) => network.send(to, bytes),
+        broadcast: (bytes) => network.broadcast(bytes),
+        listen: (receive) => network.listen((bytes) => pause.run(() => receive(bytes))),
+        connected: () => network.connected(),
+        close: () => network.close(),
+      },
+      journal: {
+        append: (batch) => pause.result(journal.append(batch)),
+        last: (partition) => pause.result(journal.last(partition)),
+        read: (partition, from, to) => journal.read(partition, from, to),
+        close: () => journal.close(),
+      },
+      ownership: {
+        read: () => pause.result(ownership.read()),
+        write: (version, value) => pause.result(ownership.write(version, value)),
+        close: () => ownership.close(),
+      },
+      store: {
+        get: (partition, key) => store.get(partition, key),
+        range: (partition, range) => store.range(partition, range),
+        write: (writes) => pause.result(store.write(writes)),
+        flushed: () => pause.result(store.flushed()),
+        drop: (partition) => pause.result(store.drop(partition)),
+        close: () => store.close(),
+      },
+      log: world.logOf(name),
+    };
+    this.#crash = () => {
+      clock.crash();
+      journal.crash();
+      network.crash();
+      ownership.crash();
+    };
+    this.node = new Node({
+      ports,
+      limits: world.limits,
+      behaviours: world.behaviours,
+      partitions: world.partitions,
+      settleMs: 300,
+    });
+    this.node.start();
+  }
+
+  /** `kill -9`. */
+  kill(world: World): void {
+    this.alive = false;
+    this.node.halt();
+    this.#crash();
+    world.disk(this.name).kill();
+  }
+
+  pause(): void {
+    this.#pause.stop();
+  }
+
+  goOn(): void {
+    this.#pause.goOn();
+  }
+}
+
+export const quickLimits: Limits = {
+  ...defaultLimits,
+  heartbeat_ms: 50,
+  suspect_ms: 200,
+  ownership_poll_ms: 200,
+  channel_resend_ms: 300,
+  store_flush_ms: 40,
+  turn_retry_ms: 10,
+};
+
+export class World {
+  readonly random: SimRandom;
+  readonly time: SimTime;
+  readonly log: SimLog;
+  readonly board: SimSwitchboard;
+  readonly register: SimRegister;
+  readonly behaviours: readonly AnyBehaviour[];
+  readonly partitions: number;
+  readonly limits: Limits;
+  readonly processes = new Map<string, Process>();
+  /** What nodes logged as errors. */
+  readonly errors: string[] = [];
+  /** All that nodes logged, while `RINGPOST_TEST_LOG` is set. */
+  readonly said: string[] = [];
+  births = 0;
+  readonly #disks = new Map<string, SimDisk>();
+
+  constructor({ seed, behaviours, partitions = 8, limits }: WorldOptions) {
+    this.random = new SimRandom(seed);
+    this.time = new SimTime(this.random.stream('ties'));
+    this.log = new SimLog(this.time, this.random);
+    this.board = new SimSwitchboard(this.time, this.random);
+    this.register = new SimRegister(this.time, this.random);
+    this.behaviours = behaviours;
+    this.partitions = partitions;
+    this.limits = { ...quickLimits, ...limits };
+  }
+
+  disk(name: string): SimDisk {
+    let disk = this.#disks.get(name);
+    if (disk === undefined) {
+      disk = new SimDisk(this.time, this.random.stream(`disk ${name}`));
+      this.#disks.set(name, disk);
+    }
+    return disk;
+  }
+
+  boot(name: string): Process {
+    const process = new Process(this, name);
+    this.processes.set(name, process);
+    return process;
+  }
+
+  /** Boots nodes and waits until they serve all partitions. */
+  async cluster(...names: readonly string[]): Promise<Process[]> {
+    const processes = names.map((name) => this.boot(name));
+    await this.settled();
+    return processes;
+  }
+
+  /** Until every living node is ready. */
+  async settled(): Promise<void> {
+    for (const { node, alive } of this.processes.values()) if (alive) await this.time.until(node.ready(60_000), 60_000);
+  }
+
+  node(name: string): Node {
+    const process = this.processes.get(name);
+    if (process === undefined) throw new Error(`no process ${name}`);
+    return process.node;
+  }
+
+  living(): Process[] {
+    return [...this.processes.values()].filter(({ alive }) => alive);
+  }
+
+  kill(name: string): void {
+    this.processes.get(name)?.kill(this);
+  }
+
+  until<T>(promise: Promise<T>, maxMs?: number): Promise<T> {
+    return this.time.until(promise, maxMs);
+  }
+
+  pass(ms: number): Promise<void> {
+    return this.time.pass(ms);
+  }
+
+  logOf(name: string): Log {
+    const say = (level: string, fields: object, words: string) => {
+      if (process.env['RINGPOST_TEST_LOG'] === undefined) return;
+      const text = `${this.time.nowMs.toFixed(1)} ${level} ${name}: ${words} ${plain(fields)}`;
+      this.said.push(text);
+      if (process.env['RINGPOST_TEST_LOG'] === 'now') process.stderr.write(`${text}\n`);
+    };
+    return {
+      info: (fields, words) => say('info', fields, words),
+      warn: (fields, words) => say('warn', fields, words),
+      error: (fields, words) => {
+        this.errors.push(`${name}: ${words} ${plain(fields)}`);
+        say('ERROR', fields, words);
+      },
+    };
+  }
+}
+
+function plain(fields: object): string {
+  return JSON.stringify(fields, (_, value: unknown) => (value instanceof Error ? String(value) : value));
+}
+
+/** The value of a reply; throws on everything else. */
+export function replyOf<R>(asked: Asked<R>): R {
+  if (asked.kind !== 'reply') throw new Error(`no reply: ${JSON.stringify(asked)}`);
+  return asked.value;
+}
