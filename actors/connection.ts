@@ -190,7 +190,11 @@ function closed(memory: ConnectionMemory, _: Mail<'closed'>, turn: Turn): void {
 }
 
 /** The node that held the socket is gone. Was it only out of reach, its edge will introduce the socket again. */
-function edgeLost(memory: ConnectionMemory, gone: { readonly node: string; readonly incarnation: string }, turn: Turn): void {
+function edgeLost(
+  memory: ConnectionMemory,
+  gone: { readonly node: string; readonly incarnation: string },
+  turn: Turn,
+): void {
   const { phase } = memory;
   if (phase.kind === 'unopened') return;
   const { outlet } = phase.socket;

@@ -153,6 +153,8 @@ export class InChannel {
     }
     this.watermark = seq;
     while (this.#above.delete(this.watermark + 1)) this.watermark++;
+    // What was done above the watermark before a restart has not been received since, and is not to be taken again.
+    if (this.received < this.watermark) this.received = this.watermark;
   }
 
   isDone(seq: number): boolean {

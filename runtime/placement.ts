@@ -33,10 +33,14 @@ export interface PlacementHost {
   handOver(partitions: readonly PartitionId[]): Promise<PartitionId[]>;
 }
 
+/** Looks in a row that found no register, before an operator is told. */
+const unanswered_looks_told = 8;
+
 export class Placement {
   readonly #host: PlacementHost;
   #view: View;
   #busy = false;
+  #unanswered = 0;
   #again = false;
   #startedMs = 0;
   #lookedMs = 0;
@@ -93,8 +97,14 @@ export class Placement {
         this.#again = false;
         await this.#look(true);
       }
+      this.#unanswered = 0;
     } catch (error) {
-      this.#host.ports.log.warn({ error }, 'the ownership register did not answer; trying again');
+      this.#unanswered++;
+      const { log } = this.#host.ports;
+      const words = 'the ownership register did not answer; trying again';
+      // An election in NATS takes a few seconds: no news until it takes longer.
+      if (this.#unanswered % unanswered_looks_told === 0) log.warn({ error, times: this.#unanswered }, words);
+      else log.info({ error }, words);
     } finally {
       this.#busy = false;
     }

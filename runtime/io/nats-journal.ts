@@ -7,7 +7,7 @@ import type { Append, AppendOutcome, Journal, JournalEntry, PartitionId } from '
 import { type Answer, type NatsLink, plainHeaders } from './nats.ts';
 import { type LogReader, readLog } from './nats-read.ts';
 import {
-  askJetStream,
+  askMessage,
   ensureStream,
   isRefusal,
   type JetStreamFault,
@@ -104,7 +104,7 @@ class NatsJournal implements Journal {
   async #get(which: object): Promise<JournalEntry | undefined> {
     try {
       // Answered by the stream's leader only.
-      const { message } = await askJetStream<StoredMessage>(this.#link, `STREAM.MSG.GET.${this.#stream}`, which);
+      const { message } = await askMessage<StoredMessage>(this.#link, this.#stream, which);
       return { seq: message.seq, bytes: Buffer.from(message.data ?? '', 'base64') };
     } catch (error) {
       if (isRefusal(error, jetStreamError.no_message)) return undefined;

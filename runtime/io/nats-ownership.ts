@@ -2,7 +2,7 @@
 import type { OwnershipRegister } from '../ports.ts';
 import { type NatsLink, plainHeaders } from './nats.ts';
 import { outcomeOf } from './nats-journal.ts';
-import { askJetStream, ensureStream, isRefusal, jetStreamError } from './nats-stream.ts';
+import { askMessage, ensureStream, isRefusal, jetStreamError } from './nats-stream.ts';
 import { ownershipOf, type PlainOwnership, plainOwnership } from './ownership-json.ts';
 
 const limits = { write_wait_ms_max: 5_000 };
@@ -35,9 +35,7 @@ export async function openNatsOwnership({ link, cluster, replicas }: NatsOwnersh
   return {
     async read() {
       try {
-        const { message } = await askJetStream<StoredMessage>(link, `STREAM.MSG.GET.${stream}`, {
-          last_by_subj: subject,
-        });
+        const { message } = await askMessage<StoredMessage>(link, stream, { last_by_subj: subject });
         const plain = JSON.parse(Buffer.from(message.data, 'base64').toString()) as PlainOwnership;
         return { version: message.seq, value: ownershipOf(plain) };
       } catch (error) {

@@ -5,6 +5,7 @@ import type { NatsLink } from './nats.ts';
 
 const limits = {
   answer_wait_ms_max: 5_000,
+  message_wait_ms_max: 1_000,
   /** A cluster that is just making a stream leaves some questions about it without an answer. */
   ensure_answer_wait_ms_max: 1_500,
   ensure_poll_ms: 250,
@@ -67,6 +68,14 @@ export async function askJetStream<T>(
 export function jsonOf(message: Msg): unknown {
   const { buffer, byteOffset, byteLength } = message.data;
   return JSON.parse(Buffer.from(buffer, byteOffset, byteLength).toString());
+}
+
+/**
+ * A message, from the stream's leader. A question that came while there was no leader is never answered, and asking
+ * again costs nothing: so the wait is short.
+ */
+export function askMessage<T>(link: NatsLink, stream: string, body: object): Promise<T> {
+  return askJetStream<T>(link, `STREAM.MSG.GET.${stream}`, body, limits.message_wait_ms_max);
 }
 
 /** What a stream of ours is; whatever is left out is JetStream's default. */

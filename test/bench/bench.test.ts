@@ -69,7 +69,7 @@ t.test('actors: every workload of the embedded profile', { skip }, async (t) => 
   const data = dataFolder(t);
   const options = ['--seconds', '0.7', '--warm', '0.3', '--actors', '50', '--activations', '2000', '--data', data];
   const outcome = await run(bench, ['actors', '--profile', 'embedded', '--json', ...options]);
-  t.equal(outcome.code, 0, outcome.err);
+  t.equal(outcome.code, 0, 'it ends well', { err: outcome.err });
   const all = figuresIn(outcome);
   t.strictSame(
     all.map(({ workload }) => workload),
@@ -89,7 +89,7 @@ t.test('one2one: a closed loop', { skip }, async (t) => {
   const data = dataFolder(t);
   const options = ['--users', '20', '--seconds', '1', '--warm', '0.5', '--data', data];
   const outcome = await run(bench, ['one2one', '--profile', 'embedded', '--json', ...options]);
-  t.equal(outcome.code, 0, outcome.err);
+  t.equal(outcome.code, 0, 'it ends well', { err: outcome.err });
   const [figures = {}, ...more] = figuresIn(outcome);
   t.equal(more.length, 0, 'one line');
   checkChat(t, figures);
@@ -100,7 +100,7 @@ t.test('one2one: a closed loop', { skip }, async (t) => {
 t.test('one2one: an open loop', { skip }, async (t) => {
   const options = ['--users', '10', '--rate', '100', '--seconds', '1', '--warm', '0.5', '--data', dataFolder(t)];
   const outcome = await run(bench, ['one2one', '--profile', 'embedded', '--json', ...options]);
-  t.equal(outcome.code, 0, outcome.err);
+  t.equal(outcome.code, 0, 'it ends well', { err: outcome.err });
   const [figures = {}] = figuresIn(outcome);
   checkChat(t, figures);
   t.match(figures, { inflight: null, rate: 100 });
@@ -116,11 +116,11 @@ function checkChat(t: Test, figures: Figures): void {
 t.test('a CPU profile of the nodes, and what is at its top', { skip }, async (t) => {
   const options = ['--workload', 'calls', '--seconds', '0.5', '--warm', '0.2', '--data', dataFolder(t)];
   const outcome = await run(bench, ['actors', '--profile', 'embedded', '--profile-cpu', ...options]);
-  t.equal(outcome.code, 0, outcome.err);
+  t.equal(outcome.code, 0, 'it ends well', { err: outcome.err });
   const folder = /(\S+)\/\*\.cpuprofile/.exec(outcome.err)?.[1] ?? '';
   t.teardown(() => rm(folder, { recursive: true, force: true }));
   const report = await run(top, ['--window', 'calls', '--top', '40', join(folder, 'n1.cpuprofile')]);
-  t.equal(report.code, 0, report.err);
+  t.equal(report.code, 0, 'the report ends well', { err: report.err });
   t.match(report.out, /^Busy \d/);
   t.match(report.out, 'runtime/partition.js');
 });

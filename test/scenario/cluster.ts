@@ -96,7 +96,16 @@ export async function startCluster(count = 3): Promise<ClusterUnderTest> {
   for (let i = 1; i <= count; i++) {
     const name = `n${i}`;
     mkdirSync(join(folder, name));
-    const args = ['node', name, '--nats', nats.urls.join(','), '--data', join(folder, name), '--secret', join(folder, 'secret')];
+    const args = [
+      'node',
+      name,
+      '--nats',
+      nats.urls.join(','),
+      '--data',
+      join(folder, name),
+      '--secret',
+      join(folder, 'secret'),
+    ];
     nodes.push(new ServerProcess(name, await freePort(), args));
   }
   const urls = nodes.map((node) => node.url);

@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
+import { partitionOf } from '../../runtime/hash.ts';
 import { natsPorts } from '../../runtime/io/index.ts';
 import { decodeRecord } from '../../runtime/record.ts';
-import { partitionOf } from '../../runtime/hash.ts';
 import { startNats } from '../../scripts/nats-cluster.ts';
 import { pause } from './cluster.ts';
 import type { Hammered } from './ledger-host.ts';
@@ -72,7 +72,15 @@ t.test('A2, A3, A4: an owner that is paused and resumed never writes again', asy
 /** Epochs of a partition's records in the order of the journal; checks the chain on the way. */
 async function epochsInJournal(servers: readonly string[], dataFolder: string, partition: number): Promise<number[]> {
   const log = { info() {}, warn() {}, error() {} };
-  const ports = await natsPorts({ node: 'reader', servers, cluster: 'ledgers', partitions: 8, replicas: 3, dataFolder, log });
+  const ports = await natsPorts({
+    node: 'reader',
+    servers,
+    cluster: 'ledgers',
+    partitions: 8,
+    replicas: 3,
+    dataFolder,
+    log,
+  });
   const last = await ports.journal.last(partition);
   const epochs: number[] = [];
   let previousSeq = 0;

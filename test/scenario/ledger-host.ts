@@ -29,7 +29,8 @@ const said: object[] = [];
 const log = {
   info() {},
   warn: (fields: object, words: string) => void said.push({ words, ...fields }),
-  error: (fields: object, words: string) => process.stderr.write(`${settings.node}: ${words} ${JSON.stringify(fields)}\n`),
+  error: (fields: object, words: string) =>
+    process.stderr.write(`${settings.node}: ${words} ${JSON.stringify(fields)}\n`),
 };
 const ports = await natsPorts({ ...settings, cluster: 'ledgers', partitions: 8, replicas: 3, log });
 const node = new Node({ ports, limits: defaultLimits, behaviours: [ledger], partitions: 8 });
@@ -92,7 +93,8 @@ async function answer(call: HostCall): Promise<unknown> {
 process.on('message', (message: { readonly call: number; readonly say: HostCall }) => {
   answer(message.say).then(
     (value) => process.send?.({ call: message.call, value }),
-    (error) => process.send?.({ call: message.call, error: `${settings.node}: ${error} ${JSON.stringify(said.slice(-5))}` }),
+    (error) =>
+      process.send?.({ call: message.call, error: `${settings.node}: ${error} ${JSON.stringify(said.slice(-5))}` }),
   );
 });
 process.on('disconnect', () => process.exit(1));

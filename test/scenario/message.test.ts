@@ -110,6 +110,9 @@ t.test('three nodes, three nats-servers', async (t) => {
       await until('all has been read', () => told.receipts.some((receipt) => receipt.read === sent.length), 30_000);
       t.same(heard.bodies, sent, `${sent.length} messages`);
     }
-    t.ok(pairs.every(({ sent }) => sent.length > 100), 'enough was sent to mean something');
+    t.ok(
+      pairs.every(({ sent }) => sent.length > 100),
+      'enough was sent to mean something',
+    );
   });
 });

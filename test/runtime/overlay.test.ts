@@ -1,0 +1,207 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { Overlay, type Row } from '../../runtime/overlay.ts';
+import { SimRandom, SimTime } from '../../sim/clock.ts';
+import { simCodec } from '../../sim/codec.ts';
+import { SimDisk, type SimStore } from '../../sim/store.ts';
+
+/** Turns, records and the write-behind in any order, beside a plain sorted map that is right by its simplicity. */
+class Model {
+  readonly time = new SimTime();
+  readonly store: SimStore;
+  overlay: Overlay;
+  /** By actor, table and key: what a turn must see. */
+  rows = new Map<string, number>();
+  /** As of the end of the last turn. */
+  kept = new Map<string, number>();
+  sealed: Row[][] = [];
+  durable: (string | Uint8Array | null)[] = [];
+  taken: Map<string, Row> | undefined;
+
+  constructor() {
+    this.store = new SimDisk(this.time, new SimRandom(1)).open();
+    this.overlay = new Overlay(0, this.store, simCodec);
+  }
+
+  async write(rows: ReadonlyMap<string, Row>): Promise<void> {
+    const writes = [...rows].map(([key, row]) => ({ partition: 0, key, value: row.bytes ?? undefined }));
+    await this.time.until(this.store.write(writes));
+  }
+
+  expected(actor: string, table: string, { from, to, reverse, limit }: Range): [string, number][] {
+    const prefix = `${actor} ${table} `;
+    const found = [...this.rows]
+      .filter(([key]) => key.startsWith(prefix))
+      .map(([key, value]): [string, number] => [key.slice(prefix.length), value])
+      .filter(([key]) => (from === undefined || key >= from) && (to === undefined || key < to))
+      .sort(([a], [b]) => (a < b ? -1 : 1));
+    if (reverse === true) found.reverse();
+    return found.slice(0, limit);
+  }
+}
+
+interface Range {
+  readonly from?: string;
+  readonly to?: string;
+  readonly reverse?: boolean;
+  readonly limit?: number;
+}
+
+type Step = fc.AsyncCommand<Model, object>;
+
+const actor = fc.constantFrom('user/a', 'user/ab', '');
+const table = fc.constantFrom('t', 'tl', 't!');
+const key = fc.constantFrom('', 'a', 'aa', 'a b', 'b', '!', '~');
+const range = fc.record(
+  { from: key, to: key, reverse: fc.boolean(), limit: fc.integer({ min: 0, max: 4 }) },
+  { requiredKeys: [], noNullPrototype: true },
+);
+
+function step(words: string, run: (model: Model) => void | Promise<void>): Step {
+  return { check: () => true, run: async (model) => void (await run(model)), toString: () => words };
+}
+
+const steps: fc.Arbitrary<Step>[] = [
+  fc.tuple(actor, table, key, fc.integer()).map(([a, b, c, value]) =>
+    step(`put ${a}|${b}|${c}=${value}`, (model) => {
+      model.overlay.put(a, b, c, value);
+      model.rows.set(`${a} ${b} ${c}`, value);
+    }),
+  ),
+  fc.tuple(actor, table, key).map(([a, b, c]) =>
+    step(`delete ${a}|${b}|${c}`, (model) => {
+      model.overlay.put(a, b, c, undefined);
+      model.rows.delete(`${a} ${b} ${c}`);
+    }),
+  ),
+  fc.tuple(actor, table, key).map(([a, b, c]) =>
+    step(`get ${a}|${b}|${c}`, ({ overlay, rows }) => {
+      const [found, expected] = [overlay.get(a, b, c), rows.get(`${a} ${b} ${c}`)];
+      if (found !== expected) throw new Error(`got ${found}, not ${expected}`);
+    }),
+  ),
+  fc.tuple(actor, table, range).map(([a, b, options]) =>
+    step(`range ${a}|${b} ${JSON.stringify(options)}`, (model) => {
+      const [found, expected] = [model.overlay.range(a, b, options), model.expected(a, b, options)];
+      if (JSON.stringify(found) !== JSON.stringify(expected))
+        throw new Error(`got ${JSON.stringify(found)}, not ${JSON.stringify(expected)}`);
+    }),
+  ),
+  fc.constant(
+    step('keep', (model) => {
+      model.overlay.keep();
+      model.kept = new Map(model.rows);
+    }),
+  ),
+  fc.constant(
+    step('roll back', (model) => {
+      model.overlay.rollBack();
+      model.rows = new Map(model.kept);
+    }),
+  ),
+  fc.constant(
+    step('seal', (model) => {
+      // Between turns only.
+      model.overlay.keep();
+      model.kept = new Map(model.rows);
+      model.sealed.push(model.overlay.seal());
+    }),
+  ),
+  fc.constant(
+    step('commit', (model) => {
+      const rows = model.sealed.shift();
+      if (rows === undefined) return;
+      model.overlay.commit(rows);
+      for (const { key: name, bytes } of rows) model.durable.push(name, bytes ?? null);
+    }),
+  ),
+  fc.constant(
+    step('store takes', async (model) => {
+      if (model.taken !== undefined) return;
+      model.taken = model.overlay.takeCommitted();
+      await model.write(model.taken);
+    }),
+  ),
+  fc.constant(
+    step('store has', (model) => {
+      if (model.taken !== undefined) model.overlay.stored(model.taken);
+      model.taken = undefined;
+    }),
+  ),
+  fc.constant(
+    step('store refuses', (model) => {
+      if (model.taken !== undefined) return;
+      model.overlay.putBack(model.overlay.takeCommitted());
+    }),
+  ),
+  fc.constant(
+    step('release', (model) => {
+      for (const name of ['user/a', 'user/ab', '']) model.overlay.release(name);
+    }),
+  ),
+];
+
+t.test('§6: what turns read is what turns wrote, whatever has become durable or stored meanwhile', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.commands(steps, { maxCommands: 80, size: 'max' }), async (commands) => {
+      await fc.asyncModelRun(() => ({ model: new Model(), real: {} }), commands);
+    }),
+    { numRuns: 400 },
+  );
+});
+
+t.test('A5: an overlay replayed from the durable rows shows the state as of the last of them', async () => {
+  const written = fc.array(fc.tuple(actor, table, key, fc.option(fc.integer(), { nil: undefined })), { maxLength: 30 });
+  await fc.assert(
+    fc.asyncProperty(fc.array(written, { maxLength: 6 }), range, async (records, options) => {
+      const model = new Model();
+      const replayed = new Overlay(0, model.store, simCodec);
+      for (const rows of records) {
+        for (const [a, b, c, value] of rows) {
+          model.overlay.put(a, b, c, value);
+          if (value === undefined) model.rows.delete(`${a} ${b} ${c}`);
+          else model.rows.set(`${a} ${b} ${c}`, value);
+        }
+        model.overlay.keep();
+        replayed.replay(model.overlay.seal().flatMap((row) => [row.key, row.bytes ?? null]));
+      }
+      const expected = JSON.stringify(model.expected('user/a', 't', options));
+      if (JSON.stringify(replayed.range('user/a', 't', options)) !== expected) throw new Error('before it is stored');
+      const rows = replayed.takeCommitted();
+      await model.write(rows);
+      replayed.stored(rows);
+      if (JSON.stringify(replayed.range('user/a', 't', options)) !== expected) throw new Error('when it is stored');
+    }),
+    { numRuns: 100 },
+  );
+});
+
+t.test('§6: a row written often in one record is packed once', async (t) => {
+  const { overlay } = new Model();
+  for (let i = 0; i < 100; i++) overlay.put('user/a', 't', 'k', i);
+  overlay.keep();
+  const rows = overlay.seal();
+  t.equal(rows.length, 1);
+  t.strictSame(simCodec.unpack(rows[0]?.bytes as Uint8Array), 99);
+});
+
+t.test('A10: what the store or the journal could not take is refused in the turn', async (t) => {
+  const { overlay } = new Model();
+  const put = (rowKey: string, value: unknown, name = 't') => {
+    overlay.put('user/a', name, rowKey, value);
+  };
+  t.throws(() => put('é', 1), TypeError, 'a key beyond ASCII');
+  t.throws(() => put('\n', 1), TypeError, 'a control character');
+  t.throws(() => put('x'.repeat(1_000), 1), TypeError, 'a key too long for the store');
+  t.throws(() => put('k', 1, 'two words'), TypeError, 'a table’s name with a blank');
+  t.throws(() => put('k', 1, ''), TypeError, 'a table without a name');
+  t.throws(() => put('k', () => 1), TypeError, 'a function');
+  t.throws(() => put('k', { n: 1n }), TypeError, 'a big integer');
+  t.throws(() => put('k', new Map()), TypeError, 'an instance');
+  const ring: { self?: object } = {};
+  ring.self = ring;
+  t.throws(() => put('k', ring), TypeError, 'a value that holds itself');
+  overlay.rollBack();
+  t.equal(overlay.openRows, 0);
+  t.strictSame(overlay.range('user/a', 't', {}), []);
+});
