@@ -66,7 +66,10 @@ export async function node(args: readonly string[], terminal: Terminal): Promise
     secret: openSecret(textOf(options, 'secret', join(dataFolder, 'secret'))),
   });
   if (options['end-with-parent'] === true) {
-    process.stdin.once('end', () => process.kill(process.pid, 'SIGTERM')).resume();
+    const { stdin } = process;
+    stdin.once('end', () => process.kill(process.pid, 'SIGTERM')).resume();
+    // Listening to it must not keep a node alive that has stopped. A pipe or a terminal is a socket, a file is not.
+    if ('unref' in stdin) stdin.unref();
   }
   terminal.say(`${name} is up at ${server.url}, with ${server.node.owned.length} of ${partitions} partitions.`);
   return untilStopped(

@@ -37,11 +37,15 @@ export interface CommitCounts {
 const backoff_first_ms = 20;
 const backoff_max_ms = 500;
 
+/** Timers count in milliseconds: a shorter rest would become a longer one. */
+const shortest_rest_ms = 1;
+
 export class Committer {
   readonly counts: CommitCounts = { appends: 0, records: 0, turns: 0, bytes: 0 };
   readonly #host: CommitterHost;
   #inFlight = 0;
   #stopped = false;
+  #resting = false;
   /** Since when the journal has not answered, monotonic ms; undefined while it does. */
   #silentSince: number | undefined;
 
@@ -51,7 +55,7 @@ export class Committer {
 
   /** Appends what has gathered, unless enough is in flight. */
   kick(): void {
-    if (this.#stopped) return;
+    if (this.#stopped || this.#resting) return;
     while (this.#inFlight < this.#host.limits.appends_in_flight_max) {
       const batch = this.#gather();
       if (batch.length === 0) return;
@@ -84,6 +88,8 @@ export class Committer {
   }
 
   async #commit(batch: readonly Waiting[]): Promise<void> {
+    const { clock } = this.#host.ports;
+    const startedMs = clock.monotonicMs();
     let waiting = batch;
     for (let tries = 0; waiting.length > 0 && !this.#stopped; tries++) {
       this.counts.appends++;
@@ -91,7 +97,23 @@ export class Committer {
       waiting = await this.#settle(waiting, outcome, tries);
     }
     this.#inFlight--;
+    this.#rest(clock.monotonicMs() - startedMs);
     this.#host.advanced();
+  }
+
+  /**
+   * An append costs the journal about the same whatever its size, and takes longer the busier the machines are. So the node rests for a share
+   * of what the last one took: little while they are idle, and ever larger records once they are not.
+   */
+  #rest(tookMs: number): void {
+    const { append_rest_percent, append_rest_ms_max } = this.#host.limits;
+    const restMs = Math.min((tookMs * append_rest_percent) / 100, append_rest_ms_max);
+    if (restMs < shortest_rest_ms || this.#stopped) return;
+    this.#resting = true;
+    this.#host.ports.timers.after(restMs, () => {
+      this.#resting = false;
+      this.kick();
+    });
   }
 
   async #append(waiting: readonly Waiting[]): Promise<AppendOutcome> {

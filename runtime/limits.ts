@@ -14,6 +14,9 @@ export interface Limits {
   readonly append_batch_max: number;
   /** Appends in flight for one node; each partition is in at most one of them. */
   readonly appends_in_flight_max: number;
+  /** Pause after an append, as a share of the time that it took; 0 for none. */
+  readonly append_rest_percent: number;
+  readonly append_rest_ms_max: number;
   /** Mails of one channel that are sent and not yet acknowledged. */
   readonly channel_window_mails: number;
   /** Mails of one partition's outbox, sent or waiting; beyond it new asks are refused. */
@@ -56,6 +59,8 @@ export const defaultLimits: Limits = {
   record_bytes_max: 256 * 1024,
   append_batch_max: 256,
   appends_in_flight_max: 1,
+  append_rest_percent: 100,
+  append_rest_ms_max: 50,
   channel_window_mails: 4_096,
   outbox_mails_max: 65_536,
   channel_resend_ms: 1_000,

@@ -168,6 +168,11 @@ export class Overlay {
     return this.#committed.size;
   }
 
+  /** Actors with rows that are not only in the store; for figures. */
+  get actorsInMemory(): number {
+    return this.#actors.size;
+  }
+
   /** Hands over the committed rows; call `stored` with them once the store has them. */
   takeCommitted(): Map<string, Row> {
     const rows = this.#committed;

@@ -104,7 +104,9 @@ async function replay(
   const position = { epoch: stored?.epoch ?? 0, number: stored?.number ?? 0, seq: stored?.seq ?? 0 };
   const partition = new Partition(id, position, host);
   if (stored !== undefined) restore(partition, stored);
-  const fromSeq = stored === undefined ? 1 : Math.min(stored.outboxFromSeq || stored.seq + 1, stored.seq + 1);
+  const fromSeq = stored === undefined ? 1 : Math.min(stored.outboxFromSeq || stored.seq, stored.seq);
+  // A store may be of another history of the same partition: the record that it says it stands at must be there.
+  let anchored = stored === undefined;
   let epochSoFar = 0;
   let seqBefore = position.seq;
   for await (const entry of host.ports.journal.read(id, fromSeq, upTo)) {
@@ -117,10 +119,12 @@ async function replay(
     }
     epochSoFar = record.epoch;
     if (isOld) {
+      if (entry.seq === stored.seq) anchored = record.epoch === stored.epoch && record.number === stored.number;
       // The store has its rows already; only its unsettled mail is read again.
       for (const { to, mails } of record.outbox) partition.outbox.channel(to).committed(mails, entry.seq);
       continue;
     }
+    if (!anchored) return undefined;
     // What was passed over may be what an owner found last; it is no link of the chain that is applied.
     if (record.previousSeq !== seqBefore && record.previousSeq !== partition.position.seq) return undefined;
     seqBefore = entry.seq;
@@ -128,7 +132,7 @@ async function replay(
     apply(partition, record, entry.seq);
     if (partition.overlay.committedRows > host.limits.store_flush_rows_max) await host.writeBehind.write([partition]);
   }
-  if (partition.position.seq !== upTo) return undefined;
+  if (!anchored || partition.position.seq !== upTo) return undefined;
   for (const channel of partition.outbox.all()) if (!channel.whole) return undefined;
   partition.position.epoch = epoch;
   return partition;

@@ -2,11 +2,13 @@
 import { type AnyBehaviour, defaultLimits, type Limits } from '../../runtime/index.ts';
 import { Committer } from '../../runtime/committer.ts';
 import { partitionOf } from '../../runtime/hash.ts';
-import { Partition, type PartitionHost } from '../../runtime/partition.ts';
+import { Partition } from '../../runtime/partition.ts';
 import type { Append, AppendOutcome, Journal, JournalEntry, PartitionId, Ports } from '../../runtime/ports.ts';
 import { type ChannelMail, decodeRecord, type PartitionRecord } from '../../runtime/record.ts';
 import { Runner } from '../../runtime/runner.ts';
+import { type TakeoverHost, takeOver } from '../../runtime/takeover.ts';
 import type { Output } from '../../runtime/turn.ts';
+import { WriteBehind } from '../../runtime/write-behind.ts';
 import { SimClock, SimRandom, SimTime } from '../../sim/clock.ts';
 import { simCodec } from '../../sim/codec.ts';
 import { SimSwitchboard } from '../../sim/network.ts';
@@ -22,11 +24,20 @@ interface Waiting {
 export class HeldJournal implements Journal {
   readonly waiting: Waiting[] = [];
   readonly logs = new Map<PartitionId, JournalEntry[]>();
-  /** Rejections of `last` to come. */
+  /** Answers to the next appends; `held` ones wait for the test. */
+  readonly script: (AppendOutcome | 'held')[] = [];
+  /** Answers as a journal does, at once. */
+  answersItself = false;
+  /** Rejections of `last` to come, and of `read`. */
   lastFails = 0;
+  readFails = 0;
   #seq = 0;
 
   append(batch: readonly Append[]): Promise<AppendOutcome> {
+    const scripted = this.script.shift();
+    if (scripted === 'held') return new Promise((answer) => this.waiting.push({ batch, answer }));
+    if (scripted !== undefined) return Promise.resolve(scripted);
+    if (this.answersItself) return Promise.resolve(this.#store(batch));
     return new Promise((answer) => this.waiting.push({ batch, answer }));
   }
 
@@ -36,6 +47,7 @@ export class HeldJournal implements Journal {
   }
 
   async *read(partition: PartitionId, fromSeq: number, toSeq: number): AsyncIterable<JournalEntry> {
+    if (this.readFails-- > 0) throw new Error('the journal does not answer now');
     for (const entry of this.logs.get(partition) ?? []) if (entry.seq >= fromSeq && entry.seq <= toSeq) yield entry;
   }
 
@@ -44,6 +56,14 @@ export class HeldJournal implements Journal {
   /** What the oldest held append would store, if it were stored now. */
   land(): AppendOutcome {
     const { batch } = this.oldest;
+    return { kind: 'appended', seqs: batch.map(({ partition, bytes }) => this.put(partition, bytes)) };
+  }
+
+  #store(batch: readonly Append[]): AppendOutcome {
+    const fits = batch.every(
+      ({ partition, expectedSeq }) => (this.logs.get(partition)?.at(-1)?.seq ?? 0) === expectedSeq,
+    );
+    if (!fits) return { kind: 'mismatch' };
     return { kind: 'appended', seqs: batch.map(({ partition, bytes }) => this.put(partition, bytes)) };
   }
 
@@ -74,7 +94,7 @@ export interface StageOptions {
   readonly partitions?: number;
 }
 
-export class Stage implements PartitionHost {
+export class Stage implements TakeoverHost {
   readonly time = new SimTime();
   readonly clock = new SimClock(this.time);
   readonly random = new SimRandom(7);
@@ -94,6 +114,9 @@ export class Stage implements PartitionHost {
   readonly fencedOff: Partition[] = [];
   readonly brokenBy: unknown[] = [];
   readonly errors: string[] = [];
+  readonly writeBehind: WriteBehind;
+  /** What the ownership register says. */
+  mine = true;
   readonly #behaviours: readonly AnyBehaviour[];
 
   constructor({ behaviours = [], limits = {}, partitions = 1 }: StageOptions = {}) {
@@ -113,6 +136,7 @@ export class Stage implements PartitionHost {
       log: { info() {}, warn() {}, error: (_fields, words) => void this.errors.push(words) },
     };
     this.runner = new Runner(this.ports, this.limits, () => this.#afterSlice(), (one, error) => this.broken(one, error));
+    this.writeBehind = new WriteBehind(this.ports, this.limits, () => this.open.values());
     this.committer = new Committer({
       ports: this.ports,
       limits: this.limits,
@@ -124,6 +148,15 @@ export class Stage implements PartitionHost {
       broken: (partition, error) => this.broken(partition, error),
       advanced: () => this.runner.run(),
     });
+  }
+
+  stillMine(): boolean {
+    return this.mine;
+  }
+
+  /** What a successor makes of the journal and the store, in this epoch. */
+  takeOver(epoch: number, id: PartitionId = 0): Promise<Partition> {
+    return this.time.until(takeOver(id, epoch, this), 60_000);
   }
 
   /** A partition as if just taken over. */
@@ -141,6 +174,15 @@ export class Stage implements PartitionHost {
   /** Lets everything happen that needs no time. */
   turns(): Promise<void> {
     return this.time.pass(0);
+  }
+
+  /** Answers every append until there is none. */
+  async commitAll(): Promise<void> {
+    await this.turns();
+    while (this.journal.waiting.length > 0) {
+      this.journal.answer();
+      await this.turns();
+    }
   }
 
   /** The values of replies that left, in their order. */

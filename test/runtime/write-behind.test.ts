@@ -1,0 +1,130 @@
+import t from 'tap';
+import { readStoredPosition } from '../../runtime/write-behind.ts';
+import { simCodec } from '../../sim/codec.ts';
+import { act, list } from './ledger.ts';
+import { Stage } from './stage.ts';
+
+function storedWords(stage: Stage, key = 'list/a'): unknown[] {
+  const { store } = stage.ports;
+  return [...store.range(0, { from: `${key} words `, to: `${key} words!` })].map(([, bytes]) => simCodec.unpack(bytes));
+}
+
+function position(stage: Stage) {
+  return readStoredPosition(stage.ports.store, 0, simCodec);
+}
+
+t.test('A5: nothing is stored before the journal has it', async (t) => {
+  const stage = new Stage({ behaviours: [list()] });
+  const partition = stage.add();
+  stage.ask(partition, 'list/a', act({ add: 'one' }));
+  await stage.turns();
+  await stage.time.until(stage.writeBehind.write([partition]));
+  t.strictSame(storedWords(stage), []);
+  stage.journal.answer();
+  await stage.turns();
+  stage.ask(partition, 'list/a', act({ add: 'two' }));
+  await stage.turns();
+  await stage.time.until(stage.writeBehind.write([partition]));
+  t.strictSame(storedWords(stage), ['one']);
+  t.match(position(stage), { epoch: 1, number: 1, seq: 1 });
+});
+
+t.test('A5: rows and position are stored in one transaction', async (t) => {
+  const stage = new Stage({ behaviours: [list()] });
+  const partition = stage.add();
+  for (let i = 0; i < 5; i++) {
+    stage.ask(partition, `list/a${i}`, act({ add: 'w', tell: ['z', `m${i}`] }));
+    partition.receive(4, [stage.mail(i + 1, 'list/b', act({ add: `b${i}` }))]);
+    await stage.commitAll();
+  }
+  const write = stage.ports.store.write.bind(stage.ports.store);
+  const sizes: number[] = [];
+  stage.ports.store.write = (writes) => {
+    sizes.push(writes.length);
+    return write(writes);
+  };
+  await stage.time.until(stage.writeBehind.write([partition]));
+  t.strictSame(sizes, [11]);
+  const { seq } = partition.position;
+  t.match(position(stage), { seq, number: 5, out: [[0, 6, 0]], taken: [[4, 5, null]], outboxFromSeq: 1 });
+  await stage.time.until(stage.writeBehind.write([partition]));
+  t.strictSame(sizes, [11], 'nothing new, nothing written');
+});
+
+t.test('A5: what the store refuses is stored with the next write, unless it was written anew', async (t) => {
+  const stage = new Stage({ behaviours: [list()] });
+  const partition = stage.add();
+  stage.ask(partition, 'list/a', act({ add: 'one' }));
+  await stage.commitAll();
+  const { overlay } = partition;
+  stage.disk.faults.refused = 1;
+  const refused = stage.writeBehind.write([partition]);
+  // The same row again, while the store has not answered.
+  overlay.put('list/a', 'words', '000001', 'one anew');
+  overlay.keep();
+  await stage.commitAll();
+  partition.seal();
+  partition.committed(stage.journal.put(0, new Uint8Array([0])));
+  await stage.time.until(refused);
+  t.match(stage.errors, [/refused a write/]);
+  t.equal(position(stage), undefined);
+  stage.disk.faults.refused = 0;
+  await stage.time.until(stage.writeBehind.write([partition]));
+  t.strictSame(storedWords(stage), ['one anew']);
+  t.equal(position(stage)?.seq, partition.position.seq);
+});
+
+t.test('A5: rows leave memory once they are stored, and an actor’s tables with them', async (t) => {
+  const stage = new Stage({ behaviours: [list()] });
+  const partition = stage.add();
+  for (let i = 0; i < 100; i++) stage.ask(partition, `list/a${i}`, act({ add: 'w', sleep: true }));
+  await stage.commitAll();
+  t.equal(partition.overlay.committedRows, 100);
+  await stage.time.until(stage.writeBehind.write([partition]));
+  t.equal(partition.overlay.committedRows, 0);
+  t.equal(partition.overlay.actorsInMemory, 0);
+  stage.ask(partition, 'list/a7', { kind: 'list' });
+  await stage.commitAll();
+  t.strictSame(stage.replies.at(-1), ['w']);
+});
+
+t.test('A5: a partition that its node has let go of is stored no more', async (t) => {
+  const stage = new Stage({ behaviours: [list()] });
+  const partition = stage.add();
+  stage.ask(partition, 'list/a', act({ add: 'one' }));
+  await stage.commitAll();
+  partition.discarded = true;
+  await stage.time.until(stage.writeBehind.write([partition]));
+  t.equal(position(stage), undefined);
+});
+
+t.test('A5: writes take turns, so that who waits for one finds all before it stored', async (t) => {
+  const stage = new Stage({ behaviours: [list()] });
+  const partition = stage.add();
+  stage.disk.faults.commitMs = [20, 20];
+  stage.ask(partition, 'list/a', act({ add: 'one' }));
+  await stage.commitAll();
+  const first = stage.writeBehind.write([partition]);
+  const others = [stage.writeBehind.write([]), stage.writeBehind.write([partition])];
+  let done = 0;
+  for (const one of [first, ...others]) void one.then(() => done++);
+  await stage.time.pass(10);
+  t.equal(done, 0);
+  await stage.time.until(Promise.all([first, ...others]));
+  t.strictSame(storedWords(stage), ['one']);
+});
+
+t.test('A5: it writes by itself, until it is stopped', async (t) => {
+  const stage = new Stage({ behaviours: [list()], limits: { store_flush_ms: 50 } });
+  const partition = stage.add();
+  stage.writeBehind.start();
+  stage.ask(partition, 'list/a', act({ add: 'one' }));
+  await stage.commitAll();
+  await stage.time.pass(60);
+  t.strictSame(storedWords(stage), ['one']);
+  stage.writeBehind.stop();
+  stage.ask(partition, 'list/a', act({ add: 'two' }));
+  await stage.commitAll();
+  await stage.time.pass(500);
+  t.strictSame(storedWords(stage), ['one']);
+});
