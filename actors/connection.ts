@@ -141,16 +141,19 @@ function frame(memory: ConnectionMemory, { bytes }: Mail<'frame'>, turn: Turn): 
   }
   if (socket.bucket.tokens >= limits.words_burst_max / 2) socket.fastFrames = 0;
   if (decoded.ok) {
-    for (const word of decoded.words) if (!takeWord(memory, word, turn)) return;
+    const due: ClientWord[] = [];
+    for (const word of decoded.words) if (!takeWord(memory, word, due, turn)) break;
+    forward(socket, due, turn);
   } else strike(memory, socket, refused(decoded.code, decoded, { reason: decoded.reason }), turn);
 }
 
-/** False when the frame's other words are not to be looked at. */
-function takeWord(memory: ConnectionMemory, word: ClientWord, turn: Turn): boolean {
+/** Puts what is for the user into `due`. False when the frame's other words are not to be looked at. */
+function takeWord(memory: ConnectionMemory, word: ClientWord, due: ClientWord[], turn: Turn): boolean {
   const { phase } = memory;
   if (phase.kind === 'unopened' || phase.kind === 'closing') return false;
   const { socket } = phase;
   if (word.kind === 'hello') {
+    forward(socket, due.splice(0), turn);
     socket.since = turn.now;
     memory.phase = { kind: 'attaching', socket };
     turn.later(memory.limits.hello_wait_ms, { kind: 'helloDue' });
@@ -170,7 +173,7 @@ function takeWord(memory: ConnectionMemory, word: ClientWord, turn: Turn): boole
   if (word.kind === 'received') {
     if (phase.kind === 'attaching') return true;
     const upTo = acknowledge(phase.flow, word.upTo);
-    forward(socket, { kind: 'received', upTo }, turn);
+    due.push({ kind: 'received', upTo });
     pullMore(memory, phase, turn);
     return true;
   }
@@ -178,7 +181,7 @@ function takeWord(memory: ConnectionMemory, word: ClientWord, turn: Turn): boole
     socket.watching = new Map(word.users.map((user) => [user, undefined]));
     renewLater(memory, socket, turn);
   }
-  forward(socket, word, turn);
+  due.push(word);
   return true;
 }
 
@@ -308,7 +311,7 @@ function renew(memory: ConnectionMemory, _: Mail<'renew'>, turn: Turn): void {
   phase.socket.renewing = false;
   renewLater(memory, phase.socket, turn);
   if (phase.kind === 'online' && phase.socket.watching.size > 0) {
-    forward(phase.socket, { kind: 'watch', users: [...phase.socket.watching.keys()] }, turn);
+    forward(phase.socket, [{ kind: 'watch', users: [...phase.socket.watching.keys()] }], turn);
   }
 }
 
@@ -320,8 +323,8 @@ function renewLater({ limits }: ConnectionMemory, socket: Socket, turn: Turn): v
 
 // ---------------------------------------------------------------- in and out
 
-function forward(socket: Socket, word: ClientWord, turn: Turn): void {
-  turn.whisper(socket.user, { kind: 'word', connection: turn.self, word });
+function forward(socket: Socket, words: readonly ClientWord[], turn: Turn): void {
+  if (words.length > 0) turn.whisper(socket.user, { kind: 'words', connection: turn.self, words });
 }
 
 function pullMore(memory: ConnectionMemory, online: Extract<Phase, { kind: 'online' }>, turn: Turn): void {

@@ -23,7 +23,7 @@ import { admitted, end, endWith, objectionTo, say } from './user/admission.ts';
 import { expire, tidy } from './user/expiry.ts';
 import { type Attached, detach, devicesOf, type UserMemory, wakeUser } from './user/memory.ts';
 import { active, passPresence, passTyping, quiet, typing, watch, watched } from './user/presence.ts';
-import { read, received, takeReceipt } from './user/receipts.ts';
+import { read, received, takeReceipt, tellReceipts } from './user/receipts.ts';
 import { send, takeFailure, takeMessage } from './user/sending.ts';
 import { history, inquire, pull } from './user/timeline.ts';
 
@@ -43,7 +43,7 @@ export function userBehaviour(limits: MessengerLimits): AnyBehaviour {
       deactivate: answering<'deactivate'>(deactivate),
       attach,
       detach: (user, { connection }) => detach(user, connection),
-      word,
+      words,
       pull,
       message: takeMessage,
       receipt: takeReceipt,
@@ -91,6 +91,7 @@ function greet(user: UserMemory, turn: Turn, { to, device }: Attached, hello: He
   const cursor = recovered ? hello.cursor : 0;
   // What the device holds it has received, whether or not the word that said so arrived.
   received(user, turn, device, cursor);
+  tellReceipts(user, turn);
   const { self, head } = user;
   const { window_events_max, online_ms } = user.limits;
   const limits = { ...clientLimits, window_events_max, online_ms };
@@ -107,8 +108,8 @@ function sawDevice(user: UserMemory, turn: Turn, { device }: Claims): void {
   turn.put('device', device, seen);
 }
 
-/** A word of a device, passed on by its connection. */
-function word(user: UserMemory, { connection, word }: Mail<'word'>, turn: Turn): void {
+/** The words of one frame of a device, passed on by its connection. */
+function words(user: UserMemory, { connection, words }: Mail<'words'>, turn: Turn): void {
   const attached = user.attached.get(connection);
   // Its hello was lost, or forgotten: it is asked for again.
   if (attached === undefined) {
@@ -116,7 +117,14 @@ function word(user: UserMemory, { connection, word }: Mail<'word'>, turn: Turn):
     return;
   }
   if (!admitted(user, turn, connection, attached)) return;
-  if (byThePerson[word.kind]) active(user, turn, attached);
+  for (const word of words) {
+    if (byThePerson[word.kind]) active(user, turn, attached);
+    carryOut(user, word, connection, attached, turn);
+  }
+  tellReceipts(user, turn);
+}
+
+function carryOut(user: UserMemory, word: ClientWord, connection: string, attached: Attached, turn: Turn): void {
   switch (word.kind) {
     case 'send':
       send(user, turn, word, connection, attached);

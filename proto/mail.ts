@@ -83,7 +83,8 @@ export type UserProtocol = {
   /** Its hello. `connection` is the address of the connection actor, here and below. */
   attach: { mail: { readonly connection: string; readonly claims: Claims; readonly hello: Hello }; reply: never };
   detach: { mail: { readonly connection: string }; reply: never };
-  word: { mail: { readonly connection: string; readonly word: ClientWord }; reply: never };
+  /** The words of one frame, in their order. */
+  words: { mail: { readonly connection: string; readonly words: readonly ClientWord[] }; reply: never };
   /** A connection that fell behind asks for events after `after`. */
   pull: { mail: { readonly connection: string; readonly after: number; readonly limit: number }; reply: never };
   // ---- from other users (durable)

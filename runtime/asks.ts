@@ -13,6 +13,8 @@ export interface PendingAsk {
   readonly resolve: (outcome: Asked<never>) => void;
   /** The owner it was handed to; undefined while it waits for one, and is then certainly not carried out. */
   at: NodeId | undefined;
+  /** Unknown from then on, unless an answer comes before, monotonic ms. */
+  lostMs: number;
 }
 
 /** How often waiting asks are looked at: to send again what nobody took, and to end what is too late. */
@@ -40,7 +42,7 @@ export class Asks {
       return Promise.resolve({ kind: 'refused', why: 'failed' });
     const deadlineMs = this.#ports.clock.monotonicMs() + Math.min(waitMs, this.#limits.ask_wait_ms_max);
     return new Promise((resolve) => {
-      const ask: PendingAsk = { id: this.#next++, to, partition, body, deadlineMs, resolve, at: undefined };
+      const ask: PendingAsk = { id: this.#next++, to, partition, body, deadlineMs, resolve, at: undefined, lostMs: Number.POSITIVE_INFINITY };
       this.#pending.set(ask.id, ask);
       this.#send(ask);
       if (!this.#looking) this.#look();
@@ -55,8 +57,10 @@ export class Asks {
   refused(id: number, why: Refusal): void {
     const ask = this.#pending.get(id);
     if (ask === undefined) return;
-    if (why === 'moved' || why === 'full') ask.at = undefined;
-    else this.#end(id, { kind: 'refused', why });
+    if (why === 'moved' || why === 'full') {
+      ask.at = undefined;
+      ask.lostMs = Number.POSITIVE_INFINITY;
+    } else this.#end(id, { kind: 'refused', why });
   }
 
   /** `partition` has a new owner, or mail to or from `node` was lost: what was handed over has an unknown fate. */
@@ -64,6 +68,12 @@ export class Asks {
     for (const ask of [...this.#pending.values()]) {
       if (ask.at !== undefined && is(ask)) this.#end(ask.id, { kind: 'unknown', why });
     }
+  }
+
+  /** The partition has a new owner, and the one before lives: it will have answered or refused, but for what it had not committed. */
+  doubt(is: (ask: PendingAsk) => boolean, graceMs: number): void {
+    const lostMs = this.#ports.clock.monotonicMs() + graceMs;
+    for (const ask of this.#pending.values()) if (ask.at !== undefined && is(ask)) ask.lostMs = Math.min(ask.lostMs, lostMs);
   }
 
   stop(): void {
@@ -93,6 +103,7 @@ export class Asks {
             ask.at === undefined ? { kind: 'refused', why: 'too_late' } : { kind: 'unknown', why: late },
           );
         } else if (ask.at === undefined) this.#send(ask);
+        else if (nowMs >= ask.lostMs) this.#end(ask.id, { kind: 'unknown', why: 'the partition has a new owner' });
       }
       this.#look();
     });

@@ -54,12 +54,12 @@ export const defaultLimits: Limits = {
   mailbox_mails_max: 4_096,
   partition_mails_max: 65_536,
   gate_outputs_max: 65_536,
-  // Sizes are estimated before packing, and text beyond ASCII packs up to three times as long: this much always fits NATS's 1 MiB.
-  turn_bytes_max: 64 * 1024,
+  // A record is at most the two together and a little: it always fits NATS's 1 MiB.
+  turn_bytes_max: 256 * 1024,
   record_bytes_max: 256 * 1024,
   append_batch_max: 256,
   appends_in_flight_max: 1,
-  append_rest_percent: 100,
+  append_rest_percent: 200,
   append_rest_ms_max: 50,
   channel_window_mails: 4_096,
   outbox_mails_max: 65_536,

@@ -46,7 +46,7 @@ export class Links {
    */
   send(to: NodeId, parcel: Parcel, bytes: number, only?: string): boolean {
     const alive = this.#host.members.get(to)?.incarnation;
-    const incarnation = alive ?? only ?? this.#incoming.get(to)?.incarnation;
+    const incarnation = alive ?? only ?? this.#outgoing.get(to)?.incarnation ?? this.#incoming.get(to)?.incarnation;
     if (incarnation === undefined || (only !== undefined && only !== incarnation)) return false;
     const link = this.#outgoingOf(to, incarnation);
     if (alive === undefined || bytes > this.#host.limits.datagram_bytes_max / 2) {

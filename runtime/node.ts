@@ -6,7 +6,7 @@ import { partitionOf } from './hash.ts';
 import { Holdings } from './holdings.ts';
 import type { Limits } from './limits.ts';
 import { Links } from './links.ts';
-import { Members } from './members.ts';
+import { type Heartbeat, Members } from './members.ts';
 import type { Datagram } from './parcel.ts';
 import { Placement, type View } from './placement.ts';
 import type { Cancel, Owner, PartitionId, Ports } from './ports.ts';
@@ -179,6 +179,7 @@ export class Node implements Door {
     // The others are to know before there is something to claim.
     this.#sayAlive(true);
     await this.#placement.leave();
+    await this.#othersKnow();
     if (this.#stopped) return;
     this.#stopLoops();
     await this.#writeBehind.write([...this.#holdings.all()]);
@@ -186,6 +187,14 @@ export class Node implements Door {
     this.#post.asks.stop();
     this.#links.flush();
     this.#broadcast(['goodbye', this.node, this.incarnation]);
+  }
+
+  /** Waits until nobody sends here any more what this node does not own: until then it is refused, and so sent to whoever does. */
+  async #othersKnow(): Promise<void> {
+    const { version } = this.#placement.view;
+    const endMs = this.#ports.clock.monotonicMs() + this.#limits.suspect_ms;
+    const isBehind = ({ view }: Heartbeat): boolean => view < version;
+    while (this.#members.all().some(isBehind) && this.#ports.clock.monotonicMs() < endMs) await this.#pause(10);
   }
 
   #stopLoops(): void {
@@ -379,7 +388,10 @@ export class Node implements Door {
       if (owner !== undefined && (!same || before.epochs[partition] !== after.epochs[partition])) moved.add(partition);
     });
     if (moved.size === 0) return;
-    this.#post.asks.lost((ask) => moved.has(ask.partition), 'the partition has a new owner');
+    const { asks } = this.#post;
+    const isGone = (node = this.node): boolean => node === this.node || this.#members.get(node) === undefined;
+    asks.lost((ask) => moved.has(ask.partition) && isGone(ask.at), 'the partition has a new owner');
+    asks.doubt((ask) => moved.has(ask.partition), this.#limits.suspect_ms);
     this.#post.outlets.moved((partition) => moved.has(partition));
     this.#holdings.resend((to) => moved.has(to));
     this.#runner.schedule();

@@ -63,6 +63,8 @@ export interface UserMemory {
   /** Those that the turn of now has taken off `attached`: should it fail, they were not told. */
   readonly detached: Map<string, Attached>;
   readonly presence: Presence;
+  /** Senders who are to hear, at the end of the turn of now, how far this user has got. */
+  readonly owedReceipts: Set<UserId>;
 }
 
 export function wakeUser(turn: Turn, spoilt: UserMemory | undefined, limits: MessengerLimits): UserMemory {
@@ -81,6 +83,7 @@ export function wakeUser(turn: Turn, spoilt: UserMemory | undefined, limits: Mes
     tidy: undefined,
     attached: new Map([...(spoilt?.detached ?? []), ...(spoilt?.attached ?? [])]),
     detached: new Map(),
+    owedReceipts: new Set(),
     presence: {
       online: spoilt?.presence.online ?? false,
       activeAt: spoilt?.presence.activeAt ?? 0,

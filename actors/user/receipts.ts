@@ -12,7 +12,7 @@ import {
   topCursor,
   type UserMemory,
 } from './memory.ts';
-import { type Conversation, numberKey, type TimelineRow } from './rows.ts';
+import { numberKey, type TimelineRow } from './rows.ts';
 import { announce, append, rowsAfter, stampOf } from './timeline.ts';
 
 type Mail<K extends keyof UserProtocol> = Extract<MailOf<UserProtocol>, { kind: K }>;
@@ -46,7 +46,8 @@ function deliver(user: UserMemory, turn: Turn, after: number, upTo: number): boo
     const conversation = conversationWith(user, turn, peer);
     if (seq <= conversation.inDelivered) continue;
     const at = stampOf(user, turn);
-    tellMarks(user, turn, peer, { ...conversation, inDelivered: seq, inDeliveredAt: at }, at);
+    saveConversation(user, turn, peer, { ...conversation, inDelivered: seq, inDeliveredAt: at });
+    user.owedReceipts.add(peer);
     news = true;
   }
   return news;
@@ -60,16 +61,21 @@ export function read(user: UserMemory, turn: Turn, word: Read): void {
   if (upTo <= conversation.inRead) return;
   const at = stampOf(user, turn);
   const delivered = upTo > conversation.inDelivered ? { inDelivered: upTo, inDeliveredAt: at } : {};
-  tellMarks(user, turn, peer, { ...conversation, ...delivered, inRead: upTo, inReadAt: at }, at);
+  saveConversation(user, turn, peer, { ...conversation, ...delivered, inRead: upTo, inReadAt: at });
+  user.owedReceipts.add(peer);
   if (devicesOf(user, turn).size < 2) return;
   const row: TimelineRow = ['seen', peer, upTo, at];
   announce(user, turn, append(user, turn, at, row), row);
 }
 
-function tellMarks(user: UserMemory, turn: Turn, peer: UserId, conversation: Conversation, at: number): void {
-  saveConversation(user, turn, peer, conversation);
-  const { inDelivered: delivered, inRead: read } = conversation;
-  turn.tell(User.ref(peer), { kind: 'receipt', from: user.self, delivered, read, at });
+/** One receipt for each sender, whatever the words of the turn have moved: a device that shows a message says both in one frame. */
+export function tellReceipts(user: UserMemory, turn: Turn): void {
+  for (const peer of user.owedReceipts) {
+    const { inDelivered: delivered, inRead: read, inDeliveredAt, inReadAt } = conversationWith(user, turn, peer);
+    const at = Math.max(inDeliveredAt, inReadAt);
+    turn.tell(User.ref(peer), { kind: 'receipt', from: user.self, delivered, read, at });
+  }
+  user.owedReceipts.clear();
 }
 
 /** A peer tells how far it has got. Marks are merged by their maximum, so that the order of receipts does not matter. */

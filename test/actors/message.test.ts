@@ -203,11 +203,8 @@ t.test('A10 a turn that fails at its end changes nothing, and its second try doe
     { id: 'm1', seq: 1 },
     { id: 'm2', seq: 2 },
   ]);
-  t.match(alice.timeline().slice(2), [
-    { delivered: 1, read: 0 },
-    { delivered: 2, read: 0 },
-    { delivered: 2, read: 2 },
-  ]);
+  t.match(alice.timeline().slice(2), [{ delivered: 2, read: 2 }], 'one frame, one receipt');
+  t.equal(alice.timeline().length, 3);
 });
 
 t.test('the rows that a message costs stay few: 13 in all, and none for the receipt of a receipt', async (t) => {

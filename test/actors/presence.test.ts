@@ -71,7 +71,7 @@ t.test('A10 PRS3 after a turn that failed a user still goes offline', async (t) 
   const bob = connect(world, register(world, 'bob'));
   alice.say({ kind: 'watch', users: ['bob'] });
   world.pass(20_000);
-  world.fail = ({ to, body }) => to === 'user/bob' && body.kind === 'word';
+  world.fail = ({ to, body }) => to === 'user/bob' && body.kind === 'words';
   bob.say({ kind: 'send', id: 'm1', to: 'alice', body: '' });
   world.pass(30_000);
   t.strictSame(

@@ -1,0 +1,113 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import { freePort, pause, ServerProcess, signIn, until } from './cluster.ts';
+
+t.setTimeout(90_000);
+
+t.test('one process, no server beside it', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'ringpost-embedded-'));
+  const server = new ServerProcess('solo', await freePort(), ['start', '--data', folder]);
+  t.teardown(async () => {
+    await server.signal('SIGTERM');
+    rmSync(folder, { recursive: true, force: true });
+  });
+  await server.start();
+  const { url } = server;
+
+  t.test('A1, A8: killed again and again while messages flow, it loses, doubles and reorders nothing', async (t) => {
+    const alice = await signIn('alice', 'phone', { url });
+    const bob = await signIn('bob', 'phone', { url });
+    t.teardown(() => Promise.all([alice.close(), bob.close()]));
+    const heard: string[] = [];
+    let read = 0;
+    bob.on('message', (message) => {
+      heard.push(message.body);
+      bob.read('alice', message.seq);
+    });
+    alice.on('receipt', (receipt) => {
+      t.ok(receipt.read >= read && receipt.read <= receipt.delivered, 'receipts never go back (A11)');
+      ({ read } = receipt);
+    });
+    await alice.connect();
+    await bob.connect();
+    let going = true;
+    const sent: string[] = [];
+    const sending = (async () => {
+      for (let n = 0; going; n++) {
+        const body = `message ${n}`;
+        const { accepted } = alice.send('bob', body);
+        sent.push(body);
+        if (n % 8 === 7) await accepted;
+      }
+    })();
+    for (let kills = 0; kills < 3; kills++) {
+      await pause(700);
+      await server.signal('SIGKILL');
+      await server.start();
+    }
+    await pause(700);
+    going = false;
+    await sending;
+    await until('all has been read', () => read === sent.length, 30_000);
+    t.same(heard, sent);
+    t.ok(sent.length > 500, `${sent.length} messages`);
+  });
+
+  t.test('RES: a device that was away goes on where it was, and is told each event once', async (t) => {
+    const carol = await signIn('carol', 'phone', { url });
+    const dave = await signIn('dave', 'phone', { url });
+    t.teardown(() => Promise.all([carol.close(), dave.close()]));
+    await carol.connect();
+    const heard: string[] = [];
+    const resets: unknown[] = [];
+    dave.on('message', (message) => void heard.push(message.body));
+    dave.on('reset', (reset) => void resets.push(reset));
+    await dave.connect();
+    await carol.send('dave', 'first').accepted;
+    await until('the first has come', () => heard.length === 1);
+    await server.signal('SIGTERM');
+    await server.start();
+    await carol.send('dave', 'second').accepted;
+    await until('the second has come', () => heard.length === 2);
+    t.same(heard, ['first', 'second']);
+    t.same(resets, [], 'its place was recovered');
+  });
+
+  t.test('LIM: a device that reads nothing holds up nobody, and loses nothing', async (t) => {
+    const [writer, slow, other] = await Promise.all(
+      ['writer', 'slow', 'other'].map((user) => signIn(user, 'phone', { url, autoReceived: user !== 'slow' })),
+    );
+    if (writer === undefined || slow === undefined || other === undefined) throw new Error('three clients');
+    t.teardown(() => Promise.all([writer.close(), slow.close(), other.close()]));
+    const seen: string[] = [];
+    const otherSeen: string[] = [];
+    slow.on('message', (message) => void seen.push(message.body));
+    other.on('message', (message) => void otherSeen.push(message.body));
+    await Promise.all([writer.connect(), slow.connect(), other.connect()]);
+    const bodies = Array.from({ length: 1_500 }, (_, i) => `line ${i}`);
+    let last: Promise<unknown> = Promise.resolve();
+    for (const body of bodies) {
+      last = writer.send('slow', body).accepted;
+      if (seen.length % 64 === 0) await last;
+    }
+    await last;
+    await writer.send('other', 'are you served?').accepted;
+    await until('the other is served', () => otherSeen.length === 1);
+    await pause(300);
+    t.ok(seen.length < bodies.length, `the server stopped at its window (${seen.length})`);
+    for (let upTo = 0; upTo < bodies.length; upTo = seen.length) {
+      slow.received(seen.length);
+      const before = seen.length;
+      if (before < bodies.length) await until('more comes', () => seen.length > before);
+    }
+    t.same(seen, bodies);
+  });
+
+  t.test('ERR: a second process in the same folder is refused in words', async (t) => {
+    const second = new ServerProcess('second', await freePort(), ['start', '--data', folder]);
+    await t.rejects(second.start());
+    t.match(second.said, /is used by another process|in use/i);
+  });
+});
