@@ -170,5 +170,7 @@ function asTokens(body: unknown): Tokens {
   if (!isRecord(body)) throw badAnswer();
   if (!tokenTexts.every((field) => typeof body[field] === 'string')) throw badAnswer();
   if (!tokenTimes.every((field) => typeof body[field] === 'number')) throw badAnswer();
-  return Object.fromEntries([...tokenTexts, ...tokenTimes].map((field) => [field, body[field]])) as unknown as Tokens;
+  const tokens = Object.fromEntries([...tokenTexts, ...tokenTimes].map((field) => [field, body[field]]));
+  const home = typeof body.home === 'string' && /^https?:\/\//.test(body.home) ? { home: serverUrl(body.home) } : {};
+  return { ...tokens, ...home } as unknown as Tokens;
 }

@@ -78,8 +78,12 @@ export class Link {
     return this.#stage.at === 'online';
   }
 
+  /** Home first, then all others in turn. Any node will do: at home, words are spared a way between nodes. */
   get url(): string {
-    return this.#options.urls[this.#turn % this.#options.urls.length]!;
+    const { urls, session } = this.#options;
+    const { home } = session.tokens;
+    const ways = home === undefined ? urls : [home, ...urls.filter((url) => url !== home)];
+    return ways[this.#turn % ways.length]!;
   }
 
   start(): void {

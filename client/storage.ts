@@ -11,6 +11,8 @@ export interface Tokens {
   readonly accessUntil: number;
   readonly refreshToken: string;
   readonly refreshUntil: number;
+  /** The node that the account lives on: the shortest way, where it can be reached. */
+  readonly home?: string;
 }
 
 export interface UnsentMessage {

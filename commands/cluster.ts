@@ -65,7 +65,11 @@ export async function cluster(args: readonly string[], terminal: Terminal): Prom
       join(dataFolder, 'secret'),
     ];
     const journal = ['--nats', nats.urls.join(','), '--replicas', String(servers)];
-    return { name, args: ['node', name, '--end-with-parent', ...where, ...journal, ...set], child: undefined };
+    return {
+      name,
+      args: ['node', name, '--end-with-parent', '--advertise', 'own', ...where, ...journal, ...set],
+      child: undefined,
+    };
   });
   let stopping = false;
   const restart = options['no-restart'] !== true;

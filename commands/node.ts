@@ -16,6 +16,8 @@ export const nodeHelp = `ringpost node NAME: one node of a cluster; nats-server 
   --secret FILE          the key that signs tokens, the same on all nodes (made at the first start)
   --port N               where clients connect (${clusterConfig.port}; 0 takes a free port)
   --host ADDRESS         which interface to listen on (${clusterConfig.host})
+  --advertise URL        where clients reach this very node, or "own" for where it listens: they are told to prefer the node
+                         that their account lives on (not told)
   --data FOLDER          this node's own folder (${clusterConfig.dataFolder}/NAME)
   --set PART.BOUND=N     changes a limit; PART is runtime, gateway or messenger; may be given often
   --end-with-parent      stop when standard input ends: for programs that start nodes
@@ -33,6 +35,7 @@ export async function node(args: readonly string[], terminal: Terminal): Promise
       secret: { type: 'string' },
       port: { type: 'string' },
       host: { type: 'string' },
+      advertise: { type: 'string' },
       data: { type: 'string' },
       set: { type: 'string', multiple: true },
       'end-with-parent': { type: 'boolean' },
@@ -64,6 +67,7 @@ export async function node(args: readonly string[], terminal: Terminal): Promise
     port,
     dataFolder,
     secret: openSecret(textOf(options, 'secret', join(dataFolder, 'secret'))),
+    advertise: textOf(options, 'advertise', ''),
   });
   if (options['end-with-parent'] === true) {
     const { stdin } = process;

@@ -18,6 +18,8 @@ export interface ServerOptions {
   readonly port: number;
   readonly dataFolder: string;
   readonly secret: Uint8Array;
+  /** Where clients reach this node, when they may know; '' otherwise. 'own': where it listens. */
+  readonly advertise: string;
 }
 
 export interface Server {
@@ -55,6 +57,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     await ports.close();
     throw error;
   }
+  node.notice = options.advertise === 'own' ? gateway.url : options.advertise;
   node.start();
   const figures = (): void => writeFigures(options.dataFolder, node);
   process.on('SIGUSR2', figures);

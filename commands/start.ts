@@ -40,6 +40,7 @@ export async function start(args: readonly string[], terminal: Terminal): Promis
     port,
     dataFolder,
     secret: openSecret(join(dataFolder, 'secret')),
+    advertise: '',
   });
   const at = port === clusterConfig.port ? '' : ` --url ${server.url}`;
   terminal.say(`Ringpost is up at ${server.url}, keeping its data in ${dataFolder}.

@@ -154,7 +154,10 @@ export class Accounts {
   private async granted(status: number, claims: Claims, login: Login): Promise<Answer> {
     const { accessUntil, refreshUntil } = login.kept;
     const accessToken = await this.options.tokens.sign(claims, accessUntil);
-    return { status, body: { ...claims, accessToken, accessUntil, refreshToken: login.refreshToken, refreshUntil } };
+    const { refreshToken } = login;
+    const home = this.options.door.homeOf(this.options.user.ref(claims.user));
+    const tokens = { ...claims, accessToken, accessUntil, refreshToken, refreshUntil };
+    return { status, body: home === '' ? tokens : { ...tokens, home } };
   }
 
   private async ask<K extends keyof UserProtocol & string>(

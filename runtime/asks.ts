@@ -42,7 +42,16 @@ export class Asks {
       return Promise.resolve({ kind: 'refused', why: 'failed' });
     const deadlineMs = this.#ports.clock.monotonicMs() + Math.min(waitMs, this.#limits.ask_wait_ms_max);
     return new Promise((resolve) => {
-      const ask: PendingAsk = { id: this.#next++, to, partition, body, deadlineMs, resolve, at: undefined, lostMs: Number.POSITIVE_INFINITY };
+      const ask: PendingAsk = {
+        id: this.#next++,
+        to,
+        partition,
+        body,
+        deadlineMs,
+        resolve,
+        at: undefined,
+        lostMs: Number.POSITIVE_INFINITY,
+      };
       this.#pending.set(ask.id, ask);
       this.#send(ask);
       if (!this.#looking) this.#look();
@@ -73,7 +82,8 @@ export class Asks {
   /** The partition has a new owner, and the one before lives: it will have answered or refused, but for what it had not committed. */
   doubt(is: (ask: PendingAsk) => boolean, graceMs: number): void {
     const lostMs = this.#ports.clock.monotonicMs() + graceMs;
-    for (const ask of this.#pending.values()) if (ask.at !== undefined && is(ask)) ask.lostMs = Math.min(ask.lostMs, lostMs);
+    for (const ask of this.#pending.values())
+      if (ask.at !== undefined && is(ask)) ask.lostMs = Math.min(ask.lostMs, lostMs);
   }
 
   stop(): void {

@@ -6,6 +6,8 @@ export interface Heartbeat {
   readonly incarnation: string;
   /** Only `owner` nodes are on the ring; a `guest` sends mail and holds sockets. */
   readonly role: 'owner' | 'guest';
+  /** What it wants others to know of it, such as where its clients connect; '' for nothing. */
+  readonly notice: string;
   /** On its way out: no new partitions for it. */
   readonly leaving: boolean;
   /** Version of the ownership register that it acts on. */

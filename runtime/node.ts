@@ -39,6 +39,8 @@ export interface NodeCounts {
 export class Node implements Door {
   readonly node: string;
   readonly incarnation: string;
+  /** What other nodes are to know of this one; set before `start`. */
+  notice = '';
   readonly #options: NodeOptions;
   readonly #ports: Ports;
   readonly #limits: Limits;
@@ -237,6 +239,13 @@ export class Node implements Door {
     return this.#post.outlets.open(this.#partitionOf(to.address), receive, moved);
   }
 
+  homeOf<P extends Protocol>(to: Ref<P>): string {
+    const partition = this.#partitionOf(to.address);
+    if (this.#placement.isMine(partition)) return this.notice;
+    const owner = this.#placement.ownerOf(partition);
+    return owner === undefined ? '' : (this.#members.get(owner.node)?.notice ?? '');
+  }
+
   // ---------------------------------------------------------------- for operators and figures
 
   get counts(): NodeCounts {
@@ -318,9 +327,10 @@ export class Node implements Door {
 
   #sayAlive(leaving: boolean): void {
     const { node, incarnation } = this;
+    const { notice } = this;
     const role = this.#options.role ?? 'owner';
     const view = this.#placement.view.version;
-    this.#broadcast(['heartbeat', { node, incarnation, role, leaving, view, sent: this.#links.sent() }]);
+    this.#broadcast(['heartbeat', { node, incarnation, role, notice, leaving, view, sent: this.#links.sent() }]);
   }
 
   #broadcast(datagram: Datagram): void {

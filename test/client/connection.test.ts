@@ -257,3 +257,28 @@ t.test('close: handles reject, streams end, and the server sees a proper close',
   for await (const event of stream) kinds.push(event.kind);
   t.strictSame(kinds, ['state']);
 });
+
+t.test('ACC13 a client goes home first, and elsewhere when home does not answer', async (t) => {
+  const door = await scriptedServer();
+  const home = await scriptedServer();
+  t.teardown(() => Promise.all([door.close(), home.close()]));
+  door.routes.set('POST /v1/accounts', ({ user, device }) => [201, { ...grant(user!, device!), home: home.url }]);
+  const client = await RingpostClient.register({
+    url: door.url,
+    user: 'alice',
+    password: 'correct horse',
+    device: 'test',
+  });
+  t.teardown(() => client.close());
+  const states = heard(client, 'state');
+  const connected = client.connect();
+  await (await home.peer()).welcome();
+  await connected;
+  await home.close();
+  await (await door.peer()).welcome();
+  await until(() => client.state === 'online');
+  t.strictSame(
+    states.filter(({ state }) => state === 'online').map(({ url }) => url),
+    [home.url, door.url],
+  );
+});

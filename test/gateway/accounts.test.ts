@@ -26,6 +26,14 @@ t.test('register, log in, refresh: each answers the whole session', async (t) =>
   t.notMatch(JSON.stringify(door.asked), password, 'nor a password');
 });
 
+t.test('ACC13 a login tells where the account lives, when that is known', async (t) => {
+  const { call, door } = await stage(t);
+  t.notOk('home' in (await call('POST', '/v1/accounts', { user: 'alice', device: 'phone', password })).body);
+  door.home = 'http://127.0.0.1:7481';
+  const { body } = await call('POST', '/v1/sessions', { user: 'alice', device: 'phone', password });
+  t.equal(body.home, 'http://127.0.0.1:7481');
+});
+
 t.test('a device may go without a name, and gets one', async (t) => {
   const { call } = await stage(t);
   const { body } = await call('POST', '/v1/accounts', { user: 'alice', password });

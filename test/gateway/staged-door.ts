@@ -25,6 +25,8 @@ export interface StagedConnection {
 }
 
 export class StagedDoor implements Door {
+  /** What the owner's node says of itself. */
+  home = '';
   readonly node = 'n1';
   readonly incarnation = 'test';
   readonly accounts = new Map<string, Account>();
@@ -52,6 +54,10 @@ export class StagedDoor implements Door {
     else this.refusedWhispers += 1;
     return answer;
   };
+
+  homeOf(): string {
+    return this.home;
+  }
 
   openOutlet: Door['openOutlet'] = (to, receive, moved) => {
     const connection: StagedConnection = { address: to.address, mail: [], push: receive, moved, closed: false };

@@ -88,6 +88,23 @@ t.test('A7: what was handed to an owner that is gone is unknown; what waits for 
   t.equal(desk.sent.at(-1)?.id, 3);
 });
 
+t.test('A7: an owner that lives after a move may still answer or refuse; after a while it is unknown', async (t) => {
+  const desk = new Desk();
+  for (let i = 0; i < 3; i++) desk.ask(5_000);
+  desk.asks.doubt(() => true, 1_000);
+  await desk.pass(500);
+  t.strictSame(desk.answers, []);
+  desk.asks.replied(1, 'late');
+  desk.asks.refused(2, 'moved');
+  await desk.pass(600);
+  t.strictSame(desk.answers, [
+    { kind: 'reply', value: 'late' },
+    { kind: 'unknown', why: 'the partition has a new owner' },
+  ]);
+  await desk.pass(2_000);
+  t.equal(desk.answers.length, 2, 'the one that was refused was sent again, and is as good as new');
+});
+
 t.test('A9: asks have a bound, and a longest wait', async (t) => {
   const desk = new Desk({ asks_max: 2, ask_wait_ms_max: 500 });
   for (let i = 0; i < 3; i++) desk.ask(100_000);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { InChannel, OutChannel, Outbox } from '../../runtime/channel.ts';
+import { InChannel, Outbox, OutChannel } from '../../runtime/channel.ts';
 import { defaultLimits } from '../../runtime/limits.ts';
 import type { ChannelMail, Taken } from '../../runtime/record.ts';
 import { SimRandom } from '../../sim/clock.ts';
@@ -169,7 +169,10 @@ t.test('A6: the watermark stops at the first mail that is not done', async (t) =
 
 t.test('A9: no more than the window is under way', async (t) => {
   const channel = new OutChannel(2);
-  channel.committed(Array.from({ length: 20 }, (_, i) => mailOf(i + 1)), 1);
+  channel.committed(
+    Array.from({ length: 20 }, (_, i) => mailOf(i + 1)),
+    1,
+  );
   t.strictSame(seqs(channel.takeSendable(8, 0)), [1, 2, 3, 4, 5, 6, 7, 8]);
   t.strictSame(seqs(channel.takeSendable(8, 0)), []);
   channel.settle(3, 0);
@@ -202,7 +205,10 @@ t.test('A6: the oldest record with unsettled mail is where a successor must begi
   t.equal(outbox.oldestRecordSeq, 11);
   outbox.channel(2).settle(1, 0);
   t.equal(outbox.oldestRecordSeq, 12);
-  t.strictSame(outbox.takeSettled(), [[1, 2], [2, 1]]);
+  t.strictSame(outbox.takeSettled(), [
+    [1, 2],
+    [2, 1],
+  ]);
   t.strictSame(outbox.takeSettled(), [], 'told once');
 });
 

@@ -39,27 +39,33 @@ function usurp(stage: Stage, id: number, epoch = 2): void {
   stage.journal.put(id, encodeRecord(record, simCodec));
 }
 
-t.test('A2: an append carries the sequence of the last record, and one of a partition is in flight at a time', async (t) => {
-  const stage = await staged(2, { appends_in_flight_max: 3 });
-  t.strictSame(
-    stage.journal.oldest.batch.map(({ partition, expectedSeq, id }) => [partition, expectedSeq, id]),
-    [[0, 0, '0/1/1'], [1, 0, '1/1/1']],
-  );
-  const partition = stage.open.get(0);
-  if (partition === undefined) return;
-  for (let i = 0; i < 5; i++) {
-    stage.ask(partition, 'list/x', act({ add: `w${i}` }));
+t.test(
+  'A2: an append carries the sequence of the last record, and one of a partition is in flight at a time',
+  async (t) => {
+    const stage = await staged(2, { appends_in_flight_max: 3 });
+    t.strictSame(
+      stage.journal.oldest.batch.map(({ partition, expectedSeq, id }) => [partition, expectedSeq, id]),
+      [
+        [0, 0, '0/1/1'],
+        [1, 0, '1/1/1'],
+      ],
+    );
+    const partition = stage.open.get(0);
+    if (partition === undefined) return;
+    for (let i = 0; i < 5; i++) {
+      stage.ask(partition, 'list/x', act({ add: `w${i}` }));
+      await stage.turns();
+    }
+    t.equal(stage.journal.waiting.length, 1);
+    stage.journal.answer();
     await stage.turns();
-  }
-  t.equal(stage.journal.waiting.length, 1);
-  stage.journal.answer();
-  await stage.turns();
-  t.equal(stage.journal.waiting.length, 1, 'all that gathered meanwhile is one record');
-  t.strictSame(
-    stage.journal.oldest.batch.map(({ expectedSeq, id }) => [expectedSeq, id]),
-    [[1, '0/1/2']],
-  );
-});
+    t.equal(stage.journal.waiting.length, 1, 'all that gathered meanwhile is one record');
+    t.strictSame(
+      stage.journal.oldest.batch.map(({ expectedSeq, id }) => [expectedSeq, id]),
+      [[1, '0/1/2']],
+    );
+  },
+);
 
 t.test('A2: no more appends than the limit are in flight', async (t) => {
   const stage = await staged(4, { append_batch_max: 1, appends_in_flight_max: 2 });

@@ -111,7 +111,8 @@ t.test('A2: two owners that cannot hear each other do not both write', async (t)
   world.board.cut('n2', 'n1');
   const answers = [];
   for (let i = 0; i < 40; i++) {
-    for (const name of ['n1', 'n2']) answers.push({ word: `${name} ${i}`, asked: add(world, name, key, `${name} ${i}`, 500) });
+    for (const name of ['n1', 'n2'])
+      answers.push({ word: `${name} ${i}`, asked: add(world, name, key, `${name} ${i}`, 500) });
     await world.pass(50);
   }
   const acknowledged: string[] = [];
@@ -195,7 +196,12 @@ t.test('A4: a takeover that fails half-way is tried again until it succeeds', as
 t.test('A7: datagrams that are no datagrams are passed over', async (t) => {
   const world = await cluster(8, 'n1', 'n2');
   const odd = world.board.plug('n9');
-  const bytes = [[1, 2, 3], [], [...new TextEncoder().encode('["parcels","n9"]\n')], [...new TextEncoder().encode('{}\n')]];
+  const bytes = [
+    [1, 2, 3],
+    [],
+    [...new TextEncoder().encode('["parcels","n9"]\n')],
+    [...new TextEncoder().encode('{}\n')],
+  ];
   for (const one of bytes) for (const to of ['n1', 'n2']) odd.send(to, new Uint8Array(one));
   await world.pass(500);
   const key = keyAt(world, 'n2');
@@ -203,22 +209,33 @@ t.test('A7: datagrams that are no datagrams are passed over', async (t) => {
   t.equal(world.errors.length > 0, true);
 });
 
-t.test('A1: a socket’s push and an ask’s reply go to the process that they are for, not to the next of its name', async (t) => {
-  const world = await cluster(9, 'n1', 'n2');
-  const key = keyAt(world, 'n1');
-  const pushed: Push[] = [];
-  // The outlets and asks of both processes of n2 have the same numbers.
-  const before = world.node('n2').openOutlet(List.ref(key), (push) => pushed.push(push), () => {});
-  world.log.loseLeader(1_200);
-  const asked = add(world, 'n2', key, 'for the process before', 10_000);
-  await world.pass(50);
-  world.kill('n2');
-  world.boot('n2');
-  const after = world.node('n2').openOutlet(List.ref(key), (push) => pushed.push(push), () => {});
-  t.equal(after.outlet.id, before.outlet.id);
-  const other = world.node('n2').ask(List.ref(key), { kind: 'memory' }, 10_000);
-  void asked;
-  const answer = await world.until(other);
-  t.not(answer.kind === 'reply' && typeof answer.value === 'number', true, 'an answer to another question');
-  t.strictSame(pushed, []);
-});
+t.test(
+  'A1: a socket’s push and an ask’s reply go to the process that they are for, not to the next of its name',
+  async (t) => {
+    const world = await cluster(9, 'n1', 'n2');
+    const key = keyAt(world, 'n1');
+    const pushed: Push[] = [];
+    // The outlets and asks of both processes of n2 have the same numbers.
+    const before = world.node('n2').openOutlet(
+      List.ref(key),
+      (push) => pushed.push(push),
+      () => {},
+    );
+    world.log.loseLeader(1_200);
+    const asked = add(world, 'n2', key, 'for the process before', 10_000);
+    await world.pass(50);
+    world.kill('n2');
+    world.boot('n2');
+    const after = world.node('n2').openOutlet(
+      List.ref(key),
+      (push) => pushed.push(push),
+      () => {},
+    );
+    t.equal(after.outlet.id, before.outlet.id);
+    const other = world.node('n2').ask(List.ref(key), { kind: 'memory' }, 10_000);
+    void asked;
+    const answer = await world.until(other);
+    t.not(answer.kind === 'reply' && typeof answer.value === 'number', true, 'an answer to another question');
+    t.strictSame(pushed, []);
+  },
+);

@@ -16,7 +16,10 @@ t.test('A1: nothing leaves a partition before its record is durable', async (t) 
     stage.released.map(({ kind }) => kind),
     ['whisper', 'push', 'reply'],
   );
-  t.strictSame(stage.sent.map(({ seq, to }) => [seq, to]), [[1, `list/${other}`]]);
+  t.strictSame(
+    stage.sent.map(({ seq, to }) => [seq, to]),
+    [[1, `list/${other}`]],
+  );
 });
 
 t.test('A1: an answer that reads what is not durable yet waits with it', async (t) => {
@@ -62,7 +65,10 @@ t.test('A1: whispers stay behind the gate, but for those within the partition', 
   const partition = stage.add();
   stage.ask(partition, 'list/a', act({ add: 'w', whisper: ['b', 'heard'] }));
   await stage.commitAll();
-  t.strictSame(stage.released.filter(({ kind }) => kind === 'whisper'), []);
+  t.strictSame(
+    stage.released.filter(({ kind }) => kind === 'whisper'),
+    [],
+  );
   stage.ask(partition, 'list/b', { kind: 'list' });
   await stage.turns();
   t.strictSame(stage.replies.at(-1), ['heard']);
@@ -89,5 +95,8 @@ t.test('A1: outputs leave in the order of their turns', async (t) => {
   }
   await stage.commitAll();
   const pushed = stage.released.flatMap((output) => (output.kind === 'push' ? [[output.outlet, output.push]] : []));
-  t.strictSame(pushed, Array.from({ length: 50 }, (_, i) => [outlet, `p${i}`]));
+  t.strictSame(
+    pushed,
+    Array.from({ length: 50 }, (_, i) => [outlet, `p${i}`]),
+  );
 });

@@ -38,7 +38,8 @@ t.test('§1: the affinity is the key up to its first slash, whatever the kind', 
     fc.property(word, word, word, (user, device, more) => {
       const home = partitionOf(`user/${user}`, 64);
       return (
-        partitionOf(`connection/${user}/${device}`, 64) === home && partitionOf(`x/${user}/${device}/${more}`, 64) === home
+        partitionOf(`connection/${user}/${device}`, 64) === home &&
+        partitionOf(`x/${user}/${device}/${more}`, 64) === home
       );
     }),
   );

@@ -56,7 +56,8 @@ export function list(failing: Failures = failures()): AnyBehaviour {
         if (act.tell) turn.tell(List.ref(act.tell[0]), { kind: 'act', add: act.tell[1] });
         if (act.whisper) turn.whisper(List.ref(act.whisper[0]), { kind: 'act', add: act.whisper[1] });
         if (act.ask) turn.ask(List.ref(act.ask[0]), { kind: 'act', add: act.ask[1], reply: act.ask[1] }, act.ask[1]);
-        if (act.timer) turn.setTimer(act.timer[0], act.timer[1], { kind: 'act', add: act.timer[2] } as { kind: string });
+        if (act.timer)
+          turn.setTimer(act.timer[0], act.timer[1], { kind: 'act', add: act.timer[2] } as { kind: string });
         if (act.clear !== undefined) turn.clearTimer(act.clear);
         if (act.later) turn.later(act.later[0], { kind: 'act', add: act.later[1] } as { kind: string });
         if (act.push !== undefined) turn.push(outlet, act.push);

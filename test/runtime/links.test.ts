@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { Links } from '../../runtime/links.ts';
 import { defaultLimits } from '../../runtime/limits.ts';
+import { Links } from '../../runtime/links.ts';
 import { Members } from '../../runtime/members.ts';
 import type { Datagram, Parcel } from '../../runtime/parcel.ts';
 import { SimRandom } from '../../sim/clock.ts';
@@ -42,7 +42,7 @@ class End {
 
   hears(other: End): void {
     const { node, incarnation, links } = other;
-    const heartbeat = { node, incarnation, role: 'owner', leaving: false, view: 0, sent: links.sent() } as const;
+    const heartbeat = { node, incarnation, role: 'owner', notice: '', leaving: false, view: 0, sent: links.sent() } as const;
     this.members.heard(heartbeat, 0);
     this.links.heard(heartbeat);
   }

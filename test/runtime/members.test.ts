@@ -2,7 +2,7 @@ import t from 'tap';
 import { type Heartbeat, Members } from '../../runtime/members.ts';
 
 function heartbeat(node: string, incarnation = 'i1', more: Partial<Heartbeat> = {}): Heartbeat {
-  return { node, incarnation, role: 'owner', leaving: false, view: 1, sent: {}, ...more };
+  return { node, incarnation, role: 'owner', notice: '', leaving: false, view: 1, sent: {}, ...more };
 }
 
 /** Looks often enough that the looker itself is never taken for paused. */
@@ -57,5 +57,8 @@ t.test('§5: who says goodbye is gone', async (t) => {
   members.heard(heartbeat('a'), 0);
   members.heard(heartbeat('b'), 0);
   members.forget('a');
-  t.strictSame(members.all().map(({ node }) => node), ['b']);
+  t.strictSame(
+    members.all().map(({ node }) => node),
+    ['b'],
+  );
 });

@@ -172,7 +172,8 @@ t.test('§6: what turns read is what turns wrote, whatever has become durable or
       for (const name of ['user/a', 'user/ab', '']) {
         for (const one of ['t', 'tl', 't!']) {
           const [found, expected] = [successor.range(name, one, {}), model.expected(name, one, {})];
-          if (JSON.stringify(found) !== JSON.stringify(expected)) throw new Error(`a successor finds ${JSON.stringify(found)}`);
+          if (JSON.stringify(found) !== JSON.stringify(expected))
+            throw new Error(`a successor finds ${JSON.stringify(found)}`);
         }
       }
     }),

@@ -86,7 +86,10 @@ t.test('A10: after the last try mail is a dead letter, and its channel goes on',
   const [letter, ...more] = deadLetters(partition);
   t.strictSame(more, []);
   t.match(letter, { to: 'list/a', from: 'other/one', body: poison, why: 'Error: told to fail: always' });
-  t.ok(stage.records().some(({ rows }) => rows.some((key) => String(key).startsWith(' dead '))), 'in the journal');
+  t.ok(
+    stage.records().some(({ rows }) => rows.some((key) => String(key).startsWith(' dead '))),
+    'in the journal',
+  );
 });
 
 t.test('A10: mail for an unknown kind of actor, or of an unknown kind, is refused or a dead letter', async (t) => {

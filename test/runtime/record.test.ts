@@ -16,13 +16,16 @@ import { simCodec } from '../../sim/codec.ts';
 const shape = { noNullPrototype: true } as const;
 const text = fc.stringMatching(/^[a-z]{1,8}\/[a-z0-9]{1,12}$/);
 const counter = fc.nat(2 ** 31);
-const mail = fc.record({
-  seq: counter,
-  to: text,
-  from: text,
-  body: fc.record({ kind: fc.string(), n: fc.integer(), text: fc.string() }, shape),
-  asker: fc.option(fc.record({ to: text, tag: fc.string() }, shape), { nil: undefined }),
-}, shape);
+const mail = fc.record(
+  {
+    seq: counter,
+    to: text,
+    from: text,
+    body: fc.record({ kind: fc.string(), n: fc.integer(), text: fc.string() }, shape),
+    asker: fc.option(fc.record({ to: text, tag: fc.string() }, shape), { nil: undefined }),
+  },
+  shape,
+);
 const taken = fc
   .record({ source: fc.nat(255), watermark: counter, offsets: fc.uniqueArray(fc.integer({ min: 1, max: 4_096 })) })
   .map(({ source, watermark, offsets }) => ({
@@ -31,19 +34,22 @@ const taken = fc
     above: offsets.map((offset) => watermark + offset).sort((a, b) => a - b),
   }));
 const row = fc.tuple(fc.string({ minLength: 1 }), fc.option(fc.uint8Array({ maxLength: 40 })));
-const records: fc.Arbitrary<PartitionRecord> = fc.record({
-  type: fc.constantFrom('turns' as const, 'bump' as const),
-  partition: fc.nat(255),
-  epoch: counter,
-  number: counter,
-  writer: fc.string(),
-  previousSeq: counter,
-  at: counter,
-  rows: fc.array(row, { maxLength: 6 }).map((rows) => rows.flat()),
-  outbox: fc.array(fc.record({ to: fc.nat(255), mails: fc.array(mail, { maxLength: 3 }) }, shape), { maxLength: 3 }),
-  taken: fc.array(taken, { maxLength: 3 }),
-  settled: fc.array(fc.tuple(fc.nat(255), counter), { maxLength: 3 }),
-}, shape);
+const records: fc.Arbitrary<PartitionRecord> = fc.record(
+  {
+    type: fc.constantFrom('turns' as const, 'bump' as const),
+    partition: fc.nat(255),
+    epoch: counter,
+    number: counter,
+    writer: fc.string(),
+    previousSeq: counter,
+    at: counter,
+    rows: fc.array(row, { maxLength: 6 }).map((rows) => rows.flat()),
+    outbox: fc.array(fc.record({ to: fc.nat(255), mails: fc.array(mail, { maxLength: 3 }) }, shape), { maxLength: 3 }),
+    taken: fc.array(taken, { maxLength: 3 }),
+    settled: fc.array(fc.tuple(fc.nat(255), counter), { maxLength: 3 }),
+  },
+  shape,
+);
 
 /** Byte arrays compare by content, whatever class the codec gives them. */
 function plain(record: PartitionRecord): unknown {

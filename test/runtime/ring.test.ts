@@ -49,7 +49,10 @@ t.test('§1: a node that comes or goes moves little more than its share', async 
       t.ok(share > 0, 'the joiner has something to do');
       moved += moves(few, more);
       fair += share;
-      t.ok(moves(few, more) <= share + partitions * 0.15, `${count} nodes: ${moves(few, more)} moved for a share of ${share}`);
+      t.ok(
+        moves(few, more) <= share + partitions * 0.15,
+        `${count} nodes: ${moves(few, more)} moved for a share of ${share}`,
+      );
     }
   }
   // With bounded loads a few others move too, for room.

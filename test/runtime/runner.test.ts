@@ -17,11 +17,15 @@ t.test('§4: an actor’s backlog does not keep the others waiting', async (t) =
 t.test('§4: turns of one actor are in the order of its mail', async (t) => {
   const stage = new Stage({ behaviours: [list()], limits: { turns_in_a_row_max: 3 } });
   const partition = stage.add();
-  for (let i = 0; i < 100; i++) for (const key of ['a', 'b', 'c']) stage.ask(partition, `list/${key}`, act({ reply: `${key}${i}` }));
+  for (let i = 0; i < 100; i++)
+    for (const key of ['a', 'b', 'c']) stage.ask(partition, `list/${key}`, act({ reply: `${key}${i}` }));
   await stage.turns();
   for (const key of ['a', 'b', 'c']) {
     const own = stage.replies.filter((reply) => String(reply).startsWith(key));
-    t.strictSame(own, Array.from({ length: 100 }, (_, i) => `${key}${i}`));
+    t.strictSame(
+      own,
+      Array.from({ length: 100 }, (_, i) => `${key}${i}`),
+    );
   }
 });
 

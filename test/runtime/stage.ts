@@ -1,7 +1,8 @@
 /** One partition on a stage: its node is the test, and its journal answers when the test says so. */
-import { type AnyBehaviour, defaultLimits, type Limits } from '../../runtime/index.ts';
+
 import { Committer } from '../../runtime/committer.ts';
 import { partitionOf } from '../../runtime/hash.ts';
+import { type AnyBehaviour, defaultLimits, type Limits } from '../../runtime/index.ts';
 import { Partition } from '../../runtime/partition.ts';
 import type { Append, AppendOutcome, Journal, JournalEntry, PartitionId, Ports } from '../../runtime/ports.ts';
 import { type ChannelMail, decodeRecord, type PartitionRecord } from '../../runtime/record.ts';
@@ -57,6 +58,12 @@ export class HeldJournal implements Journal {
   land(): AppendOutcome {
     const { batch } = this.oldest;
     return { kind: 'appended', seqs: batch.map(({ partition, bytes }) => this.put(partition, bytes)) };
+  }
+
+  /** Another journal, of another history. */
+  restart(): void {
+    this.logs.clear();
+    this.#seq = 0;
   }
 
   #store(batch: readonly Append[]): AppendOutcome {
@@ -135,7 +142,12 @@ export class Stage implements TakeoverHost {
       store: this.disk.open(),
       log: { info() {}, warn() {}, error: (_fields, words) => void this.errors.push(words) },
     };
-    this.runner = new Runner(this.ports, this.limits, () => this.#afterSlice(), (one, error) => this.broken(one, error));
+    this.runner = new Runner(
+      this.ports,
+      this.limits,
+      () => this.#afterSlice(),
+      (one, error) => this.broken(one, error),
+    );
     this.writeBehind = new WriteBehind(this.ports, this.limits, () => this.open.values());
     this.committer = new Committer({
       ports: this.ports,

@@ -123,13 +123,13 @@ t.test('A3: a record missing from the chain is noticed', async (t) => {
 });
 
 t.test('A5: a store that is ahead of the journal, or of another history, is thrown away', async (t) => {
-  for (const seqs of [1, 5]) {
+  for (const seq of [1, 2, 99]) {
     const stage = new Succession();
     stage.wrote({ rows: row('other') });
     const before = await stage.takeOver(7);
-    before.position.seq = seqs === 1 ? 1 : 99;
+    before.position.seq = seq;
     await stage.store(before);
-    stage.journal.logs.clear();
+    stage.journal.restart();
     const one = stage.wrote({ rows: row('one') });
     stage.wrote({ number: 2, previousSeq: one, rows: row('two') });
     t.strictSame(stage.words(await stage.takeOver(8)), ['one', 'two']);

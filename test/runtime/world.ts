@@ -223,10 +223,10 @@ export class World {
 
   logOf(name: string): Log {
     const say = (level: string, fields: object, words: string) => {
-      if (process.env['RINGPOST_TEST_LOG'] === undefined) return;
+      if (process.env.RINGPOST_TEST_LOG === undefined) return;
       const text = `${this.time.nowMs.toFixed(1)} ${level} ${name}: ${words} ${plain(fields)}`;
       this.said.push(text);
-      if (process.env['RINGPOST_TEST_LOG'] === 'now') process.stderr.write(`${text}\n`);
+      if (process.env.RINGPOST_TEST_LOG === 'now') process.stderr.write(`${text}\n`);
     };
     return {
       info: (fields, words) => say('info', fields, words),

@@ -1,0 +1,214 @@
+import t from 'tap';
+import { Holdings } from '../../runtime/holdings.ts';
+import type { View } from '../../runtime/placement.ts';
+import { act, list } from './ledger.ts';
+import { Stage, type StageOptions } from './stage.ts';
+
+/** A node's partitions, and a register that says what the test says. */
+class House extends Stage {
+  readonly holdings: Holdings;
+  readonly notOpened: number[] = [];
+  doubts = 0;
+  epochs: number[];
+  owned: Set<number>;
+
+  constructor(options: StageOptions = {}) {
+    super({ behaviours: [list()], ...options });
+    this.journal.answersItself = true;
+    this.epochs = Array.from({ length: this.partitions }, () => 1);
+    this.owned = new Set(this.epochs.keys());
+    this.holdings = new Holdings({
+      ports: this.ports,
+      limits: this.limits,
+      writer: this.writer,
+      writeBehind: this.writeBehind,
+      isMine: (id) => this.owned.has(id),
+      epochOf: (id) => this.epochs[id] ?? 0,
+      push: () => this.runner.run(),
+      opened: (partition) => void this.open.set(partition.id, partition),
+      notOpened: (id) => void this.notOpened.push(id),
+      doubtView: () => this.doubts++,
+      behaviourOf: (address) => this.behaviourOf(address),
+      partitionOf: (address) => this.partitionOf(address),
+      ready: (partition, cell) => this.ready(partition, cell),
+      release: (outputs) => this.release(outputs),
+      transmit: (from, to, mails) => this.transmit(from, to, mails),
+      settle: (at, from, upTo) => this.settle(at, from, upTo),
+    });
+  }
+
+  get view(): View {
+    return { version: 1, owners: [], epochs: this.epochs };
+  }
+
+  async follow(): Promise<void> {
+    this.holdings.follow(this.view);
+    await this.time.pass(5_000);
+  }
+
+  bumps(id = 0): number {
+    return this.records(id).filter(({ type }) => type === 'bump').length;
+  }
+}
+
+t.test('A4: what becomes its own is opened, what does not stay so is dropped', async (t) => {
+  const house = new House({ partitions: 4 });
+  house.owned = new Set([1, 3]);
+  await house.follow();
+  t.strictSame(house.holdings.ids, [1, 3]);
+  house.owned = new Set([3]);
+  house.epochs[1] = 2;
+  await house.follow();
+  t.strictSame(house.holdings.ids, [3]);
+  house.owned.add(1);
+  house.epochs[1] = 3;
+  await house.follow();
+  t.strictSame(house.holdings.ids, [1, 3]);
+  t.equal(house.holdings.serving(1)?.position.epoch, 3);
+});
+
+t.test('A2: an epoch is served by one partition only, whatever became of it', async (t) => {
+  const house = new House();
+  await house.follow();
+  const partition = house.holdings.serving(0);
+  if (partition === undefined) throw new Error('not open');
+  house.holdings.broken(partition, new Error('made up'));
+  t.notOk(house.holdings.holds(0), 'so that it is claimed anew');
+  await house.follow();
+  t.strictSame([house.holdings.ids, house.bumps()], [[], 1]);
+  house.epochs[0] = 2;
+  await house.follow();
+  t.equal(house.holdings.serving(0)?.position.epoch, 2);
+});
+
+t.test('A2: a node that was fenced looks at the register, and lets go', async (t) => {
+  const house = new House();
+  await house.follow();
+  const partition = house.holdings.serving(0);
+  if (partition === undefined) throw new Error('not open');
+  house.holdings.fenced(partition);
+  t.strictSame([partition.stopped, partition.discarded, house.holdings.ids, house.doubts], [true, true, [], 1]);
+});
+
+t.test('A4: an epoch that changes while a partition is being opened is the one that counts', async (t) => {
+  const house = new House();
+  house.journal.script.push('held');
+  house.holdings.follow(house.view);
+  await house.turns();
+  t.ok(house.holdings.isOpening(0));
+  house.epochs[0] = 2;
+  house.holdings.follow(house.view);
+  house.journal.answer();
+  await house.time.pass(5_000);
+  t.equal(house.holdings.serving(0)?.position.epoch, 2);
+});
+
+t.test('A4: a partition that another node gets meanwhile is not opened, and who waits for it is told', async (t) => {
+  const house = new House();
+  house.journal.script.push('held');
+  house.holdings.follow(house.view);
+  await house.turns();
+  house.owned.clear();
+  house.journal.answer();
+  await house.time.pass(5_000);
+  t.strictSame([house.holdings.ids, house.holdings.opening, house.notOpened], [[], 0, [0]]);
+});
+
+t.test('A4: a stopped node opens nothing', async (t) => {
+  for (const how of ['stop', 'halt'] as const) {
+    const house = new House();
+    house.journal.script.push('held');
+    house.holdings.follow(house.view);
+    await house.turns();
+    house.holdings[how]();
+    house.journal.answer();
+    await house.time.pass(5_000);
+    t.strictSame([house.holdings.ids, house.open.size], [[], 0], how);
+  }
+});
+
+t.test('A4: what can’t be read now is tried again, in the same epoch', async (t) => {
+  const house = new House();
+  house.journal.readFails = 3;
+  await house.follow();
+  t.equal(house.holdings.serving(0)?.position.epoch, 1);
+  t.equal(house.bumps(), 1);
+});
+
+t.test('A7: asks in the mailboxes of a partition that is dropped hear that it has moved', async (t) => {
+  const house = new House({ limits: { record_bytes_max: 1 } });
+  await house.follow();
+  const partition = house.holdings.serving(0);
+  if (partition === undefined) throw new Error('not open');
+  house.journal.answersItself = false;
+  // The first fills the record, so the others wait.
+  for (let i = 0; i < 4; i++) house.ask(partition, `list/a${i}`, act({ add: 'w' }));
+  partition.receive(3, [house.mail(1, 'list/b', act({ add: 'w' }))]);
+  await house.turns();
+  house.holdings.drop(0);
+  t.ok(house.refusals.length >= 2);
+  t.ok(house.refusals.every((why) => why === 'moved'));
+  t.strictSame(house.replies, []);
+});
+
+t.test('A6: a hand-over waits until what was begun is durable, stores it, and then lets go', async (t) => {
+  const house = new House();
+  await house.follow();
+  const partition = house.holdings.serving(0);
+  if (partition === undefined) throw new Error('not open');
+  house.journal.answersItself = false;
+  house.ask(partition, 'list/a', act({ add: 'begun', tell: ['b', 'x'] }));
+  await house.turns();
+  let handed: readonly number[] | undefined;
+  void house.holdings.handOver([0, 7]).then((ids) => {
+    handed = ids;
+  });
+  await house.time.pass(100);
+  t.equal(handed, undefined);
+  t.equal(house.holdings.serving(0), undefined, 'no more mail for it');
+  house.journal.answer();
+  await house.time.pass(100);
+  t.strictSame([handed, house.replies, house.holdings.ids], [[0, 7], [1], []]);
+  const stored = house.ports.store.get(0, 'list/a words 000001');
+  t.ok(stored !== undefined);
+});
+
+t.test('A7: a hand-over ends though the journal is silent', async (t) => {
+  const house = new House({ limits: { suspect_ms: 500 } });
+  await house.follow();
+  const partition = house.holdings.serving(0);
+  if (partition === undefined) throw new Error('not open');
+  house.journal.answersItself = false;
+  house.ask(partition, 'list/a', act({ add: 'begun' }));
+  await house.turns();
+  const handed = house.holdings.handOver([0]);
+  await house.time.pass(600);
+  t.strictSame(await house.time.until(handed), [0]);
+  house.journal.answer();
+  await house.turns();
+  t.strictSame(house.replies, [], 'what became durable too late is not answered here');
+});
+
+t.test('A6: mail that goes unanswered is sent again, and mail for a partition that moved at once', async (t) => {
+  const house = new House({ limits: { channel_resend_ms: 1_000 } });
+  await house.follow();
+  const partition = house.holdings.serving(0);
+  if (partition === undefined) throw new Error('not open');
+  house.ask(partition, 'list/a', act({ tell: ['b', 'x'] }));
+  await house.turns();
+  t.equal(house.sent.length, 1);
+  house.holdings.resendOverdue();
+  t.equal(house.sent.length, 1);
+  await house.time.pass(1_001);
+  house.holdings.resendOverdue();
+  t.equal(house.sent.length, 2);
+  house.holdings.resend((to) => to !== 0);
+  t.equal(house.sent.length, 2);
+  house.holdings.resend((to) => to === 0);
+  t.equal(house.sent.length, 3);
+  partition.settled(0, 1);
+  await house.time.pass(5_000);
+  house.holdings.resendOverdue();
+  house.holdings.resend(() => true);
+  t.equal(house.sent.length, 3, 'but not what was settled');
+});
