@@ -108,7 +108,7 @@ export class Holdings {
     if (partition === undefined) return;
     partition.stop();
     this.#open.delete(id);
-    this.#host.release(partition.unanswered());
+    this.#host.release(partition.mailboxes.unanswered());
   }
 
   /** As if the process had died. */

@@ -4,6 +4,9 @@ import type { Datagram, Parcel } from './parcel.ts';
 import type { NodeId, Ports } from './ports.ts';
 import { roughBytes } from './size.ts';
 
+/** Processes of one node's name whose numbers are remembered. */
+const processes_max = 4;
+
 interface Outgoing {
   readonly incarnation: string;
   /** Number of the last datagram. One more for each parcel thrown away while the node was silent: a gap, for it to notice. */
@@ -33,7 +36,8 @@ export interface LinksHost {
 /** Parcels to other nodes, batched: all that one slice of turns produced for a node goes out as one datagram. */
 export class Links {
   readonly #host: LinksHost;
-  readonly #outgoing = new Map<NodeId, Outgoing>();
+  /** By node, its processes that something was for lately: as a rule one. */
+  readonly #outgoing = new Map<NodeId, Map<string, Outgoing>>();
   readonly #incoming = new Map<NodeId, Incoming>();
 
   constructor(host: LinksHost) {
@@ -46,7 +50,7 @@ export class Links {
    */
   send(to: NodeId, parcel: Parcel, bytes: number, only?: string): boolean {
     const alive = this.#host.members.get(to)?.incarnation;
-    const incarnation = alive ?? only ?? this.#outgoing.get(to)?.incarnation ?? this.#incoming.get(to)?.incarnation;
+    const incarnation = alive ?? only ?? this.#lastOf(to)?.incarnation ?? this.#incoming.get(to)?.incarnation;
     if (incarnation === undefined || (only !== undefined && only !== incarnation)) return false;
     const link = this.#outgoingOf(to, incarnation);
     if (alive === undefined || bytes > this.#host.limits.datagram_bytes_max / 2) {
@@ -63,15 +67,17 @@ export class Links {
   }
 
   flush(): void {
-    for (const [to, link] of this.#outgoing) if (link.parcels.length > 0) this.#flush(to, link);
+    for (const [to, links] of this.#outgoing) {
+      for (const link of links.values()) if (link.parcels.length > 0) this.#flush(to, link);
+    }
   }
 
   /** Numbers of the last datagrams to those that are alive, for the heartbeat. */
   sent(): Heartbeat['sent'] {
     const sent: { [node: NodeId]: readonly [string, number] } = {};
     for (const { node, incarnation } of this.#host.members.all()) {
-      const link = this.#outgoing.get(node);
-      if (link?.incarnation === incarnation) sent[node] = [incarnation, link.sent];
+      const link = this.#outgoing.get(node)?.get(incarnation);
+      if (link !== undefined) sent[node] = [incarnation, link.sent];
     }
     return sent;
   }
@@ -84,7 +90,14 @@ export class Links {
     if (number !== link.received + 1) this.#gap(from);
     link.received = number;
     link.behindOnce = false;
-    for (const parcel of parcels) this.#host.parcel(from, parcel);
+    for (const parcel of parcels) {
+      try {
+        this.#host.parcel(from, parcel);
+      } catch (error) {
+        // The others of its datagram are not to be lost with it.
+        this.#host.ports.log.error({ from, kind: parcel[0], error }, 'a parcel was passed over');
+      }
+    }
   }
 
   /** Compares what a node says it has sent us with what came; twice behind is a loss. */
@@ -113,11 +126,12 @@ export class Links {
 
   /** Throws away what waits for a node that has gone silent. It may be back: the numbers go on. */
   drop(node: NodeId): void {
-    const link = this.#outgoing.get(node);
-    if (link === undefined || link.parcels.length === 0) return;
-    link.parcels = [];
-    link.bytes = 0;
-    link.sent++;
+    for (const link of this.#outgoing.get(node)?.values() ?? []) {
+      if (link.parcels.length === 0) continue;
+      link.parcels = [];
+      link.bytes = 0;
+      link.sent++;
+    }
   }
 
   /** This incarnation of the node is gone for good. */
@@ -127,12 +141,23 @@ export class Links {
   }
 
   #outgoingOf(to: NodeId, incarnation: string): Outgoing {
-    let link = this.#outgoing.get(to);
-    if (link?.incarnation !== incarnation) {
+    let links = this.#outgoing.get(to);
+    if (links === undefined) {
+      links = new Map();
+      this.#outgoing.set(to, links);
+    }
+    let link = links.get(incarnation);
+    if (link === undefined) {
       link = { incarnation, sent: 0, parcels: [], bytes: 0 };
-      this.#outgoing.set(to, link);
+      links.set(incarnation, link);
+      const [oldest] = links.keys();
+      if (oldest !== undefined && links.size > processes_max) links.delete(oldest);
     }
     return link;
+  }
+
+  #lastOf(node: NodeId): Outgoing | undefined {
+    return [...(this.#outgoing.get(node)?.values() ?? [])].at(-1);
   }
 
   #gap(from: NodeId): void {

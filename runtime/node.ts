@@ -8,6 +8,7 @@ import type { Limits } from './limits.ts';
 import { Links } from './links.ts';
 import { type Heartbeat, Members } from './members.ts';
 import type { Datagram } from './parcel.ts';
+import { Pauses } from './pauses.ts';
 import { Placement, type View } from './placement.ts';
 import type { Cancel, Owner, PartitionId, Ports } from './ports.ts';
 import { Post } from './post.ts';
@@ -47,6 +48,7 @@ export class Node implements Door {
   readonly #behaviours: ReadonlyMap<string, AnyBehaviour>;
   readonly #holdings: Holdings;
   readonly #members: Members;
+  readonly #pauses: Pauses;
   readonly #links: Links;
   readonly #placement: Placement;
   readonly #runner: Runner;
@@ -55,9 +57,6 @@ export class Node implements Door {
   readonly #post: Post;
   readonly #rest: Rest;
   #heartbeat: Cancel | undefined;
-  #beatMs = Number.NEGATIVE_INFINITY;
-  /** When a pause of this process was noticed. */
-  #doubtedMs = 0;
   #stopping: Promise<void> | undefined;
   #stopped = false;
 
@@ -74,6 +73,7 @@ export class Node implements Door {
     this.#behaviours = new Map(options.behaviours.map((behaviour) => [behaviour.kind, behaviour]));
     const self: Owner = { node: this.node, incarnation: this.incarnation };
     this.#members = new Members(limits.suspect_ms);
+    this.#pauses = new Pauses(limits.suspect_ms);
     this.#links = new Links({
       ports,
       limits,
@@ -81,7 +81,7 @@ export class Node implements Door {
       incarnation: this.incarnation,
       members: this.#members,
       parcel: (from, parcel) => this.#post.parcel(from, parcel),
-      missed: (from) => this.#missed(from),
+      missed: (from) => this.#post.missedBy(from),
     });
     this.#placement = new Placement({
       ports,
@@ -277,18 +277,10 @@ export class Node implements Door {
 
   #afterSlice(): void {
     if (this.#stopped) return;
-    if (!this.#mayBeStale()) for (const partition of this.#holdings.all()) partition.releaseIfClean();
+    const mayBeStale = this.#pauses.mayBeStale(this.#ports.clock.monotonicMs(), this.#placement.readMs);
+    if (!mayBeStale) for (const partition of this.#holdings.all()) partition.releaseIfClean();
     this.#committer.kick();
     this.#links.flush();
-  }
-
-  /**
-   * True after a pause of this process, until the register was read again: others may have taken over, and what no record of ours
-   * proves, such as the answer to a question, would be out of date.
-   */
-  #mayBeStale(): boolean {
-    const pausedMs = this.#ports.clock.monotonicMs() - this.#beatMs;
-    return pausedMs > this.#limits.suspect_ms || this.#placement.readMs < this.#doubtedMs;
   }
 
   #partitionOf(address: Address): PartitionId {
@@ -310,9 +302,7 @@ export class Node implements Door {
     if (this.#stopped) return;
     this.#sayAlive(this.#stopping !== undefined);
     const nowMs = this.#ports.clock.monotonicMs();
-    const paused = nowMs - this.#beatMs > this.#limits.suspect_ms;
-    if (paused) this.#doubtedMs = nowMs;
-    this.#beatMs = nowMs;
+    const paused = this.#pauses.beat(nowMs);
     const silent = this.#members.look(nowMs);
     for (const { node, incarnation } of silent) {
       this.#ports.log.warn({ node }, 'a node has gone silent');
@@ -326,8 +316,7 @@ export class Node implements Door {
   }
 
   #sayAlive(leaving: boolean): void {
-    const { node, incarnation } = this;
-    const { notice } = this;
+    const { node, incarnation, notice } = this;
     const role = this.#options.role ?? 'owner';
     const view = this.#placement.view.version;
     this.#broadcast(['heartbeat', { node, incarnation, role, notice, leaving, view, sent: this.#links.sent() }]);
@@ -379,12 +368,7 @@ export class Node implements Door {
 
   /** Its sockets are gone, as far as anybody can tell. */
   #nodeLost(node: string, incarnation: string): void {
-    for (const partition of this.#holdings.all()) partition.nodeLost(node, incarnation);
-  }
-
-  /** Something from `node` was lost: pushes to our sockets, replies to our asks, or mail that it will send again. */
-  #missed(node: string): void {
-    this.#post.missedBy(node);
+    for (const partition of this.#holdings.all()) partition.mailboxes.nodeLost(node, incarnation);
   }
 
   // ---------------------------------------------------------------- partitions

@@ -3,27 +3,17 @@
  * appended; at most one of its records is in flight (A2).
  */
 import type { Address, AnyBehaviour } from './actor.ts';
-import { Cell, type Mail } from './cell.ts';
+import type { Cell, Mail } from './cell.ts';
 import { Inbox, Outbox } from './channel.ts';
 import { DueTimers } from './due-timers.ts';
-import { type LostBody, lostKind } from './envelope.ts';
 import type { Limits } from './limits.ts';
+import { Mailboxes } from './mailboxes.ts';
+import { OpenRecord } from './open-record.ts';
 import { Overlay, type Row } from './overlay.ts';
 import type { Cancel, PartitionId, Ports } from './ports.ts';
 import { type ChannelMail, encodeRecord, type PartitionRecord, recordId, type Taken } from './record.ts';
-import {
-  type Effects,
-  largestOutputBytes,
-  mailBytes,
-  type Output,
-  partitionRows,
-  type TurnHost,
-  takeTurn,
-  timeKey,
-} from './turn.ts';
+import { type Effects, type Output, partitionRows, recordBytes, type TurnHost, takeTurn, timeKey } from './turn.ts';
 
-/** What a record needs for one channel's mark of what was taken, besides what is above its watermark. */
-const taken_bytes = 32;
 /** Of an error's words, in a dead letter. */
 const why_chars_max = 1_000;
 
@@ -80,14 +70,9 @@ export class Partition implements TurnHost {
   stopped = false;
   /** Its node has let go of it: nothing of it goes to the local store any more. */
   discarded = false;
-  readonly cells = new Map<Address, Cell>();
+  readonly mailboxes: Mailboxes;
   readonly #host: PartitionHost;
-  #mailsWaiting = 0;
-  #outputs: Output[] = [];
-  #openMails = new Map<PartitionId, ChannelMail[]>();
-  #openTaken = new Set<PartitionId>();
-  #openTurns = 0;
-  #openBytes = 0;
+  #open = new OpenRecord();
   #sealed: SealedRecord | undefined;
   #ids = 0;
   readonly #cancels = new Set<Cancel>();
@@ -99,6 +84,11 @@ export class Partition implements TurnHost {
     this.overlay = new Overlay(id, host.ports.store, host.ports.codec);
     this.outbox = new Outbox(host.limits);
     this.timers = new DueTimers(this, host);
+    this.mailboxes = new Mailboxes({
+      mailbox_mails_max: host.limits.mailbox_mails_max,
+      behaviourOf: (address) => host.behaviourOf(address),
+      ready: (cell) => host.ready(this, cell),
+    });
   }
 
   get running(): boolean {
@@ -110,15 +100,15 @@ export class Partition implements TurnHost {
   /** Volatile mail, from a socket, an ask or another actor's whisper. */
   deliver(mail: Mail): 'ok' | 'full' {
     if (this.pressed) return 'full';
-    return this.#enqueue(mail) ? 'ok' : 'full';
+    return this.mailboxes.put(mail, false) ? 'ok' : 'full';
   }
 
   /** True when a bound is reached: what is not durable yet is refused until it eases (A9). */
   get pressed(): boolean {
     const { limits } = this.#host;
     return (
-      this.#mailsWaiting >= limits.partition_mails_max ||
-      this.#outputs.length >= limits.gate_outputs_max ||
+      this.mailboxes.waiting >= limits.partition_mails_max ||
+      this.#open.outputs.length >= limits.gate_outputs_max ||
       this.outbox.full
     );
   }
@@ -128,62 +118,24 @@ export class Partition implements TurnHost {
     const channel = this.inbox.channel(from);
     let old = false;
     for (const mail of mails) {
-      if (this.#mailsWaiting >= this.#host.limits.partition_mails_max) break;
+      if (this.mailboxes.waiting >= this.#host.limits.partition_mails_max) break;
       const verdict = channel.accept(mail.seq);
       if (verdict === 'gap') break;
       if (verdict === 'old') old = true;
       else {
         const { to, from: sender, body, asker, seq } = mail;
-        this.#enqueue({ to, body, from: sender, asker, origin: { kind: 'channel', from, seq }, tries: 0 }, true);
+        const origin = { kind: 'channel', from, seq } as const;
+        this.mailboxes.put({ to, body, from: sender, asker, origin, tries: 0 }, true);
       }
     }
     const committed = this.committedTaken.get(from)?.watermark ?? 0;
     if (old && committed > 0) this.#host.settle(this, from, committed);
   }
 
-  /** A node's process is gone: tells the actors that want to know, such as those that sockets of it hung on. */
-  nodeLost(node: string, incarnation: string): void {
-    for (const cell of this.cells.values()) {
-      if (!cell.awake || cell.behaviour?.nodeLost === undefined) continue;
-      const body: LostBody = { kind: lostKind, node, incarnation };
-      this.#enqueue({ to: cell.address, body, from: undefined, asker: undefined, origin: undefined, tries: 0 }, true);
-    }
-  }
-
   /** Mail of a durable timer that is due. */
   fire(to: Address, body: { readonly kind: string }, row: string, name: string): void {
-    this.#enqueue(
-      { to, body, from: undefined, asker: undefined, origin: { kind: 'timer', row, name }, tries: 0 },
-      true,
-    );
-  }
-
-  #enqueue(mail: Mail, durable = false): boolean {
-    let cell = this.cells.get(mail.to);
-    if (cell === undefined) {
-      cell = new Cell(mail.to, this.#host.behaviourOf(mail.to));
-      this.cells.set(mail.to, cell);
-    }
-    // Durable mail is bounded by its channels' windows; refusing one of them here would hold up its whole channel.
-    if (!durable && cell.waiting >= this.#host.limits.mailbox_mails_max) return false;
-    cell.push(mail);
-    this.#mailsWaiting++;
-    if (!cell.resting) this.#host.ready(this, cell);
-    return true;
-  }
-
-  /** Asks that wait in mailboxes and will have no turn here: certainly not carried out, so their askers may ask elsewhere. */
-  unanswered(): Output[] {
-    const outputs: Output[] = [];
-    for (const cell of this.cells.values()) {
-      for (let mail = cell.first(); mail !== undefined; mail = cell.first()) {
-        cell.shift();
-        if (mail.origin !== undefined || mail.asker === undefined || typeof mail.asker.to === 'string') continue;
-        const [node, incarnation, ask] = mail.asker.to;
-        outputs.push({ kind: 'refusal', node, incarnation, ask, why: 'moved' });
-      }
-    }
-    return outputs;
+    const origin = { kind: 'timer', row, name } as const;
+    this.mailboxes.put({ to, body, from: undefined, asker: undefined, origin, tries: 0 }, true);
   }
 
   // ---------------------------------------------------------------- turns
@@ -206,7 +158,7 @@ export class Partition implements TurnHost {
     try {
       if (mail.origin?.kind === 'timer') this.timers.clear(mail.to, mail.origin.row, mail.origin.name);
       effects = takeTurn(this, cell, mail, nowMs);
-      bytes = this.#bytesOf(effects);
+      bytes = recordBytes(effects, this.overlay.takeWrittenBytes(), this.#host.limits);
     } catch (error) {
       this.overlay.rollBack();
       this.overlay.takeWrittenBytes();
@@ -215,7 +167,11 @@ export class Partition implements TurnHost {
     }
     this.overlay.keep();
     this.#take(mail);
-    this.#openBytes += bytes;
+    this.#open.bytes += bytes;
+    // A turn that adds nothing to the record is in no hurry to see it sealed.
+    if (bytes > 0 || mail.origin !== undefined) {
+      this.#open.dueBy(effects.mayWait ? cell.lastMailMs + this.#host.limits.unhurried_ms_max : 0);
+    }
     this.#gather(cell, effects);
     this.#finish(cell, mail);
     if (effects.asleep && cell.waiting === 0) this.putToSleep(cell);
@@ -223,12 +179,12 @@ export class Partition implements TurnHost {
 
   /** The open record is as large as a record may be: no turn until it is sealed. */
   get brimming(): boolean {
-    return this.#openBytes >= this.#host.limits.record_bytes_max;
+    return this.#open.bytes >= this.#host.limits.record_bytes_max;
   }
 
   putToSleep(cell: Cell): void {
     cell.rest();
-    this.cells.delete(cell.address);
+    this.mailboxes.cells.delete(cell.address);
     this.overlay.release(cell.address);
   }
 
@@ -237,8 +193,7 @@ export class Partition implements TurnHost {
   }
 
   #finish(cell: Cell, mail: Mail): void {
-    cell.shift();
-    this.#mailsWaiting--;
+    this.mailboxes.shift(cell);
     if (mail.origin?.kind === 'timer') this.timers.fired(mail.origin.row);
   }
 
@@ -246,34 +201,15 @@ export class Partition implements TurnHost {
     if (mail.origin?.kind !== 'channel') return;
     const { from, seq } = mail.origin;
     this.inbox.channel(from).done(seq);
-    if (this.#openTaken.has(from)) return;
-    this.#openTaken.add(from);
-    this.#openBytes += taken_bytes + this.#host.limits.channel_window_mails / 8;
-  }
-
-  /** What the turn adds to the record; throws when that is more than a turn may, so that a record always fits the journal. */
-  #bytesOf(effects: Effects): number {
-    const { turn_bytes_max, datagram_bytes_max } = this.#host.limits;
-    const bytes = this.overlay.takeWrittenBytes() + mailBytes(effects);
-    if (bytes > turn_bytes_max) {
-      throw new RangeError(`a turn wrote about ${bytes} bytes; limits.turn_bytes_max is ${turn_bytes_max}`);
-    }
-    const largest = largestOutputBytes(effects);
-    if (largest * 2 > datagram_bytes_max) {
-      throw new RangeError(`an output has about ${largest} bytes; half of limits.datagram_bytes_max is the most`);
-    }
-    return bytes;
+    this.#open.take(from, this.#host.limits.channel_window_mails);
   }
 
   #gather(cell: Cell, effects: Effects): void {
-    this.#openTurns++;
+    this.#open.turns++;
     if (effects.mails !== undefined) {
       for (const { to, from, body, asker } of effects.mails) {
         const destination = this.#host.partitionOf(to);
-        const mail: ChannelMail = { seq: this.outbox.channel(destination).nextSeq++, to, from, body, asker };
-        const mails = this.#openMails.get(destination);
-        if (mails === undefined) this.#openMails.set(destination, [mail]);
-        else mails.push(mail);
+        this.#open.send(destination, { seq: this.outbox.channel(destination).nextSeq++, to, from, body, asker });
       }
     }
     if (effects.outputs !== undefined) for (const output of effects.outputs) this.#output(output);
@@ -284,17 +220,20 @@ export class Partition implements TurnHost {
   /** A whisper within the partition leaves nothing, so it needs no gate: what it causes to leave waits there itself. */
   #output(output: Output): void {
     if (output.kind !== 'whisper' || this.#host.partitionOf(output.to) !== this.id) {
-      this.#outputs.push(output);
+      this.#open.outputs.push(output);
       return;
     }
     const { to, body, from } = output;
-    this.#enqueue({ to, body, from, asker: undefined, origin: undefined, tries: 0 });
+    this.mailboxes.put({ to, body, from, asker: undefined, origin: undefined, tries: 0 }, false);
   }
 
   #later(cell: Cell, ms: number, body: { readonly kind: string }): void {
     this.#after(ms, () => {
-      if (this.stopped || this.cells.get(cell.address) !== cell || !cell.awake) return;
-      this.#enqueue({ to: cell.address, body, from: undefined, asker: undefined, origin: undefined, tries: 0 }, true);
+      if (this.stopped || this.mailboxes.cells.get(cell.address) !== cell || !cell.awake) return;
+      this.mailboxes.put(
+        { to: cell.address, body, from: undefined, asker: undefined, origin: undefined, tries: 0 },
+        true,
+      );
     });
   }
 
@@ -309,7 +248,7 @@ export class Partition implements TurnHost {
       ports.log.error(about, 'a turn threw; its mail was refused');
       if (mail.asker !== undefined && typeof mail.asker.to !== 'string') {
         const [node, incarnation, ask] = mail.asker.to;
-        this.#outputs.push({ kind: 'refusal', node, incarnation, ask, why: 'failed' });
+        this.#open.outputs.push({ kind: 'refusal', node, incarnation, ask, why: 'failed' });
       }
       this.#finish(cell, mail);
       return;
@@ -362,9 +301,10 @@ export class Partition implements TurnHost {
       at,
     });
     this.overlay.keep();
-    this.#openBytes += this.overlay.takeWrittenBytes();
+    this.#open.bytes += this.overlay.takeWrittenBytes();
     this.#take(mail);
-    this.#openTurns++;
+    this.#open.turns++;
+    this.#open.dueBy(0);
     this.#finish(cell, mail);
   }
 
@@ -376,7 +316,13 @@ export class Partition implements TurnHost {
 
   /** True when there is something that only a record makes durable. */
   get dirty(): boolean {
-    return this.overlay.openRows > 0 || this.#openMails.size > 0 || this.#openTaken.size > 0;
+    return this.overlay.openRows > 0 || this.#open.mails.size > 0 || this.#open.taken.size > 0;
+  }
+
+  /** When the open record is to be sealed at the latest, monotonic ms; Infinity when there is nothing in it. */
+  get dueMs(): number {
+    if (!this.dirty) return Number.POSITIVE_INFINITY;
+    return this.closing ? 0 : this.#open.dueMs;
   }
 
   /** Closes the open record and opens the next. */
@@ -386,6 +332,7 @@ export class Partition implements TurnHost {
     const flat: (string | Uint8Array | null)[] = [];
     for (const row of rows) flat.push(row.key, row.bytes ?? null);
     const { position } = this;
+    const open = this.#open;
     const record: PartitionRecord = {
       type: 'turns',
       partition: this.id,
@@ -395,17 +342,13 @@ export class Partition implements TurnHost {
       previousSeq: position.seq,
       at: this.#host.ports.clock.wallMs(),
       rows: flat,
-      outbox: [...this.#openMails].map(([to, mails]) => ({ to, mails })),
-      taken: [...this.#openTaken].map((from) => this.inbox.channel(from).taken()),
+      outbox: [...open.mails].map(([to, mails]) => ({ to, mails })),
+      taken: [...open.taken].map((from) => this.inbox.channel(from).taken()),
       settled: this.outbox.takeSettled(),
     };
     const bytes = encodeRecord(record, this.#host.ports.codec);
-    this.#sealed = { record, id: recordId(record), bytes, rows, outputs: this.#outputs, turns: this.#openTurns };
-    this.#outputs = [];
-    this.#openMails = new Map();
-    this.#openTaken = new Set();
-    this.#openTurns = 0;
-    this.#openBytes = 0;
+    this.#sealed = { record, id: recordId(record), bytes, rows, outputs: open.outputs, turns: open.turns };
+    this.#open = new OpenRecord();
     return this.#sealed;
   }
 
@@ -432,10 +375,8 @@ export class Partition implements TurnHost {
 
   /** Outputs of turns that changed nothing wait for nothing, unless turns before them do. */
   releaseIfClean(): void {
-    if (this.#outputs.length === 0 || this.#sealed !== undefined || this.dirty) return;
-    const outputs = this.#outputs;
-    this.#outputs = [];
-    this.#host.release(outputs);
+    if (this.#open.outputs.length === 0 || this.#sealed !== undefined || this.dirty) return;
+    this.#host.release(this.#open.takeOutputs());
   }
 
   /** Hands to the transport what the window of a channel allows. */

@@ -29,11 +29,11 @@ export class Rest {
   #look(): void {
     const idleBeforeMs = this.#ports.clock.monotonicMs() - this.#limits.idle_ms;
     let awake = 0;
-    for (const partition of this.#partitions()) awake += partition.cells.size;
+    for (const partition of this.#partitions()) awake += partition.mailboxes.cells.size;
     let excess = awake - this.#limits.awake_actors_max;
     for (const partition of this.#partitions()) {
       // A Map keeps the order of insertion, which is near enough to the longest idle first.
-      for (const cell of partition.cells.values()) {
+      for (const cell of partition.mailboxes.cells.values()) {
         if (cell.waiting > 0 || (cell.lastMailMs > idleBeforeMs && excess <= 0) || !cell.mayRest()) continue;
         partition.putToSleep(cell);
         excess--;

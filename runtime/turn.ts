@@ -18,6 +18,7 @@ import type {
 import type { Cell, Mail } from './cell.ts';
 import type { Refusal } from './door.ts';
 import { isLost, isReply, type ReplyBody, replyKind } from './envelope.ts';
+import type { Limits } from './limits.ts';
 import type { Overlay } from './overlay.ts';
 import { roughBytes } from './size.ts';
 
@@ -57,6 +58,8 @@ export interface Effects {
   /** The earliest durable timer that it set, wall ms. */
   readonly timerAtMs: number;
   readonly asleep: boolean;
+  /** Its record may wait for others. */
+  readonly mayWait: boolean;
 }
 
 /** The partition as a turn needs it. */
@@ -112,8 +115,23 @@ const mail_envelope_bytes = 96;
 /** What a datagram needs for one output besides what it says. */
 const output_envelope_bytes = 64;
 
-/** About how much the mail of a turn adds to its record. Throws on what can't be packed. */
-export function mailBytes({ mails }: Effects): number {
+/**
+ * About how much a turn adds to its record, with the rows that it wrote. Throws when that is more than a turn may, so that a record always
+ * fits the journal, or when something can't be packed.
+ */
+export function recordBytes(effects: Effects, rowBytes: number, limits: Limits): number {
+  const bytes = rowBytes + mailBytes(effects);
+  if (bytes > limits.turn_bytes_max) {
+    throw new RangeError(`a turn wrote about ${bytes} bytes; limits.turn_bytes_max is ${limits.turn_bytes_max}`);
+  }
+  const largest = largestOutputBytes(effects);
+  if (largest * 2 > limits.datagram_bytes_max) {
+    throw new RangeError(`an output has about ${largest} bytes; half of limits.datagram_bytes_max is the most`);
+  }
+  return bytes;
+}
+
+function mailBytes({ mails }: Effects): number {
   let bytes = 0;
   if (mails === undefined) return 0;
   for (const { to, from, body, asker } of mails) {
@@ -122,8 +140,8 @@ export function mailBytes({ mails }: Effects): number {
   return bytes;
 }
 
-/** Outputs are in no record, but each is in one datagram. Throws on what can't be packed. */
-export function largestOutputBytes({ outputs }: Effects): number {
+/** Outputs are in no record, but each is in one datagram. */
+function largestOutputBytes({ outputs }: Effects): number {
   let largest = 0;
   if (outputs === undefined) return 0;
   for (const output of outputs) largest = Math.max(largest, output_envelope_bytes + roughBytes(contentOf(output)));
@@ -164,6 +182,7 @@ class PartitionTurn implements Turn, Effects {
   delayed: { ms: number; body: { readonly kind: string } }[] | undefined;
   timerAtMs = Number.POSITIVE_INFINITY;
   asleep = false;
+  mayWait = false;
   #replied = false;
   #over = false;
   readonly #host: TurnHost;
@@ -250,6 +269,10 @@ class PartitionTurn implements Turn, Effects {
   later(ms: number, mail: { readonly kind: string }): void {
     this.delayed ??= [];
     this.delayed.push({ ms, body: mail });
+  }
+
+  unhurried(): void {
+    this.mayWait = true;
   }
 
   sleep(): void {

@@ -65,6 +65,10 @@ function breaches(sent: readonly Sent[], found: ReadonlyMap<string, Statement>):
   for (const { id, from, to, outcome } of sent) {
     const out = found.get(from)?.out[id] ?? 0;
     const came = found.get(to)?.in[id] ?? 0;
+    const confirmed = found.get(from)?.confirmed[id] ?? 0;
+    const reminded = found.get(from)?.reminded[id] ?? 0;
+    if (out !== confirmed) words.push(`${id}: left ${out} times, confirmed ${confirmed} times`);
+    if (out !== reminded) words.push(`${id}: left ${out} times, reminded of ${reminded} times`);
     if (out !== came) words.push(`${id}: left ${out} times, came ${came} times`);
     if (outcome === 'reply' && out !== 1) words.push(`${id}: was acknowledged, and carried out ${out} times`);
     if (outcome === 'refused' && out !== 0) words.push(`${id}: was refused, and carried out`);

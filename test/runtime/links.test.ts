@@ -42,7 +42,15 @@ class End {
 
   hears(other: End): void {
     const { node, incarnation, links } = other;
-    const heartbeat = { node, incarnation, role: 'owner', notice: '', leaving: false, view: 0, sent: links.sent() } as const;
+    const heartbeat = {
+      node,
+      incarnation,
+      role: 'owner',
+      notice: '',
+      leaving: false,
+      view: 0,
+      sent: links.sent(),
+    } as const;
     this.members.heard(heartbeat, 0);
     this.links.heard(heartbeat);
   }
@@ -180,6 +188,38 @@ t.test('A7: a restarted process has links of its own', async (t) => {
   a.links.flush();
   for (const bytes of a.wire.splice(0)) again.takes(bytes);
   t.strictSame([again.got, again.missed], [['one'], 0]);
+});
+
+t.test('A7: what is meant for a process that is gone does not upset the link to the one that lives', async (t) => {
+  const [a, b] = pair();
+  for (let i = 0; i < 5; i++) {
+    a.say('b', i);
+    carry(a, b);
+  }
+  a.members.forget('b');
+  t.notOk(a.say('b', 'for the process before', 'b0'));
+  a.hears(b);
+  a.say('b', 5);
+  carry(a, b);
+  t.strictSame([b.got, b.missed], [[0, 1, 2, 3, 4, 5], 0]);
+  // A late heartbeat of the process before.
+  a.hears(new End('b', 'b0'));
+  a.hears(b);
+  a.say('b', 6);
+  carry(a, b);
+  t.strictSame([b.got, b.missed], [[0, 1, 2, 3, 4, 5, 6], 0]);
+});
+
+t.test('A10: a parcel that nobody can read does not take its datagram with it', async (t) => {
+  const [a, b] = pair();
+  const take = b.got.push.bind(b.got);
+  b.got.push = (word) => {
+    if (word === 'bad') throw new Error('made up');
+    return take(word);
+  };
+  for (const word of ['one', 'bad', 'two']) a.say('b', word);
+  carry(a, b);
+  t.strictSame([...b.got], ['one', 'two']);
 });
 
 t.test('A7: a node that says goodbye leaves nothing behind', async (t) => {

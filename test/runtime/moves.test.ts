@@ -219,26 +219,3 @@ t.test('§5: a socket hears that its actor has moved, or that something was lost
   await world.pass(1_000);
   t.ok(moved > 0, 'moved');
 });
-
-t.test('§5: an outlet whose holder throws harms nobody', async (t) => {
-  const world = await cluster(8, 'n1');
-  const opened = world.node('n1').openOutlet(
-    List.ref('k1'),
-    () => {
-      throw new Error('made up');
-    },
-    () => {
-      throw new Error('made up');
-    },
-  );
-  t.equal(opened.outlet.id, 1);
-  const pushing = { ...list(), kind: 'pusher', turns: { push: pushTo(opened.outlet) } };
-  const other = new World({ seed: 9, behaviours: [pushing] });
-  await other.cluster('n1');
-  t.pass();
-  replyOf(await world.until(world.node('n1').ask(List.ref('k1'), act({ add: 'x' }))));
-});
-
-function pushTo(outlet: object) {
-  return (_memory: never, _mail: never, turn: { push(outlet: object, push: string): void }) => turn.push(outlet, 'x');
-}

@@ -205,7 +205,7 @@ t.test('§3: an actor that sleeps forgets its memory and keeps its rows', async 
   const partition = stage.add();
   stage.ask(partition, 'list/a', act({ add: 'one', later: [10, 'late'], sleep: true }));
   await stage.commitAll();
-  t.equal(partition.cells.size, 0);
+  t.equal(partition.mailboxes.cells.size, 0);
   await stage.time.pass(50);
   t.strictSame(await wordsOf(stage, partition, 'list/a'), ['one'], 'what it put off until later went with it');
 });

@@ -1,0 +1,73 @@
+import type { Address, AnyBehaviour } from './actor.ts';
+import { Cell, type Mail } from './cell.ts';
+import { type LostBody, lostKind } from './envelope.ts';
+import type { Output } from './turn.ts';
+
+export interface MailboxesHost {
+  readonly mailbox_mails_max: number;
+  behaviourOf(address: Address): AnyBehaviour | undefined;
+  /** The cell has mail to handle. */
+  ready(cell: Cell): void;
+}
+
+/** The mailboxes of a partition's actors. */
+export class Mailboxes {
+  readonly cells = new Map<Address, Cell>();
+  readonly #host: MailboxesHost;
+  #waiting = 0;
+
+  constructor(host: MailboxesHost) {
+    this.#host = host;
+  }
+
+  /** Mails in all of them. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /**
+   * False when the actor's mailbox is full. Never so for durable mail: that is bounded by its channels' windows, and refusing one of them
+   * here would hold up its whole channel.
+   */
+  put(mail: Mail, durable: boolean): boolean {
+    let cell = this.cells.get(mail.to);
+    if (cell === undefined) {
+      cell = new Cell(mail.to, this.#host.behaviourOf(mail.to));
+      this.cells.set(mail.to, cell);
+    }
+    if (!durable && cell.waiting >= this.#host.mailbox_mails_max) return false;
+    cell.push(mail);
+    this.#waiting++;
+    if (!cell.resting) this.#host.ready(cell);
+    return true;
+  }
+
+  /** The first mail of the cell is done with. */
+  shift(cell: Cell): void {
+    cell.shift();
+    this.#waiting--;
+  }
+
+  /** A node's process is gone: tells the actors that want to know, such as those that sockets of it hung on. */
+  nodeLost(node: string, incarnation: string): void {
+    const body: LostBody = { kind: lostKind, node, incarnation };
+    for (const cell of this.cells.values()) {
+      if (!cell.awake || cell.behaviour?.nodeLost === undefined) continue;
+      this.put({ to: cell.address, body, from: undefined, asker: undefined, origin: undefined, tries: 0 }, true);
+    }
+  }
+
+  /** Asks that wait and will have no turn here: certainly not carried out, so their askers may ask elsewhere. */
+  unanswered(): Output[] {
+    const outputs: Output[] = [];
+    for (const cell of this.cells.values()) {
+      for (let mail = cell.first(); mail !== undefined; mail = cell.first()) {
+        this.shift(cell);
+        if (mail.origin !== undefined || mail.asker === undefined || typeof mail.asker.to === 'string') continue;
+        const [node, incarnation, ask] = mail.asker.to;
+        outputs.push({ kind: 'refusal', node, incarnation, ask, why: 'moved' });
+      }
+    }
+    return outputs;
+  }
+}

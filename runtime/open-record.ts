@@ -1,0 +1,44 @@
+import type { PartitionId } from './ports.ts';
+import type { ChannelMail } from './record.ts';
+import type { Output } from './turn.ts';
+
+/** What the record needs for one channel's mark of what was taken, besides what is above its watermark. */
+const taken_bytes = 32;
+
+/** What turns have done since the last record was sealed, besides their rows: it becomes the next record together with those. */
+export class OpenRecord {
+  /** Mail to other partitions, numbered, by destination. */
+  readonly mails = new Map<PartitionId, ChannelMail[]>();
+  /** Channels of which mail was taken. */
+  readonly taken = new Set<PartitionId>();
+  /** What waits for the gate. */
+  outputs: Output[] = [];
+  turns = 0;
+  /** When it is to be sealed at the latest, monotonic ms; 0: as soon as may be. */
+  dueMs = Number.POSITIVE_INFINITY;
+  /** About how long the record will be. */
+  bytes = 0;
+
+  send(to: PartitionId, mail: ChannelMail): void {
+    const mails = this.mails.get(to);
+    if (mails === undefined) this.mails.set(to, [mail]);
+    else mails.push(mail);
+  }
+
+  /** `window`: what may be above the channel's watermark takes a bit a mail. */
+  take(from: PartitionId, window: number): void {
+    if (this.taken.has(from)) return;
+    this.taken.add(from);
+    this.bytes += taken_bytes + window / 8;
+  }
+
+  dueBy(ms: number): void {
+    if (ms < this.dueMs) this.dueMs = ms;
+  }
+
+  takeOutputs(): Output[] {
+    const { outputs } = this;
+    this.outputs = [];
+    return outputs;
+  }
+}
