@@ -37,6 +37,10 @@ export interface CommitCounts {
 const backoff_first_ms = 20;
 const backoff_max_ms = 500;
 
+/** The shortest time of an append counts for double after this long. */
+const idle_doubles_ms = 60_000;
+/** Appends on idle machines differ by this much. */
+const idle_spread = 1.5;
 /** Timers count in milliseconds: a shorter rest would become a longer one. */
 const shortest_rest_ms = 1;
 
@@ -46,6 +50,9 @@ export class Committer {
   #inFlight = 0;
   #stopped = false;
   #resting = false;
+  /** About what an append takes on idle machines, ms, and when the last one was done. */
+  #idleMs = Number.POSITIVE_INFINITY;
+  #tookAtMs = 0;
   #cancelLook: Cancel | undefined;
   /** Since when the journal has not answered, monotonic ms; undefined while it does. */
   #silentSince: number | undefined;
@@ -116,17 +123,23 @@ export class Committer {
       waiting = await this.#settle(waiting, outcome, tries);
     }
     this.#inFlight--;
-    this.#rest(clock.monotonicMs() - startedMs);
+    const nowMs = clock.monotonicMs();
+    this.#rest(nowMs - startedMs, nowMs);
     this.#host.advanced();
   }
 
   /**
    * An append costs the journal about the same whatever its size, and takes longer the busier the machines are. So the node rests for a share
-   * of what the last one took: little while they are idle, and ever larger records once they are not.
+   * of what the last one took beyond what one takes on idle machines: not at all while they are idle, and for ever larger records once they
+   * are not. The same sign that TCP Vegas (Brakmo, Peterson 1995) goes by.
    */
-  #rest(tookMs: number): void {
+  #rest(tookMs: number, nowMs: number): void {
     const { append_rest_percent, append_rest_ms_max } = this.#host.limits;
-    const restMs = Math.min((tookMs * append_rest_percent) / 100, append_rest_ms_max);
+    // What is idle may have changed: the shortest time seen is believed less and less.
+    this.#idleMs = Math.min(tookMs, this.#idleMs * 2 ** ((nowMs - this.#tookAtMs) / idle_doubles_ms));
+    this.#tookAtMs = nowMs;
+    const beyondMs = tookMs - this.#idleMs * idle_spread;
+    const restMs = Math.min((beyondMs * append_rest_percent) / 100, append_rest_ms_max);
     if (restMs < shortest_rest_ms || this.#stopped) return;
     this.#resting = true;
     this.#host.ports.timers.after(restMs, () => {

@@ -13,6 +13,8 @@ interface Outgoing {
   sent: number;
   parcels: Parcel[];
   bytes: number;
+  /** Somebody waits for one of them. */
+  pressing: boolean;
 }
 
 interface Incoming {
@@ -63,9 +65,18 @@ export class Links {
     if (link.bytes + bytes > this.#host.limits.datagram_bytes_max / 4) this.#flush(to, link);
     link.parcels.push(parcel);
     link.bytes += bytes;
+    link.pressing ||= parcel[0] !== 'settle';
     return true;
   }
 
+  /** Sends what somebody waits for, and what else is for the same node. Nobody waits for a `settle`: it may wait for company. */
+  flushPressing(): void {
+    for (const [to, links] of this.#outgoing) {
+      for (const link of links.values()) if (link.pressing) this.#flush(to, link);
+    }
+  }
+
+  /** Sends all that waits. */
   flush(): void {
     for (const [to, links] of this.#outgoing) {
       for (const link of links.values()) if (link.parcels.length > 0) this.#flush(to, link);
@@ -148,7 +159,7 @@ export class Links {
     }
     let link = links.get(incarnation);
     if (link === undefined) {
-      link = { incarnation, sent: 0, parcels: [], bytes: 0 };
+      link = { incarnation, sent: 0, parcels: [], bytes: 0, pressing: false };
       links.set(incarnation, link);
       const [oldest] = links.keys();
       if (oldest !== undefined && links.size > processes_max) links.delete(oldest);
@@ -179,6 +190,7 @@ export class Links {
     const { parcels } = link;
     link.parcels = [];
     link.bytes = 0;
+    link.pressing = false;
     link.sent++;
     const { node, incarnation, ports } = this.#host;
     const datagram: Datagram = ['parcels', node, incarnation, link.incarnation, link.sent, parcels];

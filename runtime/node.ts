@@ -280,7 +280,7 @@ export class Node implements Door {
     const mayBeStale = this.#pauses.mayBeStale(this.#ports.clock.monotonicMs(), this.#placement.readMs);
     if (!mayBeStale) for (const partition of this.#holdings.all()) partition.releaseIfClean();
     this.#committer.kick();
-    this.#links.flush();
+    this.#links.flushPressing();
   }
 
   #partitionOf(address: Address): PartitionId {
@@ -310,6 +310,7 @@ export class Node implements Door {
       this.#nodeLost(node, incarnation);
     }
     this.#holdings.resendOverdue();
+    this.#links.flush();
     this.#runner.schedule();
     void this.#placement.look(paused || silent.length > 0);
     this.#heartbeat = this.#ports.timers.after(this.#limits.heartbeat_ms, () => this.#beat());
