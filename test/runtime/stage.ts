@@ -22,7 +22,7 @@ interface Waiting {
 }
 
 /** Holds every append until the test answers it. */
-export class HeldJournal implements Journal {
+class HeldJournal implements Journal {
   readonly waiting: Waiting[] = [];
   readonly logs = new Map<PartitionId, JournalEntry[]>();
   /** Answers to the next appends; `held` ones wait for the test. */

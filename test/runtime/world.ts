@@ -134,7 +134,7 @@ export class Process {
   }
 }
 
-export const quickLimits: Limits = {
+const quickLimits: Limits = {
   ...defaultLimits,
   heartbeat_ms: 50,
   suspect_ms: 200,
