@@ -39,6 +39,8 @@ const backoff_max_ms = 500;
 
 /** The shortest time of an append counts for double after this long. */
 const idle_doubles_ms = 60_000;
+/** Share of the last append in the moving mean. */
+const mean_weight = 0.1;
 /** Appends on idle machines differ by this much. */
 const idle_spread = 1.5;
 /** Timers count in milliseconds: a shorter rest would become a longer one. */
@@ -53,6 +55,7 @@ export class Committer {
   /** About what an append takes on idle machines, ms, and when the last one was done. */
   #idleMs = Number.POSITIVE_INFINITY;
   #tookAtMs = 0;
+  #meanMs = 0;
   #cancelLook: Cancel | undefined;
   /** Since when the journal has not answered, monotonic ms; undefined while it does. */
   #silentSince: number | undefined;
@@ -130,7 +133,7 @@ export class Committer {
 
   /**
    * An append costs the journal about the same whatever its size, and takes longer the busier the machines are. So the node rests for a share
-   * of what the last one took beyond what one takes on idle machines: not at all while they are idle, and for ever larger records once they
+   * of what the last ones took beyond what one takes on idle machines: not at all while they are idle, and for ever larger records once they
    * are not. The same sign that TCP Vegas (Brakmo, Peterson 1995) goes by.
    */
   #rest(tookMs: number, nowMs: number): void {
@@ -138,7 +141,9 @@ export class Committer {
     // What is idle may have changed: the shortest time seen is believed less and less.
     this.#idleMs = Math.min(tookMs, this.#idleMs * 2 ** ((nowMs - this.#tookAtMs) / idle_doubles_ms));
     this.#tookAtMs = nowMs;
-    const beyondMs = tookMs - this.#idleMs * idle_spread;
+    // One slow append among quick ones is a disk's or a scheduler's whim, not load.
+    this.#meanMs += (tookMs - this.#meanMs) * mean_weight;
+    const beyondMs = this.#meanMs - this.#idleMs * idle_spread;
     const restMs = Math.min((beyondMs * append_rest_percent) / 100, append_rest_ms_max);
     if (restMs < shortest_rest_ms || this.#stopped) return;
     this.#resting = true;
