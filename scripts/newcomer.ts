@@ -23,7 +23,10 @@ function run(command: string, args: readonly string[]): Running {
   const child = spawn(command, [...args], { env, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
   started.push(child);
   let said = '';
-  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (bytes) => void (said += String(bytes)));
+  const hear = (bytes: Buffer): void => {
+    said += String(bytes);
+  };
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', hear);
   const exit = new Promise<number | null>((resolve) => {
     child.once('exit', resolve);
   });

@@ -20,7 +20,9 @@ interface Outcome {
 
 function run(program: string, args: readonly string[], started: (child: ChildProcess) => void = () => undefined) {
   return new Promise<Outcome>((resolve, reject) => {
-    const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    // tap's own loader must not come along: its thread would write a CPU profile of its own over that of the node.
+    const { NODE_OPTIONS: _, ...env } = process.env;
+    const child = spawn(process.execPath, [program, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     let [out, err] = ['', ''];
     child.stdout.on('data', (chunk) => {
       out += chunk;
