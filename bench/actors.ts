@@ -110,7 +110,7 @@ function startHost({ folder, partitions, limits, profiles }: ActorsOptions, endi
     name: as.name,
     file: new URL('./actor-host.js', import.meta.url),
     settings,
-    nodeFlags: ['--expose-gc', ...(profiles?.flags(as.name) ?? [])],
+    nodeFlags: ['--expose-gc', ...(profiles?.flags ?? [])],
     endings,
   });
 }

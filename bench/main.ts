@@ -161,7 +161,7 @@ async function carryOut(given: Given, work: Work): Promise<void> {
   const taken = given['profile-cpu'] === true ? new Profiles() : undefined;
   await withEndings((endings) => work(freshFolder(textOf(given, 'data'), endings), endings, taken));
   if (taken === undefined) return;
-  process.stderr.write(`CPU profiles: node dist/bench/top.js ${taken.folder}/*.cpuprofile\n`);
+  process.stderr.write(`CPU profiles: node dist/bench/top.js ${taken.mainThreads}\n`);
 }
 
 function sayJson(figures: object): void {

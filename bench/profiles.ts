@@ -17,9 +17,14 @@ export class Profiles {
   readonly folder = mkdtempSync(join(tmpdir(), 'ringpost-profiles-'));
   #windows: Windows = {};
 
-  /** For one process, on Node's command line. */
-  flags(name: string): string[] {
-    return ['--cpu-prof', `--cpu-prof-dir=${this.folder}`, `--cpu-prof-name=${name}.cpuprofile`];
+  /** For one process, on Node's command line. Node's own names are kept: with another one, all its threads would write one file. */
+  get flags(): string[] {
+    return ['--cpu-prof', `--cpu-prof-dir=${this.folder}`];
+  }
+
+  /** The profiles of main threads, as a shell's pattern: a name ends in process, thread and count. */
+  get mainThreads(): string {
+    return join(this.folder, '*.0.001.cpuprofile');
   }
 
   measured(name: string, { fromUs, toUs }: Spent): void {

@@ -47,7 +47,7 @@ const open_doors = [
 export async function startRingpost(options: RingpostOptions, endings: Endings): Promise<Ringpost> {
   const { profile, folder, profiles } = options;
   const settings = [...open_doors, ...options.set.flatMap((setting) => ['--set', setting]), '--data', folder];
-  const flags = profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profiles.folder}`];
+  const flags = profiles?.flags ?? [];
   const alone = profile === 'embedded';
   const args = alone
     ? [...flags, launcher, 'start', '--port', '0', ...settings]

@@ -1,7 +1,7 @@
 /** The benchmarks run, and what they print is whole. What they measure is nobody's business here. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,9 +20,7 @@ interface Outcome {
 
 function run(program: string, args: readonly string[], started: (child: ChildProcess) => void = () => undefined) {
   return new Promise<Outcome>((resolve, reject) => {
-    // tap's own loader must not come along: its thread would write a CPU profile of its own over that of the node.
-    const { NODE_OPTIONS: _, ...env } = process.env;
-    const child = spawn(process.execPath, [program, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
     let [out, err] = ['', ''];
     child.stdout.on('data', (chunk) => {
       out += chunk;
@@ -119,9 +117,10 @@ t.test('a CPU profile of the nodes, and what is at its top', { skip }, async (t)
   const options = ['--workload', 'calls', '--seconds', '0.5', '--warm', '0.2', '--data', dataFolder(t)];
   const outcome = await run(bench, ['actors', '--profile', 'embedded', '--profile-cpu', ...options]);
   t.equal(outcome.code, 0, 'it ends well', { err: outcome.err });
-  const folder = /(\S+)\/\*\.cpuprofile/.exec(outcome.err)?.[1] ?? '';
+  const folder = /(\S+)\/\*\.0\.001\.cpuprofile/.exec(outcome.err)?.[1] ?? '';
   t.teardown(() => rm(folder, { recursive: true, force: true }));
-  const report = await run(top, ['--window', 'calls', '--top', '40', join(folder, 'n1.cpuprofile')]);
+  const name = (await readdir(folder)).find((file) => file.endsWith('.0.001.cpuprofile')) ?? '';
+  const report = await run(top, ['--window', 'calls', '--top', '40', join(folder, name)]);
   t.equal(report.code, 0, 'the report ends well', { err: report.err });
   t.match(report.out, /^Busy \d/);
   t.match(report.out, 'runtime/partition.js');
