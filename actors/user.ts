@@ -117,7 +117,6 @@ function words(user: UserMemory, { connection, words }: Mail<'words'>, turn: Tur
     return;
   }
   if (!admitted(user, turn, connection, attached)) return;
-  if (words.every((word) => unhurried.has(word.kind))) turn.unhurried();
   for (const word of words) {
     if (byThePerson[word.kind]) active(user, turn, attached);
     carryOut(user, word, connection, attached, turn);
@@ -152,9 +151,6 @@ function carryOut(user: UserMemory, word: ClientWord, connection: string, attach
     // Hellos come by `attach`.
   }
 }
-
-/** Words that nobody waits for an answer to. */
-const unhurried: ReadonlySet<ClientWord['kind']> = new Set(['received', 'read', 'typing', 'watch'] as const);
 
 /** Words that show that the person is there, not only the device. */
 const byThePerson: { readonly [kind in ClientWord['kind']]: boolean } = {

@@ -126,11 +126,6 @@ export interface Turn {
   clearTimer(name: string): void;
   /** Volatile: the mail comes in about `ms` milliseconds if the actor is still awake. */
   later(ms: number, mail: { readonly kind: string }): void;
-  /**
-   * What this turn does may wait for its record up to `limits.unhurried_ms_max`, to share one with turns that are in a hurry. For what nobody
-   * waits for, such as receipts.
-   */
-  unhurried(): void;
   /** Puts the actor to sleep after this turn. */
   sleep(): void;
   /** An id that no other turn gets; not secret. */

@@ -4,7 +4,7 @@
  */
 import type { Limits } from './limits.ts';
 import type { Partition, SealedRecord } from './partition.ts';
-import type { Append, AppendOutcome, Cancel, JournalEntry, Ports } from './ports.ts';
+import type { Append, AppendOutcome, JournalEntry, Ports } from './ports.ts';
 import { decodeRecord } from './record.ts';
 
 interface Waiting {
@@ -56,7 +56,6 @@ export class Committer {
   #idleMs = Number.POSITIVE_INFINITY;
   #tookAtMs = 0;
   #meanMs = 0;
-  #cancelLook: Cancel | undefined;
   /** Since when the journal has not answered, monotonic ms; undefined while it does. */
   #silentSince: number | undefined;
 
@@ -68,28 +67,11 @@ export class Committer {
   kick(): void {
     if (this.#stopped || this.#resting) return;
     while (this.#inFlight < this.#host.limits.appends_in_flight_max) {
-      if (!this.#isDue()) return;
       const batch = this.#gather();
       if (batch.length === 0) return;
       this.#inFlight++;
       void this.#commit(batch);
     }
-  }
-
-  /** True when some record is to be sealed now; then all that are open go with it. Otherwise looks again when the first is due. */
-  #isDue(): boolean {
-    let dueMs = Number.POSITIVE_INFINITY;
-    for (const partition of this.#host.partitions()) {
-      if (!partition.stopped && partition.inFlight === undefined) dueMs = Math.min(dueMs, partition.dueMs);
-    }
-    if (dueMs === 0 || dueMs === Number.POSITIVE_INFINITY) return dueMs === 0;
-    const waitMs = dueMs - this.#host.ports.clock.monotonicMs();
-    if (waitMs <= 0) return true;
-    this.#cancelLook ??= this.#host.ports.timers.after(waitMs, () => {
-      this.#cancelLook = undefined;
-      this.kick();
-    });
-    return false;
   }
 
   get silentSince(): number | undefined {
@@ -98,7 +80,6 @@ export class Committer {
 
   stop(): void {
     this.#stopped = true;
-    this.#cancelLook?.();
   }
 
   #gather(): Waiting[] {

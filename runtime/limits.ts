@@ -17,8 +17,6 @@ export interface Limits {
   /** Pause after an append, as a share of the time that it took; 0 for none. */
   readonly append_rest_percent: number;
   readonly append_rest_ms_max: number;
-  /** How long a record may wait that only unhurried turns have a part in. */
-  readonly unhurried_ms_max: number;
   /** Mails of one channel that are sent and not yet acknowledged. */
   readonly channel_window_mails: number;
   /** Mails of one partition's outbox, sent or waiting; beyond it new asks are refused. */
@@ -63,7 +61,6 @@ export const defaultLimits: Limits = {
   appends_in_flight_max: 1,
   append_rest_percent: 200,
   append_rest_ms_max: 50,
-  unhurried_ms_max: 20,
   channel_window_mails: 4_096,
   outbox_mails_max: 65_536,
   channel_resend_ms: 1_000,

@@ -14,8 +14,6 @@ export class OpenRecord {
   /** What waits for the gate. */
   outputs: Output[] = [];
   turns = 0;
-  /** When it is to be sealed at the latest, monotonic ms; 0: as soon as may be. */
-  dueMs = Number.POSITIVE_INFINITY;
   /** About how long the record will be. */
   bytes = 0;
 
@@ -30,10 +28,6 @@ export class OpenRecord {
     if (this.taken.has(from)) return;
     this.taken.add(from);
     this.bytes += taken_bytes + window / 8;
-  }
-
-  dueBy(ms: number): void {
-    if (ms < this.dueMs) this.dueMs = ms;
   }
 
   takeOutputs(): Output[] {

@@ -168,10 +168,6 @@ export class Partition implements TurnHost {
     this.overlay.keep();
     this.#take(mail);
     this.#open.bytes += bytes;
-    // A turn that adds nothing to the record is in no hurry to see it sealed.
-    if (bytes > 0 || mail.origin !== undefined) {
-      this.#open.dueBy(effects.mayWait ? cell.lastMailMs + this.#host.limits.unhurried_ms_max : 0);
-    }
     this.#gather(cell, effects);
     this.#finish(cell, mail);
     if (effects.asleep && cell.waiting === 0) this.putToSleep(cell);
@@ -304,7 +300,6 @@ export class Partition implements TurnHost {
     this.#open.bytes += this.overlay.takeWrittenBytes();
     this.#take(mail);
     this.#open.turns++;
-    this.#open.dueBy(0);
     this.#finish(cell, mail);
   }
 
@@ -317,12 +312,6 @@ export class Partition implements TurnHost {
   /** True when there is something that only a record makes durable. */
   get dirty(): boolean {
     return this.overlay.openRows > 0 || this.#open.mails.size > 0 || this.#open.taken.size > 0;
-  }
-
-  /** When the open record is to be sealed at the latest, monotonic ms; Infinity when there is nothing in it. */
-  get dueMs(): number {
-    if (!this.dirty) return Number.POSITIVE_INFINITY;
-    return this.closing ? 0 : this.#open.dueMs;
   }
 
   /** Closes the open record and opens the next. */

@@ -58,8 +58,6 @@ export interface Effects {
   /** The earliest durable timer that it set, wall ms. */
   readonly timerAtMs: number;
   readonly asleep: boolean;
-  /** Its record may wait for others. */
-  readonly mayWait: boolean;
 }
 
 /** The partition as a turn needs it. */
@@ -182,7 +180,6 @@ class PartitionTurn implements Turn, Effects {
   delayed: { ms: number; body: { readonly kind: string } }[] | undefined;
   timerAtMs = Number.POSITIVE_INFINITY;
   asleep = false;
-  mayWait = false;
   #replied = false;
   #over = false;
   readonly #host: TurnHost;
@@ -269,10 +266,6 @@ class PartitionTurn implements Turn, Effects {
   later(ms: number, mail: { readonly kind: string }): void {
     this.delayed ??= [];
     this.delayed.push({ ms, body: mail });
-  }
-
-  unhurried(): void {
-    this.mayWait = true;
   }
 
   sleep(): void {

@@ -86,7 +86,6 @@ export function takeReceipt(user: UserMemory, mail: Mail<'receipt'>, turn: Turn)
   const read = Math.max(outRead, Math.min(mail.read, outSeq));
   const delivered = Math.max(outDelivered, read, Math.min(mail.delivered, outSeq));
   if (delivered === outDelivered && read === outRead) return;
-  turn.unhurried();
   const at = Math.max(mail.at, stampOf(user, turn));
   if (delivered > outDelivered) turn.put('mark', `${peer}/d/${numberKey(delivered)}`, at);
   if (read > outRead) turn.put('mark', `${peer}/r/${numberKey(read)}`, at);

@@ -311,9 +311,6 @@ class TestTurn implements Turn {
     this.timers.push({ name: undefined, timer: { to: this.self, name: undefined, at: this.now + ms, body } });
   }
 
-  /** Records are made at once here. */
-  unhurried(): void {}
-
   sleep(): void {
     this.asleep = true;
   }
