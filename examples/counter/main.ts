@@ -1,7 +1,4 @@
-/**
- * A durable counter on three nodes: it counts, the node it lives on dies, it counts on, each visit once.
- * Real nats-servers and real files, in a folder that is thrown away.
- */
+/** A durable counter on three nodes: the node it lives on dies, and it counts on, each visit once. Real servers, real files. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,27 +32,28 @@ async function startNode(name: string): Promise<Node> {
   const ports = await natsPorts({ ...place, servers: nats.urls, replicas: 3, log });
   const node = new Node({ ports, limits: defaultLimits, behaviours: [counter], partitions: 32 });
   node.start();
+  await node.ready();
   return node;
 }
 
 const nodes = await Promise.all(['n1', 'n2', 'n3'].map(startNode));
-await Promise.all(nodes.map((node) => node.ready()));
 const page = Counter.ref('front-page');
 for (let i = 1; i <= 6; i++) {
-  const asking = nodes.find((node) => !node.serves(page)) ?? nodes[0];
-  // A node that dies with an ask in its hands leaves its fate unknown: the id makes it safe to ask again.
-  for (let reply = await asking?.ask(page, { kind: 'visit', id: `visit ${i}` }); ; ) {
-    if (reply?.kind === 'reply') {
-      console.log(`visit ${i}: ${reply.value} so far`);
-      break;
-    }
-    reply = await asking?.ask(page, { kind: 'visit', id: `visit ${i}` });
+  const asking = nodes.find((node) => !node.serves(page));
+  let total: number | undefined;
+  while (total === undefined) {
+    // A node that dies with an ask in its hands leaves its fate unknown: the id makes it safe to ask again.
+    const asked = await asking?.ask(page, { kind: 'visit', id: `visit ${i}` });
+    if (asked?.kind === 'reply') total = asked.value;
   }
-  const home = nodes.find((node) => node.serves(page));
-  if (i === 3) {
-    home?.halt();
-    console.log(`${home?.node}, where the counter lived, is dead`);
-  }
+  console.log(`visit ${i}: ${total} so far`);
+  if (i !== 3) continue;
+  const [home] = nodes.splice(
+    nodes.findIndex((node) => node.serves(page)),
+    1,
+  );
+  console.log(`${home?.node}, where the counter lives, dies`);
+  home?.halt();
 }
 await nats.stop();
 rmSync(folder, { recursive: true });

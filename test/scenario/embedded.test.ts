@@ -105,6 +105,18 @@ t.test('one process, no server beside it', async (t) => {
     t.same(seen, bodies);
   });
 
+  t.test('ACC11: a device that is removed loses its socket within a second, and hears why', async (t) => {
+    const phone = await signIn('erin', 'phone', { url });
+    const laptop = await signIn('erin', 'laptop', { url });
+    t.teardown(() => Promise.all([phone.close(), laptop.close()]));
+    const states: (string | undefined)[] = [];
+    laptop.on('state', ({ state, error }) => void (state === 'closed' && states.push(error?.code)));
+    await Promise.all([phone.connect(), laptop.connect()]);
+    await phone.revoke('laptop');
+    await until('the laptop is cut off', () => states.length > 0, 1_000);
+    t.same(states, ['revoked']);
+  });
+
   t.test('ERR: a second process in the same folder is refused in words', async (t) => {
     const second = new ServerProcess('second', await freePort(), ['start', '--data', folder]);
     await t.rejects(second.start());
