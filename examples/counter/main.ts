@@ -26,7 +26,6 @@ const counter = behaviour(Counter, {
 const folder = mkdtempSync(join(tmpdir(), 'counter-'));
 const nats = await startNats({ servers: 3, folder: join(folder, 'nats') });
 const log = { info() {}, warn() {}, error: console.error };
-
 async function startNode(name: string): Promise<Node> {
   const place = { node: name, cluster: 'counter', partitions: 32, dataFolder: join(folder, name) };
   const ports = await natsPorts({ ...place, servers: nats.urls, replicas: 3, log });
@@ -35,7 +34,6 @@ async function startNode(name: string): Promise<Node> {
   await node.ready();
   return node;
 }
-
 const nodes = await Promise.all(['n1', 'n2', 'n3'].map(startNode));
 const page = Counter.ref('front-page');
 for (let i = 1; i <= 6; i++) {
