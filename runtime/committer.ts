@@ -46,6 +46,9 @@ const idle_spread = 1.5;
 /** Timers count in milliseconds: a shorter rest would become a longer one. */
 const shortest_rest_ms = 1;
 
+/** Tries of one append, about half a second each, before an operator is told. */
+const tries_told = 8;
+
 export class Committer {
   readonly counts: CommitCounts = { appends: 0, records: 0, turns: 0, bytes: 0 };
   readonly #host: CommitterHost;
@@ -168,10 +171,11 @@ export class Committer {
     if (outcome.kind === 'busy' || outcome.kind === 'unknown') {
       const { clock, log } = this.#host.ports;
       this.#silentSince ??= clock.monotonicMs();
-      log.warn(
-        { outcome: outcome.kind, reason: outcome.reason, tries },
-        'the journal did not take an append; trying again',
-      );
+      const about = { outcome: outcome.kind, reason: outcome.reason, tries };
+      const words = 'the journal did not take an append; trying again';
+      // An election is no news; one that lasts is, and is told again now and then.
+      if (tries % tries_told === tries_told - 1) log.warn(about, words);
+      else log.info(about, words);
       await this.#pause(tries);
       return waiting.filter(({ partition }) => !partition.stopped);
     }
