@@ -59,8 +59,6 @@ export class Committer {
   #idleMs = Number.POSITIVE_INFINITY;
   #tookAtMs = 0;
   #meanMs = 0;
-  /** Since when the journal has not answered, monotonic ms; undefined while it does. */
-  #silentSince: number | undefined;
 
   constructor(host: CommitterHost) {
     this.#host = host;
@@ -75,10 +73,6 @@ export class Committer {
       this.#inFlight++;
       void this.#commit(batch);
     }
-  }
-
-  get silentSince(): number | undefined {
-    return this.#silentSince;
   }
 
   stop(): void {
@@ -158,7 +152,6 @@ export class Committer {
   /** Acts on one answer; returns what must be appended again. */
   async #settle(waiting: readonly Waiting[], outcome: AppendOutcome, tries: number): Promise<readonly Waiting[]> {
     if (outcome.kind === 'appended') {
-      this.#silentSince = undefined;
       for (const [i, { partition }] of waiting.entries()) {
         this.#guarded(partition, () => {
           const seq = outcome.seqs[i];
@@ -169,8 +162,7 @@ export class Committer {
       return [];
     }
     if (outcome.kind === 'busy' || outcome.kind === 'unknown') {
-      const { clock, log } = this.#host.ports;
-      this.#silentSince ??= clock.monotonicMs();
+      const { log } = this.#host.ports;
       const about = { outcome: outcome.kind, reason: outcome.reason, tries };
       const words = 'the journal did not take an append; trying again';
       // An election is no news; one that lasts is, and is told again now and then.

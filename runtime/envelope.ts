@@ -5,7 +5,6 @@ export interface ReplyBody {
   readonly value: unknown;
 }
 
-/** No behaviour can have a turn of this name: `Object.hasOwn` finds no `$`-names that authors did not write. */
 export const replyKind = '$reply';
 
 export function isReply(body: { readonly kind: string }): body is ReplyBody {

@@ -141,6 +141,7 @@ export class Links {
       if (link.parcels.length === 0) continue;
       link.parcels = [];
       link.bytes = 0;
+      link.pressing = false;
       link.sent++;
     }
   }

@@ -66,10 +66,8 @@ export class Partition implements TurnHost {
   readonly committedTaken = new Map<PartitionId, Taken>();
   /** No more turns and no more mail; what is under way still becomes durable (it is being handed over). */
   closing = false;
-  /** Nothing more at all: it was fenced, or dropped. */
+  /** Nothing more at all, the local store included: it was fenced, or dropped. */
   stopped = false;
-  /** Its node has let go of it: nothing of it goes to the local store any more. */
-  discarded = false;
   readonly mailboxes: Mailboxes;
   readonly #host: PartitionHost;
   #open = new OpenRecord();
@@ -270,7 +268,6 @@ export class Partition implements TurnHost {
   /** Nothing happens here any more. */
   stop(): void {
     this.stopped = true;
-    this.discarded = true;
     this.timers.stop();
     for (const cancel of this.#cancels) cancel();
     this.#cancels.clear();

@@ -88,7 +88,7 @@ export class WriteBehind {
     const taken: { partition: Partition; rows: Map<string, Row>; seq: number }[] = [];
     for (const partition of partitions) {
       const { seq } = partition.position;
-      if (this.#storedSeq.get(partition) === seq || partition.discarded) continue;
+      if (this.#storedSeq.get(partition) === seq || partition.stopped) continue;
       const rows = partition.overlay.takeCommitted();
       for (const [key, row] of rows) writes.push({ partition: partition.id, key, value: row.bytes ?? undefined });
       writes.push({ partition: partition.id, key: meta_key, value: packPosition(partition, this.#ports.codec) });

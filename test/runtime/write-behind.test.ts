@@ -93,7 +93,7 @@ t.test('A5: a partition that its node has let go of is stored no more', async (t
   const partition = stage.add();
   stage.ask(partition, 'list/a', act({ add: 'one' }));
   await stage.commitAll();
-  partition.discarded = true;
+  partition.stopped = true;
   await stage.time.until(stage.writeBehind.write([partition]));
   t.equal(position(stage), undefined);
 });
