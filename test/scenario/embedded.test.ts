@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { freePort, pause, ServerProcess, signIn, until } from './cluster.ts';
+import { slowReader } from './slow-reader.ts';
 
 t.setTimeout(90_000);
 
@@ -75,35 +76,9 @@ t.test('one process, no server beside it', async (t) => {
     t.same(resets, [], 'its place was recovered');
   });
 
-  t.test('LIM: a device that reads nothing holds up nobody, and loses nothing', async (t) => {
-    const [writer, slow, other] = await Promise.all(
-      ['writer', 'slow', 'other'].map((user) => signIn(user, 'phone', { url, autoReceived: user !== 'slow' })),
-    );
-    if (writer === undefined || slow === undefined || other === undefined) throw new Error('three clients');
-    t.teardown(() => Promise.all([writer.close(), slow.close(), other.close()]));
-    const seen: string[] = [];
-    const otherSeen: string[] = [];
-    slow.on('message', (message) => void seen.push(message.body));
-    other.on('message', (message) => void otherSeen.push(message.body));
-    await Promise.all([writer.connect(), slow.connect(), other.connect()]);
-    const bodies = Array.from({ length: 1_500 }, (_, i) => `line ${i}`);
-    let last: Promise<unknown> = Promise.resolve();
-    for (const body of bodies) {
-      last = writer.send('slow', body).accepted;
-      if (seen.length % 64 === 0) await last;
-    }
-    await last;
-    await writer.send('other', 'are you served?').accepted;
-    await until('the other is served', () => otherSeen.length === 1);
-    await pause(300);
-    t.ok(seen.length < bodies.length, `the server stopped at its window (${seen.length})`);
-    for (let upTo = 0; upTo < bodies.length; upTo = seen.length) {
-      slow.received(seen.length);
-      const before = seen.length;
-      if (before < bodies.length) await until('more comes', () => seen.length > before);
-    }
-    t.same(seen, bodies);
-  });
+  t.test('LIM: a device that reads nothing holds up nobody, and loses nothing', (t) =>
+    slowReader(t, (user, options) => signIn(user, 'phone', { url, ...options })),
+  );
 
   t.test('ACC11: a device that is removed loses its socket within a second, and hears why', async (t) => {
     const phone = await signIn('erin', 'phone', { url });

@@ -1,6 +1,7 @@
 import t from 'tap';
 import type { RingpostClient } from '../../client/index.ts';
 import { type ClusterUnderTest, pause, startCluster, until } from './cluster.ts';
+import { slowReader } from './slow-reader.ts';
 
 /** What one device was told, in order. */
 class Diary {
@@ -74,6 +75,10 @@ t.test('three nodes, three nats-servers', async (t) => {
     await until('both have come', () => heard.bodies.includes('after'));
     t.same(heard.bodies, ['once', 'after']);
   });
+
+  t.test('LIM: a device that reads nothing holds up nobody, and loses nothing', (t) =>
+    slowReader(t, (user, options) => cluster.client(user, options)),
+  );
 
   t.test('A1, A6: messages sent while a node is killed arrive exactly once, in order', async (t) => {
     const pairs = await Promise.all(
