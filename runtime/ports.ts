@@ -52,6 +52,11 @@ export interface Network {
   listen(receive: (bytes: Uint8Array) => void): void;
   /** False while the transport knows itself to be cut off: what is sent then is lost. */
   connected(): boolean;
+  /**
+   * Whether somebody listens under this name. False only when the transport knows that nobody does: the node's process is gone, or has
+   * lost its connection. True when it can't be told.
+   */
+  listens(node: NodeId): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -85,6 +90,20 @@ export interface JournalEntry {
   readonly bytes: Uint8Array;
 }
 
+export interface FollowedEntry extends JournalEntry {
+  readonly partition: PartitionId;
+}
+
+/** Entries of some partitions, as they become durable. */
+export interface Following {
+  /**
+   * The next entries, at least one: each partition's ascending. Waits while there are none. Rejects when interrupted, and after `stop`;
+   * then follow anew. What it skips in silence (a replica that lost some, entries truncated meanwhile) shows in the records' own chain.
+   */
+  next(): Promise<readonly FollowedEntry[]>;
+  stop(): void;
+}
+
 /** The replicated log: one conditional, durable sequence of entries a partition. Rules A2 and A3 are built on it. */
 export interface Journal {
   /** At most one entry a partition, `limits.append_batch_max` in all. Never rejects: every failure is an outcome. */
@@ -93,6 +112,10 @@ export interface Journal {
   last(partition: PartitionId): Promise<JournalEntry | undefined>;
   /** Entries with `fromSeq <= seq <= toSeq`, ascending. Throws on interruption: never ends early in silence. */
   read(partition: PartitionId, fromSeq: number, toSeq: number): AsyncIterable<JournalEntry>;
+  /** Follows these partitions, each from its first entry after the given sequence. A bounded number of bytes waits for `next`. */
+  follow(after: ReadonlyMap<PartitionId, number>): Following;
+  /** Forgets the entries of all partitions with `seq < beforeSeq`, but no partition's last. Rejects when the outcome is unknown. */
+  truncate(beforeSeq: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -113,7 +136,20 @@ export interface StoreRange {
   readonly reverse?: boolean;
 }
 
-/** Ordered local key-value store; a cache of the journal (A5). Keys are printable ASCII, at most 1,000 characters, in byte order. */
+/** What the local store holds of a partition can't be trusted: a row's checksum does not fit, or the file is not readable. */
+export class StoreDamaged extends Error {
+  readonly partition: PartitionId;
+  constructor(partition: PartitionId, what: string) {
+    super(`the local store of partition ${partition} is damaged: ${what}`);
+    this.name = 'StoreDamaged';
+    this.partition = partition;
+  }
+}
+
+/**
+ * Ordered local key-value store; a cache of the journal (A5). Keys are printable ASCII, at most 1,000 characters, in byte order. Every row
+ * carries a checksum of its key and value: reads throw `StoreDamaged` on a row that does not fit its own.
+ */
 export interface Store {
   get(partition: PartitionId, key: string): Uint8Array | undefined;
   range(partition: PartitionId, range: StoreRange): Iterable<readonly [key: string, value: Uint8Array]>;
@@ -123,6 +159,26 @@ export interface Store {
   flushed(): Promise<void>;
   /** Forgets all keys of a partition. */
   drop(partition: PartitionId): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Where snapshots are kept, apart from the journal and the nodes. Segments are immutable: a name is written once and names the same bytes for
+ * ever. Each partition has one pointer, changed by compare-and-set, to what describes its newest snapshot.
+ */
+export interface Archive {
+  /** Writes a segment; resolves when it is durable. Rejects when it is not, or that is unknown: then use another name. */
+  put(name: string, parts: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void>;
+  /** Its bytes in parts of the archive's own choosing. Throws when it is not there, or breaks off: never ends early in silence. */
+  get(name: string): AsyncIterable<Uint8Array>;
+  /** Names of a partition's segments, in any order: those whose name begins with `${partition}/`. */
+  names(partition: PartitionId): Promise<readonly string[]>;
+  /** Resolves also when it was not there. */
+  remove(name: string): Promise<void>;
+  /** `version` 0 is the pointer that was never set. Rejects when it can't be known now. */
+  pointer(partition: PartitionId): Promise<{ readonly version: number; readonly bytes: Uint8Array | undefined }>;
+  /** The new version, or undefined when `version` is no longer the last. At most 256 KiB. Rejects when the outcome is unknown. */
+  point(partition: PartitionId, version: number, bytes: Uint8Array): Promise<number | undefined>;
   close(): Promise<void>;
 }
 
@@ -136,6 +192,8 @@ export interface Owner {
 export interface Ownership {
   readonly owners: readonly (Owner | undefined)[];
   readonly epochs: readonly number[];
+  /** Nodes that read only formats below this may own nothing; it never falls. Absent: 1. */
+  readonly barrier?: number;
 }
 
 /** A register with compare-and-set, shared by all nodes. `version` 0 is the empty register. */
@@ -162,6 +220,7 @@ export interface Ports {
   readonly network: Network;
   readonly journal: Journal;
   readonly store: Store;
+  readonly archive: Archive;
   readonly ownership: OwnershipRegister;
   readonly log: Log;
 }
