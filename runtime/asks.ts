@@ -18,7 +18,7 @@ export interface PendingAsk {
 }
 
 /** How often waiting asks are looked at: to send again what nobody took, and to end what is too late. */
-const look_ms = 50;
+const look_ms = 20;
 
 /** The asks of this node that wait for a reply. */
 export class Asks {

@@ -52,7 +52,8 @@ export class OutChannel {
     this.nextSeq = nextSeq;
     this.committedNextSeq = nextSeq;
     this.settled = settled;
-    this.settledInJournal = settled;
+    // Perhaps the journal has not heard of it: the next record tells it again.
+    this.settledInJournal = 0;
   }
 
   /** What may be sent now: within the window, in order, each once until `rewind`. */

@@ -59,6 +59,7 @@ export class Committer {
   #idleMs = Number.POSITIVE_INFINITY;
   #tookAtMs = 0;
   #meanMs = 0;
+  #stuckSinceMs: number | undefined;
 
   constructor(host: CommitterHost) {
     this.#host = host;
@@ -77,6 +78,11 @@ export class Committer {
 
   stop(): void {
     this.#stopped = true;
+  }
+
+  /** For how long the journal has taken nothing of what it was to take, ms; 0 while it does. */
+  get stuckMs(): number {
+    return this.#stuckSinceMs === undefined ? 0 : this.#host.ports.clock.monotonicMs() - this.#stuckSinceMs;
   }
 
   #gather(): Waiting[] {
@@ -104,6 +110,7 @@ export class Committer {
       waiting = await this.#settle(waiting, outcome, tries);
     }
     this.#inFlight--;
+    this.#stuckSinceMs = undefined;
     const nowMs = clock.monotonicMs();
     this.#rest(nowMs - startedMs, nowMs);
     this.#host.advanced();
@@ -151,6 +158,8 @@ export class Committer {
 
   /** Acts on one answer; returns what must be appended again. */
   async #settle(waiting: readonly Waiting[], outcome: AppendOutcome, tries: number): Promise<readonly Waiting[]> {
+    const { clock, log } = this.#host.ports;
+    this.#stuckSinceMs = outcome.kind === 'appended' ? undefined : (this.#stuckSinceMs ?? clock.monotonicMs());
     if (outcome.kind === 'appended') {
       for (const [i, { partition }] of waiting.entries()) {
         this.#guarded(partition, () => {
@@ -162,7 +171,6 @@ export class Committer {
       return [];
     }
     if (outcome.kind === 'busy' || outcome.kind === 'unknown') {
-      const { log } = this.#host.ports;
       const about = { outcome: outcome.kind, reason: outcome.reason, tries };
       const words = 'the journal did not take an append; trying again';
       // An election is no news; one that lasts is, and is told again now and then.

@@ -2,7 +2,8 @@
 import type { Limits } from './limits.ts';
 import type { Partition, PartitionHost } from './partition.ts';
 import type { View } from './placement.ts';
-import type { PartitionId, Ports } from './ports.ts';
+import { type PartitionId, type Ports, StoreDamaged } from './ports.ts';
+import type { Replica } from './replica.ts';
 import { TakeoverFailed, type TakeoverHost, takeOver } from './takeover.ts';
 import type { WriteBehind } from './write-behind.ts';
 
@@ -10,8 +11,12 @@ export interface HoldingsHost extends Omit<PartitionHost, 'broken'> {
   readonly ports: Ports;
   readonly limits: Limits;
   readonly writeBehind: WriteBehind;
+  readonly distrusted: Set<PartitionId>;
+  trusted(id: PartitionId): void;
   isMine(id: PartitionId): boolean;
   epochOf(id: PartitionId): number;
+  /** The standby's copy of a partition that becomes this node's own, where there is one. */
+  copyOf(id: PartitionId): Promise<Replica | undefined>;
   /** Appends what has gathered, and sends what waits. */
   push(): void;
   /** Serves from now on: mail that waited for it may come in. */
@@ -93,9 +98,16 @@ export class Holdings {
     const { id, position } = partition;
     this.#host.ports.log.error(
       { partition: id, epoch: position.epoch, error },
-      'an invariant is broken: partition dropped',
+      error instanceof StoreDamaged ? 'partition dropped, to be rebuilt' : 'an invariant is broken: partition dropped',
     );
+    if (error instanceof StoreDamaged) this.#host.distrusted.add(id);
     this.#dropThis(partition);
+  }
+
+  /** What the local store holds of a partition is wrong. */
+  damaged(error: StoreDamaged): void {
+    const partition = this.#open.get(error.partition);
+    if (partition !== undefined) this.broken(partition, error);
   }
 
   #dropThis(partition: Partition): void {
@@ -124,8 +136,10 @@ export class Holdings {
     for (const id of this.ids) this.drop(id);
   }
 
-  /** Waits until partitions have nothing in flight and nothing waiting, stores them and drops them. */
-  async handOver(ids: readonly PartitionId[]): Promise<PartitionId[]> {
+  /**
+   * Waits until partitions have nothing in flight and nothing waiting, and drops them. What of theirs the local store lacks is in the journal.
+   */
+  async handOver(ids: readonly PartitionId[]): Promise<void> {
     const { clock, timers } = this.#host.ports;
     const partitions = ids.flatMap((id) => this.#open.get(id) ?? []);
     const endMs = clock.monotonicMs() + this.#host.limits.suspect_ms;
@@ -134,14 +148,12 @@ export class Holdings {
     this.#host.push();
     while (busy() && clock.monotonicMs() < endMs) {
       await new Promise<void>((resolve) => {
-        timers.after(2, resolve);
+        timers.after(1, resolve);
       });
     }
-    await this.#host.writeBehind.write(partitions);
     for (const partition of partitions) this.#dropThis(partition);
     // Their askers are to hear that they moved before they hear of the new owner.
     this.#host.push();
-    return [...ids];
   }
 
   /** Sends unsettled mail again: its receiver has moved, or has missed some. */
@@ -171,10 +183,11 @@ export class Holdings {
   async #takeOver(id: PartitionId): Promise<void> {
     if (this.holds(id) || !this.#mayOpen(id)) return;
     this.#opening.add(id);
+    const copy = await this.#host.copyOf(id);
     for (let tries = 0; this.#mayOpen(id); tries++) {
       const epoch = this.#host.epochOf(id);
       try {
-        const partition = await takeOver(id, epoch, this.#takeover);
+        const partition = await takeOver(id, epoch, this.#takeover, tries === 0 ? copy : undefined);
         if (!this.#stillMine(id, epoch)) continue;
         this.#serve(partition);
         return;

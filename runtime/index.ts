@@ -21,4 +21,6 @@ export type { Limits } from './limits.ts';
 export { defaultLimits } from './limits.ts';
 export type { NodeCounts, NodeOptions } from './node.ts';
 export { Node } from './node.ts';
+export type { DrainOrder } from './operator.ts';
+export { askToDrain } from './operator.ts';
 export type { Clock, Log, NodeId, PartitionId, Ports } from './ports.ts';

@@ -43,11 +43,40 @@ export interface Limits {
   readonly store_flush_ms: number;
   /** Rows that wait for the local store before it is written at once. */
   readonly store_flush_rows_max: number;
+  /** Rows of a partition that wait because the local store takes none; beyond it new mail is refused. */
+  readonly store_rows_waiting_max: number;
+  /** A node whose store or journal has taken nothing for so long lets others have its partitions. */
+  readonly unfit_ms: number;
   readonly heartbeat_ms: number;
   /** Silence after which a node is suspected. */
   readonly suspect_ms: number;
+  /** Nodes besides the owner that keep a copy of each partition. */
+  readonly standbys: number;
+  /** A copy that has not reached for so long what its owner had applied is not promoted. */
+  readonly standby_stall_ms: number;
+  /** Time for partitions to become warm elsewhere when a node leaves; after it they are moved cold, for as long again. */
+  readonly leave_wait_ms: number;
   /** Time between looks at the ownership register, besides those that something prompts. */
   readonly ownership_poll_ms: number;
+  /** Time between looks at which snapshots are due. */
+  readonly snapshot_look_ms: number;
+  /** Bytes, or number, of a partition's records since its last snapshot, after which the next is made. */
+  readonly snapshot_bytes: number;
+  readonly snapshot_records: number;
+  /** A partition that has no snapshot gets its first after it was served for so long. */
+  readonly snapshot_first_ms: number;
+  /** Entries of the whole journal that a partition without news may hold up the truncation of. */
+  readonly snapshot_span_entries_max: number;
+  /** Bytes of records that are gathered in memory for one segment. */
+  readonly snapshot_fold_bytes_max: number;
+  /** Newer segments are merged into an older one once they are this share of its size. */
+  readonly snapshot_merge_percent: number;
+  /** Pause between the slices of work on snapshots, each about a millisecond: the turns' share. */
+  readonly snapshot_rest_ms: number;
+  /** A segment that no snapshot names any more is kept for so long: somebody may be reading it. */
+  readonly snapshot_garbage_ms: number;
+  /** Time between truncations of the journal. */
+  readonly truncate_ms: number;
 }
 
 export const defaultLimits: Limits = {
@@ -75,7 +104,22 @@ export const defaultLimits: Limits = {
   awake_actors_max: 500_000,
   store_flush_ms: 200,
   store_flush_rows_max: 20_000,
+  store_rows_waiting_max: 200_000,
+  unfit_ms: 3_000,
   heartbeat_ms: 250,
   suspect_ms: 1_000,
+  standbys: 1,
+  standby_stall_ms: 5_000,
+  leave_wait_ms: 4_000,
   ownership_poll_ms: 1_000,
+  snapshot_look_ms: 1_000,
+  snapshot_bytes: 16 * 1024 * 1024,
+  snapshot_records: 20_000,
+  snapshot_first_ms: 60_000,
+  snapshot_span_entries_max: 500_000,
+  snapshot_fold_bytes_max: 32 * 1024 * 1024,
+  snapshot_merge_percent: 50,
+  snapshot_rest_ms: 1,
+  snapshot_garbage_ms: 600_000,
+  truncate_ms: 30_000,
 };

@@ -1,4 +1,11 @@
-import type { NodeId } from './ports.ts';
+import type { NodeId, Owner, PartitionId } from './ports.ts';
+import type { Progress } from './standbys.ts';
+
+/**
+ * Whether a node should own partitions. `no store`: its local store takes nothing, so others should have them. `no journal`: the journal takes
+ * nothing from it, so others should claim them, if it takes something from those.
+ */
+export type Fitness = 'fit' | 'no store' | 'no journal';
 
 /** What a node says of itself every `limits.heartbeat_ms`. */
 export interface Heartbeat {
@@ -10,8 +17,15 @@ export interface Heartbeat {
   readonly notice: string;
   /** On its way out: no new partitions for it. */
   readonly leaving: boolean;
+  readonly fitness: Fitness;
   /** Version of the ownership register that it acts on. */
   readonly view: number;
+  /** The highest format of state that it reads. */
+  readonly format: number;
+  /** Partitions that it owns, as far as it knows. */
+  readonly owns: number;
+  /** Partitions that it serves or keeps a sound copy of. */
+  readonly copies: readonly Progress[];
   /** Incarnation of each node that this one writes to, and the number of the last datagram: so that a lost last one is noticed. */
   readonly sent: { readonly [node: NodeId]: readonly [incarnation: string, number: number] };
 }
@@ -36,13 +50,19 @@ export class Members {
   heard(heartbeat: Heartbeat, nowMs: number): boolean {
     const member = this.#members.get(heartbeat.node);
     if (member?.heartbeat.incarnation === heartbeat.incarnation) {
-      const changed = member.heartbeat.leaving !== heartbeat.leaving;
+      const { leaving, fitness } = member.heartbeat;
+      const changed = leaving !== heartbeat.leaving || fitness !== heartbeat.fitness;
       member.heartbeat = heartbeat;
       member.heardMs = nowMs;
       return changed;
     }
     this.#members.set(heartbeat.node, { heartbeat, heardMs: nowMs, sinceMs: nowMs });
     return true;
+  }
+
+  /** Those of whom nothing has been heard for `ms`. */
+  quiet(nowMs: number, ms: number): Heartbeat[] {
+    return [...this.#members.values()].filter(({ heardMs }) => nowMs - heardMs >= ms).map(({ heartbeat }) => heartbeat);
   }
 
   /** Drops the silent ones; returns them. */
@@ -63,6 +83,13 @@ export class Members {
 
   get(node: NodeId): Heartbeat | undefined {
     return this.#members.get(node)?.heartbeat;
+  }
+
+  /** What the owner of a partition says of itself; undefined where it is not alive. */
+  progressOf(partition: PartitionId, owner: Owner | undefined): Progress | undefined {
+    const heartbeat = owner && this.get(owner.node);
+    if (heartbeat?.incarnation !== owner?.incarnation) return undefined;
+    return heartbeat?.copies.find(([id]) => id === partition);
   }
 
   /** How long a member has been alive, ms; 0 for strangers. */

@@ -14,6 +14,8 @@ export class OpenRecord {
   /** What waits for the gate. */
   outputs: Output[] = [];
   turns = 0;
+  /** To be written even if there is nothing in it. */
+  anchor = false;
   /** About how long the record will be. */
   bytes = 0;
 

@@ -31,7 +31,9 @@ export type Datagram =
       parcels: readonly Parcel[],
     ]
   | readonly [kind: 'heartbeat', heartbeat: Heartbeat]
-  | readonly [kind: 'goodbye', node: string, incarnation: string];
+  | readonly [kind: 'goodbye', node: string, incarnation: string]
+  /** An operator's word: the node is to give its partitions away, or to take its share again. */
+  | readonly [kind: 'drain', node: string, draining: boolean];
 
 /** Node and number of an ask, as the asker that an actor sees. */
 export function askerOf(node: string, incarnation: string, ask: number): ReplyTo {

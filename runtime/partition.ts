@@ -4,14 +4,15 @@
  */
 import type { Address, AnyBehaviour } from './actor.ts';
 import type { Cell, Mail } from './cell.ts';
-import { Inbox, Outbox } from './channel.ts';
+import type { Inbox, Outbox } from './channel.ts';
 import { DueTimers } from './due-timers.ts';
 import type { Limits } from './limits.ts';
 import { Mailboxes } from './mailboxes.ts';
 import { OpenRecord } from './open-record.ts';
 import { Overlay, type Row } from './overlay.ts';
-import type { Cancel, PartitionId, Ports } from './ports.ts';
+import { type Cancel, type PartitionId, type Ports, StoreDamaged } from './ports.ts';
 import { type ChannelMail, encodeRecord, type PartitionRecord, recordId, type Taken } from './record.ts';
+import type { JournalPosition, Standing } from './standing.ts';
 import { type Effects, type Output, partitionRows, recordBytes, type TurnHost, takeTurn, timeKey } from './turn.ts';
 
 /** Of an error's words, in a dead letter. */
@@ -47,40 +48,39 @@ export interface SealedRecord {
   readonly turns: number;
 }
 
-/** Where a partition stands in its journal; what a new owner takes over. */
-export interface JournalPosition {
-  epoch: number;
-  /** Number and journal sequence of the last committed record. */
-  number: number;
-  seq: number;
-}
-
 export class Partition implements TurnHost {
   readonly id: PartitionId;
-  readonly overlay: Overlay;
+  readonly standing: Standing;
+  readonly position: Readonly<JournalPosition>;
   readonly outbox: Outbox;
-  readonly inbox = new Inbox();
-  readonly position: JournalPosition;
+  readonly inbox: Inbox;
+  /** Watermarks as of the last committed record. */
+  readonly committedTaken: Map<PartitionId, Taken>;
+  readonly overlay: Overlay;
   readonly timers: DueTimers;
-  /** Watermarks as of the last committed record: what the local store may know. */
-  readonly committedTaken = new Map<PartitionId, Taken>();
   /** No more turns and no more mail; what is under way still becomes durable (it is being handed over). */
   closing = false;
   /** Nothing more at all, the local store included: it was fenced, or dropped. */
   stopped = false;
   readonly mailboxes: Mailboxes;
+  /** Of the records that were committed here. */
+  committedBytes = 0;
   readonly #host: PartitionHost;
   #open = new OpenRecord();
   #sealed: SealedRecord | undefined;
   #ids = 0;
   readonly #cancels = new Set<Cancel>();
 
-  constructor(id: PartitionId, position: JournalPosition, host: PartitionHost) {
+  constructor(standing: Standing, host: PartitionHost) {
+    const { id } = standing;
     this.id = id;
-    this.position = position;
+    this.standing = standing;
+    this.position = standing.position;
+    this.outbox = standing.outbox;
+    this.inbox = standing.inbox;
+    this.committedTaken = standing.taken;
     this.#host = host;
     this.overlay = new Overlay(id, host.ports.store, host.ports.codec);
-    this.outbox = new Outbox(host.limits);
     this.timers = new DueTimers(this, host);
     this.mailboxes = new Mailboxes({
       mailbox_mails_max: host.limits.mailbox_mails_max,
@@ -107,6 +107,7 @@ export class Partition implements TurnHost {
     return (
       this.mailboxes.waiting >= limits.partition_mails_max ||
       this.#open.outputs.length >= limits.gate_outputs_max ||
+      this.overlay.committedRows >= limits.store_rows_waiting_max ||
       this.outbox.full
     );
   }
@@ -116,7 +117,8 @@ export class Partition implements TurnHost {
     const channel = this.inbox.channel(from);
     let old = false;
     for (const mail of mails) {
-      if (this.mailboxes.waiting >= this.#host.limits.partition_mails_max) break;
+      const { partition_mails_max, store_rows_waiting_max } = this.#host.limits;
+      if (this.mailboxes.waiting >= partition_mails_max || this.overlay.committedRows >= store_rows_waiting_max) break;
       const verdict = channel.accept(mail.seq);
       if (verdict === 'gap') break;
       if (verdict === 'old') old = true;
@@ -160,6 +162,8 @@ export class Partition implements TurnHost {
     } catch (error) {
       this.overlay.rollBack();
       this.overlay.takeWrittenBytes();
+      // No fault of the turn's: the partition is to be rebuilt, and its mail to come again.
+      if (error instanceof StoreDamaged) throw error;
       this.#failed(cell, mail, error);
       return;
     }
@@ -308,7 +312,12 @@ export class Partition implements TurnHost {
 
   /** True when there is something that only a record makes durable. */
   get dirty(): boolean {
-    return this.overlay.openRows > 0 || this.#open.mails.size > 0 || this.#open.taken.size > 0;
+    return this.overlay.openRows > 0 || this.#open.mails.size > 0 || this.#open.taken.size > 0 || this.#open.anchor;
+  }
+
+  /** The next record is written even if nothing happens: the last one is so old that it holds up the journal's truncation. */
+  anchor(): void {
+    this.#open.anchor = true;
   }
 
   /** Closes the open record and opens the next. */
@@ -344,8 +353,8 @@ export class Partition implements TurnHost {
     if (sealed === undefined || this.stopped) return;
     this.#sealed = undefined;
     const { record } = sealed;
-    this.position.number = record.number;
-    this.position.seq = seq;
+    this.standing.committed(record, { seq, bytes: sealed.bytes });
+    this.committedBytes += sealed.bytes.byteLength;
     this.overlay.commit(sealed.rows);
     for (const { to, mails } of record.outbox) {
       this.outbox.channel(to).committed(mails, seq);

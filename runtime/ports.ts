@@ -153,6 +153,11 @@ export class StoreDamaged extends Error {
 export interface Store {
   get(partition: PartitionId, key: string): Uint8Array | undefined;
   range(partition: PartitionId, range: StoreRange): Iterable<readonly [key: string, value: Uint8Array]>;
+  /**
+   * Checks up to `rowsMax` rows, those after the key `after` or, where that is undefined, the first ones. Answers the last key that it
+   * checked, to go on after, or undefined when there are no more rows. Throws StoreDamaged.
+   */
+  verify(partition: PartitionId, after: string | undefined, rowsMax: number): string | undefined;
   /** All or nothing, in the order of the calls; resolves when committed and visible to reads. */
   write(writes: readonly StoreWrite[]): Promise<void>;
   /** Resolves when all that was committed before survives the loss of power. */
@@ -192,8 +197,8 @@ export interface Owner {
 export interface Ownership {
   readonly owners: readonly (Owner | undefined)[];
   readonly epochs: readonly number[];
-  /** Nodes that read only formats below this may own nothing; it never falls. Absent: 1. */
-  readonly barrier?: number;
+  /** The highest format of state that an owner of each may have written: who reads only lower ones may not own it. Absent: all 1. */
+  readonly formats?: readonly number[];
 }
 
 /** A register with compare-and-set, shared by all nodes. `version` 0 is the empty register. */

@@ -95,9 +95,11 @@ export function decodeRecord(bytes: Uint8Array, codec: Codec): PartitionRecord {
   };
 }
 
+const corrupt = 'a journal record is corrupt';
+
 export class CorruptRecord extends Error {
   constructor(why: string) {
-    super(`a journal record is corrupt: ${why}`);
+    super(why.startsWith(corrupt) ? why : `${corrupt}: ${why}`);
     this.name = 'CorruptRecord';
   }
 }

@@ -2,44 +2,19 @@ import type { Limits } from './limits.ts';
 import type { Row } from './overlay.ts';
 import type { Partition } from './partition.ts';
 import type { Cancel, Codec, PartitionId, Ports, Store, StoreWrite } from './ports.ts';
-import { type PackedTaken, packTaken } from './record.ts';
+import { packPosition, type StoredPosition, unpackPosition } from './standing.ts';
 
 /** The partition's own row: where it stood when the rows beside it were written (A5). */
 const meta_key = ' meta ';
-const meta_layout = 1;
-
-/** Where a partition stands in its local store. */
-export interface StoredPosition {
-  readonly epoch: number;
-  readonly number: number;
-  readonly seq: number;
-  /** Sending ends: destination, next number, settled. */
-  readonly out: readonly (readonly [to: PartitionId, nextSeq: number, settled: number])[];
-  readonly taken: readonly PackedTaken[];
-  /** Journal sequence from which unsettled mail must be read again; 0 when there is none. */
-  readonly outboxFromSeq: number;
-}
 
 export function readStoredPosition(store: Store, partition: PartitionId, codec: Codec): StoredPosition | undefined {
   const bytes = store.get(partition, meta_key);
-  if (bytes === undefined) return undefined;
-  const [layout, epoch, number, seq, out, taken, outboxFromSeq] = codec.unpack(bytes) as [
-    number,
-    number,
-    number,
-    number,
-    StoredPosition['out'],
-    StoredPosition['taken'],
-    number,
-  ];
-  return layout === meta_layout ? { epoch, number, seq, out, taken, outboxFromSeq } : undefined;
+  return bytes === undefined ? undefined : unpackPosition(bytes, codec);
 }
 
-function packPosition(partition: Partition, codec: Codec): Uint8Array {
-  const { epoch, number, seq } = partition.position;
-  const out = [...partition.outbox.all()].map((channel) => [channel.to, channel.committedNextSeq, channel.settled]);
-  const taken = [...partition.committedTaken.values()].map(packTaken);
-  return codec.pack([meta_layout, epoch, number, seq, out, taken, partition.outbox.oldestRecordSeq ?? 0]);
+/** The write that makes rows beside it the state as of a position. */
+export function positionRow(partition: PartitionId, position: StoredPosition, codec: Codec): StoreWrite {
+  return { partition, key: meta_key, value: packPosition(position, codec) };
 }
 
 /**
@@ -53,6 +28,7 @@ export class WriteBehind {
   readonly #storedSeq = new WeakMap<Partition, number>();
   #writing: Promise<void> | undefined;
   #cancel: Cancel | undefined;
+  #refusedSinceMs: number | undefined;
   #stopped = false;
 
   constructor(ports: Ports, limits: Limits, partitions: () => Iterable<Partition>) {
@@ -63,10 +39,15 @@ export class WriteBehind {
 
   start(): void {
     this.#cancel = this.#ports.timers.after(this.#limits.store_flush_ms, () => {
-      void this.write([...this.#partitions()]).finally(() => {
+      void this.#round().finally(() => {
         if (!this.#stopped) this.start();
       });
     });
+  }
+
+  /** For how long the store has taken nothing, ms; 0 while it does. */
+  get refusedMs(): number {
+    return this.#refusedSinceMs === undefined ? 0 : this.#ports.clock.monotonicMs() - this.#refusedSinceMs;
   }
 
   /** Writes what is committed in these partitions now. Never rejects: what the store refuses is tried again with the next write. */
@@ -83,6 +64,17 @@ export class WriteBehind {
     this.#cancel?.();
   }
 
+  async #round(): Promise<void> {
+    await this.write([...this.#partitions()]);
+    if (this.#refusedSinceMs === undefined) return;
+    // There may be nothing left to write, and still it should be known when there is room again.
+    const takes = await this.#ports.store.flushed().then(
+      () => true,
+      () => false,
+    );
+    if (takes) this.#refusedSinceMs = undefined;
+  }
+
   async #write(partitions: readonly Partition[]): Promise<void> {
     const writes: StoreWrite[] = [];
     const taken: { partition: Partition; rows: Map<string, Row>; seq: number }[] = [];
@@ -91,7 +83,7 @@ export class WriteBehind {
       if (this.#storedSeq.get(partition) === seq || partition.stopped) continue;
       const rows = partition.overlay.takeCommitted();
       for (const [key, row] of rows) writes.push({ partition: partition.id, key, value: row.bytes ?? undefined });
-      writes.push({ partition: partition.id, key: meta_key, value: packPosition(partition, this.#ports.codec) });
+      writes.push(positionRow(partition.id, partition.standing.stored(), this.#ports.codec));
       taken.push({ partition, rows, seq });
     }
     if (writes.length === 0) return;
@@ -100,8 +92,10 @@ export class WriteBehind {
     } catch (error) {
       this.#ports.log.error({ error, rows: writes.length }, 'the local store refused a write; it will be tried again');
       for (const { partition, rows } of taken) partition.overlay.putBack(rows);
+      this.#refusedSinceMs ??= this.#ports.clock.monotonicMs();
       return;
     }
+    this.#refusedSinceMs = undefined;
     for (const { partition, rows, seq } of taken) {
       partition.overlay.stored(rows);
       this.#storedSeq.set(partition, seq);

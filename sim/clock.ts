@@ -4,7 +4,10 @@ import type { Cancel, Clock, Random, Timers } from '../runtime/ports.ts';
 /** Splits into streams: drawing more from one doesn't change what another draws. */
 export class SimRandom implements Random {
   readonly #seed: number;
-  #state: [number, number, number, number];
+  #a: number;
+  #b: number;
+  #c: number;
+  #d = 1;
 
   /** Any integer; only its low 32 bits count. */
   constructor(seed: number) {
@@ -17,7 +20,9 @@ export class SimRandom implements Random {
       mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a2d97);
       return (mixed ^ (mixed >>> 15)) >>> 0;
     };
-    this.#state = [next(), next(), next(), 1];
+    this.#a = next();
+    this.#b = next();
+    this.#c = next();
     for (let i = 0; i < 12; i++) this.#word();
   }
 
@@ -41,15 +46,28 @@ export class SimRandom implements Random {
     return from + Math.floor(this.fraction() * (to - from + 1));
   }
 
+  /** One of them. */
+  pick<T>(from: readonly T[]): T {
+    if (from.length === 0) throw new RangeError('nothing to pick from');
+    return from[this.between(0, from.length - 1)] as T;
+  }
+
+  /** Exponentially distributed, as the times between events that know nothing of one another are. */
+  exponential(mean: number): number {
+    return -Math.log(1 - this.fraction()) * mean;
+  }
+
   /** True once in `1 / odds` draws. */
   chance(odds: number): boolean {
     return odds > 0 && this.fraction() < odds;
   }
 
   #word(): number {
-    const [a, b, c, d] = this.#state;
-    const word = (((a + b) | 0) + d) | 0;
-    this.#state = [b ^ (b >>> 9), (c + (c << 3)) | 0, (((c << 21) | (c >>> 11)) + word) | 0, (d + 1) | 0];
+    const word = (((this.#a + this.#b) | 0) + this.#d) | 0;
+    this.#a = this.#b ^ (this.#b >>> 9);
+    this.#b = (this.#c + (this.#c << 3)) | 0;
+    this.#c = (((this.#c << 21) | (this.#c >>> 11)) + word) | 0;
+    this.#d = (this.#d + 1) | 0;
     return word >>> 0;
   }
 }
@@ -68,8 +86,11 @@ interface Event {
 export class SimTime {
   readonly #events: Event[] = [];
   readonly #random: SimRandom | undefined;
+  /** Told of each event just before it happens. */
+  onEvent: ((atMs: number) => void) | undefined;
   #nowMs = 0;
   #order = 0;
+  #steps = 0;
 
   /** With a random, events of the same moment happen in an order that the seed chooses; without, in that of their calls. */
   constructor(random?: SimRandom) {
@@ -102,15 +123,51 @@ export class SimTime {
 
   /** The next event, and all that follows from it without time passing. False when there is none until `untilMs`. */
   async step(untilMs = Number.POSITIVE_INFINITY): Promise<boolean> {
+    const run = this.#next(untilMs);
+    if (run === undefined) return false;
+    run();
+    await settled();
+    return true;
+  }
+
+  /**
+   * One event after another, until `enough`, which is asked before each, or nothing is left to happen. Rejects with what an event throws.
+   * The same as `step` in a loop, at a fraction of its cost.
+   */
+  run(enough: () => boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const tick = (): void => {
+        try {
+          const run = enough() ? undefined : this.#next(Number.POSITIVE_INFINITY);
+          if (run === undefined) {
+            resolve();
+            return;
+          }
+          run();
+        } catch (error) {
+          reject(error);
+          return;
+        }
+        // Now and then the process needs a look at its own affairs, such as the death of its parent.
+        if (++this.#steps % breath_steps === 0) realImmediate(tick);
+        else queueMicrotask(() => process.nextTick(tick));
+      };
+      tick();
+    });
+  }
+
+  /** Its time has come. Undefined when there is none until `untilMs`. */
+  #next(untilMs: number): (() => void) | undefined {
     for (;;) {
       const next = this.#events[0];
-      if (next === undefined || next.atMs > untilMs) return false;
+      if (next === undefined || next.atMs > untilMs) return undefined;
       pop(this.#events);
-      if (next.run === undefined) continue;
+      const { run } = next;
+      if (run === undefined) continue;
       this.#nowMs = next.atMs;
-      next.run();
-      await settled();
-      return true;
+      next.run = undefined;
+      this.onEvent?.(next.atMs);
+      return run;
     }
   }
 
@@ -138,12 +195,15 @@ export class SimTime {
   }
 }
 
+const breath_steps = 1_000;
+const realImmediate = setImmediate;
+
 /**
- * Until every promise that can settle has settled. All work is in promises, so one turn of the event loop does: the queue
- * of microtasks is emptied before it.
+ * Until every promise that can settle has settled. All work is in promises, and Node runs a tick that was asked for by a microtask only
+ * when the queue of microtasks is empty (`lib/internal/process/task_queues.js`).
  */
 function settled(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+  return new Promise((resolve) => queueMicrotask(() => process.nextTick(resolve)));
 }
 
 function before(a: Event, b: Event): boolean {

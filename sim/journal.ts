@@ -2,8 +2,9 @@
  * The simulated journal: one log for a world, seen by each node through a connection of its own. It answers as JetStream
  * does (ARCHITECTURE.md, section 4), and loses, delays and repeats as it is told.
  */
-import type { Append, AppendOutcome, Journal, JournalEntry, PartitionId } from '../runtime/ports.ts';
+import type { Append, AppendOutcome, Following, Journal, JournalEntry, PartitionId } from '../runtime/ports.ts';
 import type { SimRandom, SimTime } from './clock.ts';
+import { SimFollowing } from './following.ts';
 
 /** Odds of one request each; may be changed while the world runs. */
 export interface JournalFaults {
@@ -19,6 +20,12 @@ export interface JournalFaults {
   late: number;
   /** A read of the end or of the log breaks off. */
   readBroken: number;
+  /** A follower is interrupted, and told. */
+  followBroken: number;
+  /** Entries reach a follower seconds late. */
+  followLate: number;
+  /** Odds of one entry: a follower is never shown it, and not told. */
+  followGap: number;
 }
 
 interface Stored extends JournalEntry {
@@ -37,15 +44,21 @@ export class SimLog {
     answerLost: 0,
     late: 0,
     readBroken: 0,
+    followBroken: 0,
+    followLate: 0,
+    followGap: 0,
   };
   /** A single server looks at the sequence before the id, so a repeated single append is a `mismatch` there. */
   idsFirst = true;
   readonly time: SimTime;
   readonly random: SimRandom;
+  /** Told of each entry when it is appended. */
+  onAppended: (partition: PartitionId, entry: JournalEntry) => void = () => {};
   readonly #logs = new Map<PartitionId, Stored[]>();
   readonly #ids = new Map<string, number>();
   #seq = 0;
   #leaderlessUntilMs = 0;
+  #grown: (() => void)[] = [];
 
   constructor(time: SimTime, random: SimRandom) {
     this.time = time;
@@ -60,6 +73,7 @@ export class SimLog {
   /** From now on nobody answers for so long; some requests are refused, some swallowed. */
   loseLeader(ms: number): void {
     this.#leaderlessUntilMs = this.time.nowMs + ms;
+    this.time.after(ms, () => this.#wakeFollowers());
   }
 
   get hasLeader(): boolean {
@@ -71,13 +85,21 @@ export class SimLog {
     return this.#logs.get(partition) ?? [];
   }
 
-  /** Forgets the entries before `beforeSeq`, never the last. */
-  truncate(partition: PartitionId, beforeSeq: number): void {
+  /** At most `max` entries with `fromSeq <= seq <= toSeq`, ascending. */
+  part(partition: PartitionId, fromSeq: number, toSeq: number, max: number): Stored[] {
     const log = this.entries(partition);
-    this.#logs.set(
-      partition,
-      log.filter(({ seq }, i) => seq >= beforeSeq || i === log.length - 1),
-    );
+    const first = placeOf(log, fromSeq);
+    return log.slice(first, Math.min(first + max, placeOf(log, toSeq + 1)));
+  }
+
+  /** Resolves at the next append of anybody, or when `leaderless` ends. */
+  grown(): Promise<void> {
+    return new Promise((resolve) => this.#grown.push(resolve));
+  }
+
+  /** Forgets the entries of all partitions before `beforeSeq`, never a partition's last. */
+  truncate(beforeSeq: number): void {
+    for (const log of this.#logs.values()) log.splice(0, Math.min(placeOf(log, beforeSeq), log.length - 1));
   }
 
   /** What the leader does with a batch when it reaches it. */
@@ -94,9 +116,15 @@ export class SimLog {
       const log = this.#logs.get(partition);
       if (log === undefined) this.#logs.set(partition, [{ seq, id, bytes }]);
       else log.push({ seq, id, bytes });
+      this.onAppended(partition, { seq, bytes });
       return seq;
     });
+    this.#wakeFollowers();
     return { kind: 'appended', seqs };
+  }
+
+  #wakeFollowers(): void {
+    for (const wake of this.#grown.splice(0)) wake();
   }
 
   #knows(id: string): boolean {
@@ -105,17 +133,39 @@ export class SimLog {
   }
 }
 
+/** Of the first entry that is not before `seq`. */
+function placeOf(log: readonly Stored[], seq: number): number {
+  let low = 0;
+  let high = log.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((log[middle] as Stored).seq < seq) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 export class SimJournal implements Journal {
-  /** False while the node is cut off from the journal and knows it. */
-  connected = true;
   readonly #log: SimLog;
   readonly #appendWaitMs: number;
+  readonly #followings = new Set<SimFollowing>();
+  #connected = true;
   #closed = false;
   #crashed = false;
 
   constructor(log: SimLog, appendWaitMs: number) {
     this.#log = log;
     this.#appendWaitMs = appendWaitMs;
+  }
+
+  /** False while the node is cut off from the journal and knows it. */
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  set connected(connected: boolean) {
+    this.#connected = connected;
+    if (!connected) for (const following of this.#followings) following.interrupt('not connected to the journal');
   }
 
   async append(batch: readonly Append[]): Promise<AppendOutcome> {
@@ -161,10 +211,7 @@ export class SimJournal implements Journal {
     const endSeq = Math.min(toSeq, this.#log.entries(partition).at(-1)?.seq ?? 0);
     let from = fromSeq;
     for (;;) {
-      const part = this.#log
-        .entries(partition)
-        .filter(({ seq }) => seq >= from && seq <= endSeq)
-        .slice(0, read_entries_max);
+      const part = this.#log.part(partition, from, endSeq, read_entries_max);
       await this.#way();
       for (const entry of part) {
         if (this.#crashed) await never();
@@ -176,14 +223,34 @@ export class SimJournal implements Journal {
     }
   }
 
+  follow(after: ReadonlyMap<PartitionId, number>): Following {
+    const following = new SimFollowing(this.#log, after, () => this.#followings.delete(following));
+    if (this.#closed) following.interrupt('the journal is closed');
+    else if (!this.connected) following.interrupt('not connected to the journal');
+    else this.#followings.add(following);
+    return following;
+  }
+
+  async truncate(beforeSeq: number): Promise<void> {
+    await this.#lookUp();
+    const { faults, random } = this.#log;
+    if (random.chance(faults.requestLost)) throw new Error('no answer from the journal');
+    this.#log.truncate(beforeSeq);
+    await this.#way();
+    if (this.#crashed) await never();
+    if (random.chance(faults.answerLost)) throw new Error('no answer from the journal');
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
+    for (const following of this.#followings) following.interrupt('the journal is closed');
   }
 
   /** The process is gone: what it sent may still be appended, but it hears of nothing. */
   crash(): void {
     this.#closed = true;
     this.#crashed = true;
+    for (const following of this.#followings) following.crash();
   }
 
   async #lookUp(): Promise<void> {

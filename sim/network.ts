@@ -8,10 +8,12 @@ export interface NetworkFaults {
   loss: number;
   /** A datagram takes this long, drawn for each; those of one pair of nodes stay in order. */
   delayMs: readonly [least: number, most: number];
+  /** Odds that nobody can tell whether a node that doesn't listen does. */
+  listensUnknown: number;
 }
 
 export class SimSwitchboard {
-  readonly faults: NetworkFaults = { loss: 0, delayMs: [1, 1] };
+  readonly faults: NetworkFaults = { loss: 0, delayMs: [1, 1], listensUnknown: 0 };
   readonly #time: SimTime;
   readonly #random: SimRandom;
   readonly #nodes = new Map<NodeId, SimNetwork>();
@@ -54,6 +56,14 @@ export class SimSwitchboard {
 
   others(node: NodeId): NodeId[] {
     return [...this.#nodes.keys()].filter((other) => other !== node);
+  }
+
+  /** For the nodes' use: what the transport answers when asked whether somebody listens under this name. */
+  async listens(asker: NodeId, node: NodeId): Promise<boolean> {
+    await this.#time.passed(this.#random.between(...this.faults.delayMs));
+    // One that is cut off itself can't tell.
+    if (this.isIsolated(asker) || this.#random.chance(this.faults.listensUnknown)) return true;
+    return this.#nodes.get(node)?.connected() === true;
   }
 
   /** For the nodes' use. */
@@ -104,6 +114,10 @@ export class SimNetwork implements Network {
 
   connected(): boolean {
     return this.#open && !this.#board.isIsolated(this.self);
+  }
+
+  listens(node: NodeId): Promise<boolean> {
+    return this.#board.listens(this.self, node);
   }
 
   async close(): Promise<void> {

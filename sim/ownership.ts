@@ -11,6 +11,12 @@ export interface RegisterFaults {
   delayMs: readonly [least: number, most: number];
 }
 
+export interface SimRegisterLink extends OwnershipRegister {
+  /** False while the node is cut off from the register. */
+  connected: boolean;
+  crash(): void;
+}
+
 export class SimRegister {
   readonly faults: RegisterFaults = { unavailable: 0, answerLost: 0, delayMs: [1, 1] };
   readonly #time: SimTime;
@@ -25,7 +31,7 @@ export class SimRegister {
   }
 
   /** A node's connection. After `crash` none of its answers arrives. */
-  connect(): OwnershipRegister & { crash(): void } {
+  connect(): SimRegisterLink {
     let gone = false;
     const never = new Promise<never>(() => {});
     const way = async () => {
@@ -35,14 +41,15 @@ export class SimRegister {
     const request = async <T>(carryOut: () => T, answerLost: number): Promise<T> => {
       if (gone) throw new Error('the register is closed');
       await way();
-      if (this.#random.chance(this.faults.unavailable)) throw new Error('the register is not available now');
+      if (!link.connected || this.#random.chance(this.faults.unavailable)) throw new Error('the register is not available now');
       const result = carryOut();
       await way();
       if (gone) return never;
       if (this.#random.chance(answerLost)) throw new Error('no answer from the register');
       return result;
     };
-    return {
+    const link: SimRegisterLink = {
+      connected: true,
       read: () => request(() => this.#read(), 0),
       write: (version, value) => request(() => this.#write(version, value), this.faults.answerLost),
       async close() {
@@ -52,20 +59,22 @@ export class SimRegister {
         gone = true;
       },
     };
+    return link;
   }
 
   #read(): { version: number; value: Ownership | undefined } {
     if (this.#value === undefined) return { version: 0, value: undefined };
-    const { owners, epochs } = JSON.parse(this.#value) as {
+    const { owners, ...rest } = JSON.parse(this.#value) as {
       owners: (Ownership['owners'][number] | null)[];
       epochs: number[];
+      formats?: number[];
     };
-    return { version: this.#version, value: { owners: owners.map((owner) => owner ?? undefined), epochs } };
+    return { version: this.#version, value: { ...rest, owners: owners.map((owner) => owner ?? undefined) } };
   }
 
-  #write(version: number, { owners, epochs }: Ownership): number | undefined {
+  #write(version: number, { owners, ...rest }: Ownership): number | undefined {
     if (version !== this.#version) return undefined;
-    this.#value = JSON.stringify({ owners: owners.map((owner) => owner ?? null), epochs });
+    this.#value = JSON.stringify({ ...rest, owners: owners.map((owner) => owner ?? null) });
     // Versions are not dense, as sequences of a stream needn't be.
     this.#version += this.#random.between(1, 3);
     return this.#version;

@@ -1,5 +1,5 @@
 /** The simulated local store: a disk that outlives its process, and the store that a process opens on it. */
-import type { PartitionId, Store, StoreRange, StoreWrite } from '../runtime/ports.ts';
+import { type PartitionId, type Store, StoreDamaged, type StoreRange, type StoreWrite } from '../runtime/ports.ts';
 import type { SimRandom, SimTime } from './clock.ts';
 
 /** May be changed while the world runs. */
@@ -18,6 +18,10 @@ const key_chars_max = 1_000;
 class Rows {
   readonly #keys: string[] = [];
   readonly #values = new Map<string, Uint8Array>();
+
+  get size(): number {
+    return this.#keys.length;
+  }
 
   get(key: string): Uint8Array | undefined {
     return this.#values.get(key);
@@ -77,6 +81,8 @@ export class SimDisk {
   committed: Image = new Map();
   /** Committed and not yet on disk, oldest first. */
   unflushed: Change[] = [];
+  /** Values whose bytes are no longer those that were written. */
+  readonly #damaged = new WeakSet<Uint8Array>();
   #flushed: Image = new Map();
   #store: SimStore | undefined;
 
@@ -106,6 +112,28 @@ export class SimDisk {
     this.unflushed = [];
     if (wiped) this.#flushed = new Map();
     this.committed = copyOf(this.#flushed);
+  }
+
+  /** Bits flip in rows of a partition, wherever they are kept: of all of them, or of one key. Writing a row anew makes it good. */
+  damage(partition: PartitionId, key?: string): void {
+    for (const rows of [this.committed.get(partition), this.#flushed.get(partition)]) {
+      if (rows === undefined) continue;
+      for (const each of rows.keys('', '\uffff')) {
+        if (key !== undefined && each !== key) continue;
+        const broken = (rows.get(each) as Uint8Array).slice();
+        this.#damaged.add(broken);
+        rows.put(each, broken);
+      }
+    }
+  }
+
+  /** For the store's use: a row's value, as the caller's own bytes. */
+  read(partition: PartitionId, key: string): Uint8Array | undefined {
+    const value = this.committed.get(partition)?.get(key);
+    if (value !== undefined && this.#damaged.has(value)) {
+      throw new StoreDamaged(partition, `the checksum of row ${JSON.stringify(key)} does not fit`);
+    }
+    return value?.slice();
   }
 
   /** For the store's use. */
@@ -146,7 +174,7 @@ export class SimStore implements Store {
 
   get(partition: PartitionId, key: string): Uint8Array | undefined {
     this.#mustBeOpen();
-    return this.#disk.committed.get(partition)?.get(key)?.slice();
+    return this.#disk.read(partition, key);
   }
 
   *range(partition: PartitionId, { from, to, limit, reverse }: StoreRange): Iterable<readonly [string, Uint8Array]> {
@@ -156,8 +184,16 @@ export class SimStore implements Store {
     const keys = rows.keys(from, to);
     if (reverse) keys.reverse();
     // As of now, whatever is committed while the caller iterates.
-    const found = keys.slice(0, limit).map((key) => [key, (rows.get(key) as Uint8Array).slice()] as const);
+    const found = keys.slice(0, limit).map((key) => [key, this.#disk.read(partition, key) as Uint8Array] as const);
     yield* found;
+  }
+
+  verify(partition: PartitionId, after: string | undefined, rowsMax: number): string | undefined {
+    this.#mustBeOpen();
+    const rows = this.#disk.committed.get(partition)?.keys(after ?? '', '\uffff') ?? [];
+    const keys = (rows[0] === after ? rows.slice(1) : rows).slice(0, rowsMax);
+    for (const key of keys) this.#disk.read(partition, key);
+    return keys.at(-1);
   }
 
   async write(writes: readonly StoreWrite[]): Promise<void> {

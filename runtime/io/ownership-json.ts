@@ -4,12 +4,13 @@ import type { Owner, Ownership } from '../ports.ts';
 export interface PlainOwnership {
   readonly owners: readonly (Owner | null)[];
   readonly epochs: readonly number[];
+  readonly formats?: readonly number[];
 }
 
-export function plainOwnership({ owners, epochs }: Ownership): PlainOwnership {
-  return { owners: owners.map((owner) => owner ?? null), epochs };
+export function plainOwnership({ owners, ...rest }: Ownership): PlainOwnership {
+  return { owners: owners.map((owner) => owner ?? null), ...rest };
 }
 
-export function ownershipOf({ owners, epochs }: PlainOwnership): Ownership {
-  return { owners: owners.map((owner) => owner ?? undefined), epochs };
+export function ownershipOf({ owners, epochs, formats }: PlainOwnership): Ownership {
+  return { owners: owners.map((owner) => owner ?? undefined), epochs, ...(formats && { formats }) };
 }

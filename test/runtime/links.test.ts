@@ -48,7 +48,11 @@ class End {
       role: 'owner',
       notice: '',
       leaving: false,
+      fitness: 'fit',
       view: 0,
+      format: 1,
+      owns: 0,
+      copies: [],
       sent: links.sent(),
     } as const;
     this.members.heard(heartbeat, 0);

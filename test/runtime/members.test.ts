@@ -2,7 +2,8 @@ import t from 'tap';
 import { type Heartbeat, Members } from '../../runtime/members.ts';
 
 function heartbeat(node: string, incarnation = 'i1', more: Partial<Heartbeat> = {}): Heartbeat {
-  return { node, incarnation, role: 'owner', notice: '', leaving: false, view: 1, sent: {}, ...more };
+  const quiet = { role: 'owner', notice: '', leaving: false, fitness: 'fit', view: 1, format: 1, owns: 0 } as const;
+  return { node, incarnation, ...quiet, copies: [], sent: {}, ...more };
 }
 
 /** Looks often enough that the looker itself is never taken for paused. */

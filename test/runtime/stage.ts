@@ -4,12 +4,23 @@ import { Committer } from '../../runtime/committer.ts';
 import { partitionOf } from '../../runtime/hash.ts';
 import { type AnyBehaviour, defaultLimits, type Limits } from '../../runtime/index.ts';
 import { Partition } from '../../runtime/partition.ts';
-import type { Append, AppendOutcome, Journal, JournalEntry, PartitionId, Ports } from '../../runtime/ports.ts';
+import type {
+  Append,
+  AppendOutcome,
+  FollowedEntry,
+  Following,
+  Journal,
+  JournalEntry,
+  PartitionId,
+  Ports,
+} from '../../runtime/ports.ts';
 import { type ChannelMail, decodeRecord, type PartitionRecord } from '../../runtime/record.ts';
 import { Runner } from '../../runtime/runner.ts';
+import { Standing } from '../../runtime/standing.ts';
 import { type TakeoverHost, takeOver } from '../../runtime/takeover.ts';
 import type { Output } from '../../runtime/turn.ts';
 import { WriteBehind } from '../../runtime/write-behind.ts';
+import { SimArchive } from '../../sim/archive.ts';
 import { SimClock, SimRandom, SimTime } from '../../sim/clock.ts';
 import { simCodec } from '../../sim/codec.ts';
 import { SimSwitchboard } from '../../sim/network.ts';
@@ -32,6 +43,7 @@ class HeldJournal implements Journal {
   /** Rejections of `last` to come, and of `read`. */
   lastFails = 0;
   readFails = 0;
+  #grown: (() => void)[] = [];
   #seq = 0;
 
   append(batch: readonly Append[]): Promise<AppendOutcome> {
@@ -50,6 +62,38 @@ class HeldJournal implements Journal {
   async *read(partition: PartitionId, fromSeq: number, toSeq: number): AsyncIterable<JournalEntry> {
     if (this.readFails-- > 0) throw new Error('the journal does not answer now');
     for (const entry of this.logs.get(partition) ?? []) if (entry.seq >= fromSeq && entry.seq <= toSeq) yield entry;
+  }
+
+  follow(after: ReadonlyMap<PartitionId, number>): Following {
+    const positions = new Map(after);
+    const take = (): FollowedEntry[] =>
+      [...positions].flatMap(([partition, seq]) => {
+        const news = (this.logs.get(partition) ?? []).filter((entry) => entry.seq > seq);
+        positions.set(partition, news.at(-1)?.seq ?? seq);
+        return news.map((entry) => ({ ...entry, partition }));
+      });
+    let stop = (_error: Error): void => {};
+    const stopped = new Promise<never>((_, reject) => {
+      stop = reject;
+    });
+    stopped.catch(() => {});
+    const next = async (): Promise<readonly FollowedEntry[]> => {
+      for (;;) {
+        const news = take();
+        if (news.length > 0) return news;
+        await Promise.race([stopped, new Promise<void>((resolve) => this.#grown.push(resolve))]);
+      }
+    };
+    return { next, stop: () => stop(new Error('no longer following')) };
+  }
+
+  async truncate(beforeSeq: number): Promise<void> {
+    for (const [partition, log] of this.logs) {
+      this.logs.set(
+        partition,
+        log.filter(({ seq }, i) => seq >= beforeSeq || i === log.length - 1),
+      );
+    }
   }
 
   async close(): Promise<void> {}
@@ -78,6 +122,7 @@ class HeldJournal implements Journal {
     const log = this.logs.get(partition) ?? [];
     this.logs.set(partition, log);
     log.push({ seq: ++this.#seq, bytes });
+    for (const grown of this.#grown.splice(0)) grown();
     return this.#seq;
   }
 
@@ -122,6 +167,7 @@ export class Stage implements TakeoverHost {
   readonly brokenBy: unknown[] = [];
   readonly errors: string[] = [];
   readonly writeBehind: WriteBehind;
+  readonly distrusted = new Set<PartitionId>();
   /** What the ownership register says. */
   mine = true;
   readonly #behaviours: readonly AnyBehaviour[];
@@ -140,6 +186,7 @@ export class Stage implements TakeoverHost {
       network: new SimSwitchboard(time, random).plug('n1'),
       ownership: new SimRegister(time, random).connect(),
       store: this.disk.open(),
+      archive: new SimArchive(time, random).connect(),
       log: { info() {}, warn() {}, error: (_fields, words) => void this.errors.push(words) },
     };
     this.runner = new Runner(
@@ -162,18 +209,22 @@ export class Stage implements TakeoverHost {
     });
   }
 
+  trusted(): void {}
+
   stillMine(): boolean {
     return this.mine;
   }
 
   /** What a successor makes of the journal and the store, in this epoch. */
   takeOver(epoch: number, id: PartitionId = 0): Promise<Partition> {
-    return this.time.until(takeOver(id, epoch, this), 60_000);
+    return this.time.until(takeOver(id, epoch, this, undefined), 60_000);
   }
 
   /** A partition as if just taken over. */
   add(id: PartitionId = 0, epoch = 1): Partition {
-    const partition = new Partition(id, { epoch, number: 0, seq: 0 }, this);
+    const standing = new Standing(id, this.limits);
+    standing.position.epoch = epoch;
+    const partition = new Partition(standing, this);
     this.open.set(id, partition);
     return partition;
   }

@@ -1,11 +1,12 @@
 /** A simulated cluster for the engine's tests: real nodes on simulated ports, one clock that only the test moves, one seed. */
 import { type AnyBehaviour, type Asked, defaultLimits, type Limits, Node } from '../../runtime/index.ts';
-import type { Log, Ports } from '../../runtime/ports.ts';
-import { SimClock, SimRandom, SimTime } from '../../sim/clock.ts';
-import { simCodec } from '../../sim/codec.ts';
+import type { Log } from '../../runtime/ports.ts';
+import { SimArchive } from '../../sim/archive.ts';
+import { type SimClock, SimRandom, SimTime } from '../../sim/clock.ts';
 import { SimLog } from '../../sim/journal.ts';
 import { SimSwitchboard } from '../../sim/network.ts';
 import { SimRegister } from '../../sim/ownership.ts';
+import { SimProcess } from '../../sim/process.ts';
 import { SimDisk } from '../../sim/store.ts';
 
 export interface WorldOptions {
@@ -15,100 +16,21 @@ export interface WorldOptions {
   readonly limits?: Partial<Limits>;
 }
 
-/** Something a process does while it is stopped in its tracks (`kill -STOP`): it happens when it goes on. */
-class Pause {
-  #held: (() => void)[] | undefined;
-
-  stop(): void {
-    this.#held ??= [];
-  }
-
-  goOn(): void {
-    const held = this.#held ?? [];
-    this.#held = undefined;
-    for (const run of held) run();
-  }
-
-  run(what: () => void): void {
-    if (this.#held === undefined) what();
-    else this.#held.push(what);
-  }
-
-  async result<T>(of: Promise<T>): Promise<T> {
-    const settled = await of.then(
-      (value) => () => value,
-      (error: unknown) => () => {
-        throw error;
-      },
-    );
-    await new Promise<void>((resolve) => this.run(resolve));
-    return settled();
-  }
-}
-
 /** One process: a node and what it holds of the world. */
 export class Process {
   readonly node: Node;
   readonly name: string;
   readonly clock: SimClock;
   alive = true;
-  readonly #pause = new Pause();
-  readonly #crash: () => void;
+  readonly #process: SimProcess;
 
   constructor(world: World, name: string) {
     this.name = name;
-    const clock = new SimClock(world.time);
-    this.clock = clock;
-    const journal = world.log.connect(500);
-    const network = world.board.plug(name);
-    const ownership = world.register.connect();
-    const store = world.disk(name).open();
-    const pause = this.#pause;
-    const ports: Ports = {
-      clock,
-      timers: {
-        after: (ms, run) => clock.after(ms, () => pause.run(run)),
-        soon: (run) => clock.soon(() => pause.run(run)),
-      },
-      random: world.random.stream(`${name}/${world.births++}`),
-      codec: simCodec,
-      network: {
-        self: name,
-        send: (to, bytes) => network.send(to, bytes),
-        broadcast: (bytes) => network.broadcast(bytes),
-        listen: (receive) => network.listen((bytes) => pause.run(() => receive(bytes))),
-        connected: () => network.connected(),
-        close: () => network.close(),
-      },
-      journal: {
-        append: (batch) => pause.result(journal.append(batch)),
-        last: (partition) => pause.result(journal.last(partition)),
-        read: (partition, from, to) => journal.read(partition, from, to),
-        close: () => journal.close(),
-      },
-      ownership: {
-        read: () => pause.result(ownership.read()),
-        write: (version, value) => pause.result(ownership.write(version, value)),
-        close: () => ownership.close(),
-      },
-      store: {
-        get: (partition, key) => store.get(partition, key),
-        range: (partition, range) => store.range(partition, range),
-        write: (writes) => pause.result(store.write(writes)),
-        flushed: () => pause.result(store.flushed()),
-        drop: (partition) => pause.result(store.drop(partition)),
-        close: () => store.close(),
-      },
-      log: world.logOf(name),
-    };
-    this.#crash = () => {
-      clock.crash();
-      journal.crash();
-      network.crash();
-      ownership.crash();
-    };
+    const random = world.random.stream(`${name}/${world.births++}`);
+    this.#process = new SimProcess(world, { name, disk: world.disk(name), random, log: world.logOf(name) });
+    this.clock = this.#process.clock;
     this.node = new Node({
-      ports,
+      ports: this.#process.ports,
       limits: world.limits,
       behaviours: world.behaviours,
       partitions: world.partitions,
@@ -118,19 +40,18 @@ export class Process {
   }
 
   /** `kill -9`. */
-  kill(world: World): void {
+  kill(): void {
     this.alive = false;
     this.node.halt();
-    this.#crash();
-    world.disk(this.name).kill();
+    this.#process.kill();
   }
 
   pause(): void {
-    this.#pause.stop();
+    this.#process.pause();
   }
 
   goOn(): void {
-    this.#pause.goOn();
+    this.#process.goOn();
   }
 }
 
@@ -150,6 +71,7 @@ export class World {
   readonly log: SimLog;
   readonly board: SimSwitchboard;
   readonly register: SimRegister;
+  readonly archive: SimArchive;
   readonly behaviours: readonly AnyBehaviour[];
   readonly partitions: number;
   readonly limits: Limits;
@@ -167,6 +89,7 @@ export class World {
     this.log = new SimLog(this.time, this.random);
     this.board = new SimSwitchboard(this.time, this.random);
     this.register = new SimRegister(this.time, this.random);
+    this.archive = new SimArchive(this.time, this.random);
     this.behaviours = behaviours;
     this.partitions = partitions;
     this.limits = { ...quickLimits, ...limits };
@@ -210,7 +133,7 @@ export class World {
   }
 
   kill(name: string): void {
-    this.processes.get(name)?.kill(this);
+    this.processes.get(name)?.kill();
   }
 
   until<T>(promise: Promise<T>, maxMs?: number): Promise<T> {

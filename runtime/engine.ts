@@ -1,0 +1,339 @@
+/** The parts of a node, put together: what each needs of the others, and the loop that drives them. */
+import type { Address, AnyBehaviour } from './actor.ts';
+import { Committer } from './committer.ts';
+import { partitionOf } from './hash.ts';
+import { Holdings } from './holdings.ts';
+import type { Limits } from './limits.ts';
+import { Links } from './links.ts';
+import type { Fitness, Heartbeat } from './members.ts';
+import { Membership } from './membership.ts';
+import type { Datagram } from './parcel.ts';
+import type { Partition, PartitionHost } from './partition.ts';
+import { Placement, type View } from './placement.ts';
+import type { Owner, PartitionId, Ports } from './ports.ts';
+import { Post } from './post.ts';
+import { Rest } from './rest.ts';
+import { Runner } from './runner.ts';
+import { Scrub } from './scrub.ts';
+import { Snapshots } from './snapshots/snapshots.ts';
+import { type Progress, Standbys } from './standbys.ts';
+import { WriteBehind } from './write-behind.ts';
+
+export interface EngineOptions {
+  readonly ports: Ports;
+  readonly limits: Limits;
+  readonly behaviours: readonly AnyBehaviour[];
+  readonly partitions: number;
+  readonly self: Owner;
+  /** False for a guest. */
+  readonly owns: boolean;
+  readonly settleMs: number;
+  readonly format: number;
+  /** What other nodes are to know of this one. */
+  notice(): string;
+  /** An operator's word has come. */
+  toldToDrain(draining: boolean): void;
+}
+
+export class Engine {
+  readonly membership: Membership;
+  readonly placement: Placement;
+  readonly holdings: Holdings;
+  readonly runner: Runner;
+  readonly committer: Committer;
+  readonly post: Post;
+  readonly #links: Links;
+  readonly #standbys: Standbys;
+  readonly #snapshots: Snapshots;
+  readonly #writeBehind: WriteBehind;
+  readonly #rest: Rest;
+  readonly #scrub: Scrub;
+  readonly #options: EngineOptions;
+  readonly #ports: Ports;
+  readonly #limits: Limits;
+  readonly #behaviours: ReadonlyMap<string, AnyBehaviour>;
+  readonly #distrusted = new Set<PartitionId>();
+  #stopped = false;
+
+  constructor(options: EngineOptions) {
+    const { ports, limits, self, partitions } = options;
+    this.#options = options;
+    this.#ports = ports;
+    this.#limits = limits;
+    this.#behaviours = new Map(options.behaviours.map((behaviour) => [behaviour.kind, behaviour]));
+    this.membership = this.#makeMembership();
+    const { members } = this.membership;
+    this.#links = new Links({
+      ports,
+      limits,
+      ...self,
+      members,
+      parcel: (from, parcel) => this.post.parcel(from, parcel),
+      missed: (from) => this.post.missedBy(from),
+    });
+    this.placement = this.#makePlacement();
+    this.runner = new Runner(
+      ports,
+      limits,
+      () => this.afterSlice(),
+      (partition, error) => this.holdings.broken(partition, error),
+    );
+    this.committer = new Committer({
+      ports,
+      limits,
+      partitions: () => this.holdings.all(),
+      fenced: (partition) => this.holdings.fenced(partition),
+      broken: (partition, error) => this.holdings.broken(partition, error),
+      advanced: () => this.runner.run(),
+    });
+    this.#writeBehind = new WriteBehind(ports, limits, () => this.#here());
+    this.#rest = new Rest(ports, limits, () => this.holdings.all());
+    this.#scrub = new Scrub(ports, (error) => {
+      this.holdings.damaged(error);
+      this.#standbys.damaged(error.partition);
+    });
+    this.#snapshots = new Snapshots({ ports, limits, partitions, served: () => this.holdings.all() });
+    this.post = this.#makePost();
+    const partitionHost = this.#partitionHost();
+    this.holdings = this.#makeHoldings(partitionHost);
+    this.#standbys = new Standbys({
+      ...partitionHost,
+      writeBehind: this.#writeBehind,
+      distrusted: this.#distrusted,
+      trusted: (id) => this.#scrub.add(id),
+      holds: (id) => this.holdings.holds(id),
+      ownersProgress: (id) => members.progressOf(id, this.placement.ownerOf(id)),
+    });
+  }
+
+  #makePost(): Post {
+    return new Post({
+      ports: this.#ports,
+      limits: this.#limits,
+      self: this.#options.self,
+      links: this.#links,
+      partitionOf: (address) => this.partitionOf(address),
+      ownerOf: (partition) => this.placement.ownerOf(partition),
+      serving: (partition) => this.holdings.serving(partition),
+      opening: (partition) => this.holdings.isOpening(partition),
+      doubtView: () => void this.placement.look(true),
+      resend: (to) => this.holdings.resend((partition) => this.placement.ownerOf(partition)?.node === to),
+    });
+  }
+
+  #makeMembership(): Membership {
+    return new Membership({
+      ports: this.#ports,
+      limits: this.#limits,
+      self: this.#options.self,
+      state: () => this.#state(),
+      heard: (heartbeat, news) => {
+        this.#links.heard(heartbeat);
+        if (news || heartbeat.view > this.placement.view.version) void this.placement.look(true);
+      },
+      lost: (node, incarnation, silent) => {
+        if (silent) this.#links.drop(node);
+        else this.#links.forget(node);
+        for (const partition of this.holdings.all()) partition.mailboxes.nodeLost(node, incarnation);
+      },
+      beat: (prompt) => this.#beat(prompt),
+    });
+  }
+
+  #makePlacement(): Placement {
+    const { self, partitions, owns, format, settleMs } = this.#options;
+    return new Placement({
+      ports: this.#ports,
+      limits: this.#limits,
+      members: this.membership.members,
+      self,
+      partitions,
+      owns,
+      format,
+      settleMs,
+      changed: (before, after) => this.#viewChanged(before, after),
+      handOver: (ids) => this.holdings.handOver(ids),
+      holds: (id) => this.holdings.holds(id),
+      copies: () => new Map(this.#progress().map(([id, number]) => [id, number])),
+      fitness: () => this.#fitness(),
+      standBy: (ids) => this.#standbys.want(ids),
+      wrote: () => this.membership.sayAlive(),
+    });
+  }
+
+  /** What all partitions here need, those that are served and the copies of others. */
+  #partitionHost(): PartitionHost {
+    return {
+      ports: this.#ports,
+      limits: this.#limits,
+      writer: `${this.#options.self.node}.${this.#options.self.incarnation}`,
+      behaviourOf: (address) => this.#behaviours.get(address.slice(0, address.indexOf('/'))),
+      partitionOf: (address) => this.partitionOf(address),
+      ready: (partition, cell) => this.runner.add(partition, cell),
+      release: (outputs) => this.post.release(outputs),
+      transmit: (from, to, mails) => this.post.transmit(from.id, to, mails),
+      settle: (at, from, upTo) => this.post.settle(at.id, from, upTo),
+      broken: (partition, error) => this.holdings.broken(partition, error),
+    };
+  }
+
+  #makeHoldings(partitionHost: PartitionHost): Holdings {
+    return new Holdings({
+      ...partitionHost,
+      writeBehind: this.#writeBehind,
+      distrusted: this.#distrusted,
+      trusted: (id) => this.#scrub.add(id),
+      isMine: (id) => this.placement.isMine(id),
+      epochOf: (id) => this.placement.epochOf(id),
+      copyOf: (id) => this.#standbys.take(id),
+      push: () => this.afterSlice(),
+      opened: (partition) => {
+        this.post.opened(partition);
+        this.runner.schedule();
+      },
+      notOpened: (id) => this.post.notOpened(id),
+      doubtView: () => void this.placement.look(true),
+    });
+  }
+
+  start(): void {
+    this.#ports.network.listen((bytes) => this.#receive(bytes));
+    this.placement.start();
+    this.#writeBehind.start();
+    this.#rest.start();
+    this.#standbys.start();
+    this.#snapshots.start();
+    this.membership.start();
+  }
+
+  /** After this it hears nothing and does nothing by itself. */
+  stopLoops(): void {
+    this.#stopped = true;
+    this.placement.stop();
+    this.committer.stop();
+    this.membership.stop();
+    this.#snapshots.stop();
+    this.#rest.stop();
+    this.#scrub.stop();
+    this.#writeBehind.stop();
+  }
+
+  /** Stores what is committed, lets go of all, and says goodbye. After `stopLoops`. */
+  async close(): Promise<void> {
+    await this.#writeBehind.write([...this.#here()]);
+    this.holdings.stop();
+    this.#standbys.stop();
+    this.post.asks.stop();
+    this.#links.flush();
+    this.membership.sayGoodbye();
+  }
+
+  /** As if the process had died. After `stopLoops`. */
+  halt(): void {
+    this.holdings.halt();
+    this.#standbys.stop();
+    this.post.asks.stop();
+  }
+
+  partitionOf(address: Address): PartitionId {
+    return partitionOf(address, this.#options.partitions);
+  }
+
+  // ---------------------------------------------------------------- the loop
+
+  afterSlice(): void {
+    if (this.#stopped) return;
+    if (!this.membership.mayBeStale(this.placement.readMs))
+      for (const partition of this.holdings.all()) partition.releaseIfClean();
+    this.committer.kick();
+    this.#links.flushPressing();
+  }
+
+  #beat(prompt: boolean): void {
+    this.holdings.resendOverdue();
+    this.#links.flush();
+    this.#standbys.look();
+    this.runner.schedule();
+    void this.placement.look(prompt);
+  }
+
+  #state(): Omit<Heartbeat, 'node' | 'incarnation'> {
+    return {
+      role: this.#options.owns ? 'owner' : 'guest',
+      notice: this.#options.notice(),
+      leaving: this.placement.leaving,
+      fitness: this.#fitness(),
+      view: this.placement.view.version,
+      format: this.#options.format,
+      owns: this.placement.mine.length,
+      copies: this.#progress(),
+      sent: this.#links.sent(),
+    };
+  }
+
+  #fitness(): Fitness {
+    const { unfit_ms } = this.#limits;
+    if (this.#writeBehind.refusedMs >= unfit_ms) return 'no store';
+    return this.committer.stuckMs >= unfit_ms ? 'no journal' : 'fit';
+  }
+
+  #progress(): Progress[] {
+    const own = [...this.holdings.all()].map(({ id, position }): Progress => [id, position.number, position.chain]);
+    return [...own, ...this.#standbys.progress()];
+  }
+
+  /** Partitions that are served here, and copies. */
+  *#here(): Iterable<Partition> {
+    yield* this.holdings.all();
+    yield* this.#standbys.partitions();
+  }
+
+  /** What one node sends must not bring another down, whatever it is. */
+  #receive(bytes: Uint8Array): void {
+    if (this.#stopped) return;
+    try {
+      this.#datagram(this.#ports.codec.unpack(bytes) as Datagram);
+    } catch (error) {
+      this.#ports.log.error({ error, bytes: bytes.byteLength }, 'a datagram was passed over');
+    }
+  }
+
+  #datagram(datagram: Datagram): void {
+    switch (datagram[0]) {
+      case 'parcels':
+        this.#links.receive(datagram);
+        this.runner.schedule();
+        return;
+      case 'heartbeat':
+        this.membership.heartbeat(datagram[1]);
+        return;
+      case 'goodbye':
+        this.membership.goodbye(datagram[1], datagram[2]);
+        return;
+      case 'drain':
+        if (datagram[1] === this.#options.self.node) this.#options.toldToDrain(datagram[2]);
+        return;
+    }
+  }
+
+  // ---------------------------------------------------------------- partitions
+
+  #viewChanged(before: View, after: View): void {
+    this.holdings.follow(after);
+    const moved = new Set<PartitionId>();
+    after.owners.forEach((owner, partition) => {
+      const was = before.owners[partition];
+      const same = was?.node === owner?.node && was?.incarnation === owner?.incarnation;
+      if (owner !== undefined && (!same || before.epochs[partition] !== after.epochs[partition])) moved.add(partition);
+    });
+    if (moved.size === 0) return;
+    const { asks } = this.post;
+    const { node: here } = this.#options.self;
+    const isGone = (node = here): boolean => node === here || this.membership.members.get(node) === undefined;
+    asks.lost((ask) => moved.has(ask.partition) && isGone(ask.at), 'the partition has a new owner');
+    asks.doubt((ask) => moved.has(ask.partition), this.#limits.suspect_ms);
+    this.post.outlets.moved((partition) => moved.has(partition));
+    this.holdings.resend((to) => moved.has(to));
+    this.runner.schedule();
+  }
+}

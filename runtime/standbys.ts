@@ -1,0 +1,211 @@
+/**
+ * The standbys of a node: copies of partitions that others own, kept up to date from the journal, so that this node can take over at once. A copy
+ * that does not follow the journal, or whose owner has applied other records, is thrown away and built anew; it is never promoted.
+ */
+import type { Limits } from './limits.ts';
+import type { Partition } from './partition.ts';
+import type { FollowedEntry, Following, PartitionId, Ports } from './ports.ts';
+import { isBroken, Replica, type ReplicaHost } from './replica.ts';
+import { StandbyCopy } from './standby-copy.ts';
+
+/** How far a partition's copy has come: record number, and the rolling hash up to it. */
+export type Progress = readonly [partition: PartitionId, number: number, chain: number];
+
+export interface StandbysHost extends ReplicaHost {
+  readonly ports: Ports;
+  readonly limits: Limits;
+  /** The node owns the partition, or is about to: the store is not free for a copy. */
+  holds(id: PartitionId): boolean;
+  /** What the owner of a partition says of itself. */
+  ownersProgress(id: PartitionId): Progress | undefined;
+}
+
+/** Time that applying entries may hold the event loop, ms. */
+const slice_ms = 5;
+const retry_first_ms = 100;
+const retry_max_ms = 5_000;
+
+export class Standbys {
+  readonly #host: StandbysHost;
+  readonly #copies = new Map<PartitionId, StandbyCopy>();
+  #wanted: ReadonlySet<PartitionId> = new Set();
+  #opening: { readonly id: PartitionId; readonly done: Promise<void> } | undefined;
+  #failures = 0;
+  #notBeforeMs = 0;
+  #session: Following | undefined;
+  #stopped = false;
+
+  constructor(host: StandbysHost) {
+    this.#host = host;
+  }
+
+  start(): void {
+    void this.#follow();
+  }
+
+  /** Keeps copies of these partitions, and of no others. */
+  want(ids: ReadonlySet<PartitionId>): void {
+    if (this.#stopped) return;
+    this.#wanted = ids;
+    for (const id of [...this.#copies.keys()]) if (!ids.has(id)) this.#forget(id);
+    this.#openNext();
+  }
+
+  /** To be called in a steady rhythm: compares the copies with what their owners say of themselves. */
+  look(): void {
+    const nowMs = this.#host.ports.clock.monotonicMs();
+    for (const copy of [...this.#copies.values()]) {
+      const owner = this.#host.ownersProgress(copy.id);
+      if (owner === undefined) continue;
+      const [id, number, chain] = owner;
+      const verdict = copy.compare(number, chain, nowMs, this.#host.limits.standby_stall_ms);
+      if (verdict === 'other') this.#quarantine(id, 'its owner has applied other records');
+      else if (verdict === 'stalls') {
+        this.#host.ports.log.warn({ partition: id, number: copy.number, owner: number }, 'a standby does not get on');
+        this.#again();
+      }
+    }
+    this.#openNext();
+  }
+
+  /** The copies that may be promoted. */
+  *progress(): Iterable<Progress> {
+    for (const copy of this.#copies.values()) if (!copy.stalled) yield [copy.id, copy.number, copy.chain];
+  }
+
+  /** For the write-behind. */
+  *partitions(): Iterable<Partition> {
+    for (const { replica } of this.#copies.values()) yield replica.partition;
+  }
+
+  /** Hands over the copy of a partition that becomes this node's own; undefined when there is none that is sound. */
+  async take(id: PartitionId): Promise<Replica | undefined> {
+    // Never two builders of one copy.
+    if (this.#opening?.id === id) await this.#opening.done;
+    const copy = this.#copies.get(id);
+    this.#copies.delete(id);
+    return copy?.replica;
+  }
+
+  /** What the local store holds of a partition is wrong. */
+  damaged(id: PartitionId): void {
+    if (this.#copies.has(id)) this.#quarantine(id, 'its rows in the local store are damaged');
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const { replica } of this.#copies.values()) replica.stop();
+    this.#copies.clear();
+    this.#session?.stop();
+  }
+
+  // ---------------------------------------------------------------- opening
+
+  #openNext(): void {
+    const { clock } = this.#host.ports;
+    if (this.#opening !== undefined || this.#stopped || clock.monotonicMs() < this.#notBeforeMs) return;
+    for (const id of this.#wanted) {
+      if (this.#copies.has(id) || this.#host.holds(id)) continue;
+      const done = this.#open(id).finally(() => {
+        this.#opening = undefined;
+        this.#openNext();
+      });
+      this.#opening = { id, done };
+      return;
+    }
+  }
+
+  /** Never rejects. */
+  async #open(id: PartitionId): Promise<void> {
+    try {
+      const replica = await Replica.open(id, this.#host);
+      if (this.#stopped) return;
+      this.#failures = 0;
+      this.#copies.set(id, new StandbyCopy(replica));
+      this.#again();
+    } catch (error) {
+      const waitMs = Math.min(retry_max_ms, retry_first_ms * 2 ** this.#failures++);
+      this.#notBeforeMs = this.#host.ports.clock.monotonicMs() + waitMs;
+      this.#host.ports.log.warn({ partition: id, error }, 'a standby was not built; trying again');
+    }
+  }
+
+  #forget(id: PartitionId): void {
+    this.#copies.get(id)?.replica.stop();
+    this.#copies.delete(id);
+  }
+
+  #quarantine(id: PartitionId, why: string): void {
+    this.#host.ports.log.error({ partition: id, why }, 'a standby is thrown away and built anew');
+    this.#host.distrusted.add(id);
+    this.#forget(id);
+    this.#openNext();
+  }
+
+  // ---------------------------------------------------------------- following
+
+  /** Follows anew: from where the copies are now, and with those that have come. */
+  #again(): void {
+    const session = this.#session;
+    this.#session = undefined;
+    session?.stop();
+  }
+
+  async #follow(): Promise<void> {
+    const { journal, log } = this.#host.ports;
+    while (!this.#stopped) {
+      const after = new Map([...this.#copies].map(([id, { replica }]) => [id, replica.partition.standing.seenSeq]));
+      const session = journal.follow(after);
+      this.#session = session;
+      try {
+        for (;;) await this.#apply(await session.next());
+      } catch (error) {
+        if (this.#session === session && !this.#stopped) {
+          log.info({ error }, 'following the journal was interrupted; beginning again');
+          await this.#pause(retry_first_ms);
+        }
+      }
+      session.stop();
+    }
+  }
+
+  async #apply(entries: readonly FollowedEntry[]): Promise<void> {
+    const { clock } = this.#host.ports;
+    let startedMs = clock.monotonicMs();
+    for (const entry of entries) {
+      const copy = this.#copies.get(entry.partition);
+      if (copy === undefined) continue;
+      await this.#applyOne(copy, entry);
+      if (clock.monotonicMs() - startedMs < slice_ms) continue;
+      await this.#pause(0);
+      startedMs = clock.monotonicMs();
+    }
+  }
+
+  async #applyOne(copy: StandbyCopy, entry: FollowedEntry): Promise<void> {
+    try {
+      copy.take(entry);
+      await copy.replica.settle();
+    } catch (error) {
+      if (!isBroken(error)) this.#quarantine(copy.id, String(error));
+      else await this.#mend(copy, entry.seq);
+    }
+  }
+
+  /** Something was skipped: the journal itself tells what, and whether the copy still fits. */
+  async #mend(copy: StandbyCopy, toSeq: number): Promise<void> {
+    try {
+      await copy.replica.catchUp(toSeq);
+      copy.note();
+    } catch (error) {
+      if (!isBroken(error)) throw error;
+      if (this.#copies.get(copy.id) === copy) this.#quarantine(copy.id, String(error));
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#host.ports.timers.after(ms, resolve);
+    });
+  }
+}

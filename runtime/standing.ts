@@ -1,0 +1,188 @@
+/**
+ * Where a partition stands as its journal tells it: its place in the log and both ends of its channels. Whoever reads the journal keeps one: an
+ * owner, a standby, the maker of snapshots. What the records say of rows is not part of it.
+ */
+import { Inbox, Outbox } from './channel.ts';
+import type { Limits } from './limits.ts';
+import type { Codec, JournalEntry, PartitionId } from './ports.ts';
+import {
+  CorruptRecord,
+  decodeRecord,
+  type PackedTaken,
+  type PartitionRecord,
+  packTaken,
+  type Taken,
+  unpackTaken,
+} from './record.ts';
+
+/** A place in a partition's journal. */
+export interface JournalPosition {
+  epoch: number;
+  /** Number and journal sequence of the last record. */
+  number: number;
+  seq: number;
+  /** Rolling hash of the partition's records up to it, 32 bits: equal on all that have applied the same ones. */
+  chain: number;
+}
+
+/** A `Standing` as plain data, as it is stored beside the rows it belongs to. */
+export interface StoredPosition extends Readonly<JournalPosition> {
+  /** Sending ends: destination, next number, settled. */
+  readonly out: readonly (readonly [to: PartitionId, nextSeq: number, settled: number])[];
+  readonly taken: readonly PackedTaken[];
+  /** Journal sequence from which unsettled mail must be read again; 0 when there is none. */
+  readonly outboxFromSeq: number;
+}
+
+/** An entry does not follow what was read before: some are missing, or it is another history. */
+export class ChainBroken extends Error {
+  constructor(partition: PartitionId, what: string) {
+    super(`the journal of partition ${partition} does not continue what is here: ${what}`);
+    this.name = 'ChainBroken';
+  }
+}
+
+export class Standing {
+  readonly id: PartitionId;
+  readonly position: JournalPosition;
+  readonly outbox: Outbox;
+  readonly inbox = new Inbox();
+  /** Watermarks as of the last committed record: what the local store may know. */
+  readonly taken = new Map<PartitionId, Taken>();
+  /** Journal sequence from which to `recall`; 0 when there is nothing to. */
+  readonly recallFromSeq: number;
+  /** The last entry seen, passed over or not. */
+  #seenSeq: number;
+  #seenEpoch: number;
+  /** The record that it says it stands at was there. */
+  #anchored: boolean;
+
+  constructor(id: PartitionId, limits: Limits, stored?: StoredPosition) {
+    this.id = id;
+    this.outbox = new Outbox(limits);
+    this.position = {
+      epoch: stored?.epoch ?? 0,
+      number: stored?.number ?? 0,
+      seq: stored?.seq ?? 0,
+      chain: stored?.chain ?? 0,
+    };
+    this.#seenSeq = this.position.seq;
+    this.#seenEpoch = 0;
+    this.#anchored = this.position.seq === 0;
+    this.recallFromSeq = stored === undefined ? 0 : Math.min(stored.outboxFromSeq || stored.seq, stored.seq);
+    for (const [to, nextSeq, settled] of stored?.out ?? []) this.outbox.channel(to).restore(nextSeq, settled);
+    for (const packed of stored?.taken ?? []) this.#took(unpackTaken(packed));
+  }
+
+  /** Sequence of the last entry that was read, passed over or not. */
+  get seenSeq(): number {
+    return this.#seenSeq;
+  }
+
+  /** An entry up to the stored position: its rows are there already, only its unsettled mail is taken up again. */
+  recall(entry: JournalEntry, codec: Codec): void {
+    const record = decodeEntry(entry, codec);
+    if (record.epoch < this.#seenEpoch) return;
+    this.#seenEpoch = record.epoch;
+    const { epoch, number, seq } = this.position;
+    if (entry.seq === seq) this.#anchored = record.epoch === epoch && record.number === number;
+    for (const { to, mails } of record.outbox) this.outbox.channel(to).committed(mails, entry.seq);
+  }
+
+  /** Throws `ChainBroken` unless the journal holds what this stands on: the record at its position, and all mail that is not settled. */
+  mustJoin(): void {
+    if (!this.#anchored) throw new ChainBroken(this.id, `its sequence ${this.position.seq} is another record, or gone`);
+    for (const channel of this.outbox.all())
+      if (!channel.whole) throw new ChainBroken(this.id, `mail to partition ${channel.to} is missing`);
+  }
+
+  /**
+   * The next entry: answers its record once it is part of this, for its rows to be applied; undefined when it is passed over, because a later
+   * owner had written before (A3), or was seen already. Throws `ChainBroken`, or `CorruptRecord`.
+   */
+  take(entry: JournalEntry, codec: Codec): PartitionRecord | undefined {
+    if (entry.seq <= this.#seenSeq) return undefined;
+    const record = decodeEntry(entry, codec);
+    if (record.epoch < this.position.epoch) {
+      this.#seenSeq = entry.seq;
+      return undefined;
+    }
+    // What was passed over may be what an owner found last; it is no link of the chain that is applied.
+    if (record.previousSeq !== this.#seenSeq && record.previousSeq !== this.position.seq) {
+      throw new ChainBroken(
+        this.id,
+        `sequence ${entry.seq} follows ${record.previousSeq}, and this stands at ${this.#seenSeq}`,
+      );
+    }
+    this.committed(record, entry);
+    for (const { to, mails } of record.outbox) this.outbox.channel(to).committed(mails, entry.seq);
+    for (const taken of record.taken) this.#took(taken);
+    for (const [to, upTo] of record.settled) {
+      this.outbox.channel(to).settle(upTo, 0);
+      this.outbox.channel(to).settledInJournal = upTo;
+    }
+    return record;
+  }
+
+  /** The owner's own record is durable: only its place is news. */
+  committed({ epoch, number }: PartitionRecord, { seq, bytes }: JournalEntry): void {
+    const { position } = this;
+    position.epoch = epoch;
+    position.number = number;
+    position.seq = seq;
+    position.chain = linked(position.chain, bytes);
+    this.#seenSeq = seq;
+  }
+
+  stored(): StoredPosition {
+    const out = [...this.outbox.all()].map(
+      ({ to, committedNextSeq, settled }) => [to, committedNextSeq, settled] as const,
+    );
+    const taken = [...this.taken.values()].map(packTaken);
+    return { ...this.position, out, taken, outboxFromSeq: this.outbox.oldestRecordSeq ?? 0 };
+  }
+
+  #took(taken: Taken): void {
+    this.taken.set(taken.source, taken);
+    this.inbox.channel(taken.source).restore(taken);
+  }
+}
+
+function decodeEntry({ seq, bytes }: JournalEntry, codec: Codec): PartitionRecord {
+  try {
+    return decodeRecord(bytes, codec);
+  } catch (error) {
+    throw new CorruptRecord(`${error instanceof Error ? error.message : String(error)} (sequence ${seq})`);
+  }
+}
+
+/** The chain with one more record: a multiplicative hash over the records' own checksums, which are their first four bytes. */
+function linked(chain: number, bytes: Uint8Array): number {
+  const crc = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0);
+  const mixed = Math.imul(chain ^ crc, 0x9e3779b1);
+  return (mixed ^ (mixed >>> 15)) >>> 0;
+}
+
+const layout = 2;
+
+export function packPosition(stored: StoredPosition, codec: Codec): Uint8Array {
+  const { epoch, number, seq, chain, out, taken, outboxFromSeq } = stored;
+  return codec.pack([layout, epoch, number, seq, chain, out, taken, outboxFromSeq]);
+}
+
+/** Undefined where it was written by another version of this. */
+export function unpackPosition(bytes: Uint8Array, codec: Codec): StoredPosition | undefined {
+  const fields = codec.unpack(bytes) as readonly [
+    number,
+    number,
+    number,
+    number,
+    number,
+    StoredPosition['out'],
+    StoredPosition['taken'],
+    number,
+  ];
+  if (fields[0] !== layout) return undefined;
+  const [, epoch, number, seq, chain, out, taken, outboxFromSeq] = fields;
+  return { epoch, number, seq, chain, out, taken, outboxFromSeq };
+}

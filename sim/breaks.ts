@@ -1,0 +1,88 @@
+/**
+ * Rules broken on purpose, from outside: a simulator that finds nothing wrong with these would find nothing at all. Each alters a simulated
+ * port, or a method of the engine for as long as one run lasts.
+ */
+import { InChannel, OutChannel } from '../runtime/channel.ts';
+import { Partition, type SealedRecord } from '../runtime/partition.ts';
+import type { Ports } from '../runtime/ports.ts';
+import { Post } from '../runtime/post.ts';
+import type { Taken } from '../runtime/record.ts';
+import type { Output } from '../runtime/turn.ts';
+import type { World } from './world.ts';
+
+export interface Break {
+  /** What does not hold any more. */
+  readonly words: string;
+  ports?(ports: Ports, world: World): Ports;
+  atBirth?(world: World): void;
+  /** Alters a class; the answer undoes it. */
+  patch?(): () => void;
+}
+
+/** Replaces a method. */
+function patched<T extends object, K extends keyof T>(target: T, method: K, make: (original: T[K]) => T[K]): () => void {
+  const original = target[method];
+  target[method] = make(original);
+  return () => {
+    target[method] = original;
+  };
+}
+
+export const breaks = {
+  fencing: {
+    words: 'the journal takes appends whatever the last record is',
+    atBirth({ log }) {
+      const apply = log.apply.bind(log);
+      log.apply = (batch) =>
+        apply(batch.map((append) => ({ ...append, expectedSeq: log.entries(append.partition).at(-1)?.seq ?? 0 })));
+    },
+  },
+  gate: {
+    words: 'what a turn sends leaves when its record is sealed, not when it is durable',
+    patch() {
+      const posts = new WeakMap<Partition, Post>();
+      const undoOpened = patched(Post.prototype, 'opened', (opened) => {
+        return function (this: Post, partition: Partition): void {
+          posts.set(partition, this);
+          opened.call(this, partition);
+        };
+      });
+      const undoSeal = patched(Partition.prototype, 'seal', (seal) => {
+        return function (this: Partition): SealedRecord {
+          const sealed = seal.call(this);
+          // Emptied, so that nothing leaves a second time.
+          posts.get(this)?.release((sealed.outputs as Output[]).splice(0));
+          return sealed;
+        };
+      });
+      return () => {
+        undoSeal();
+        undoOpened();
+      };
+    },
+  },
+  dedup: {
+    words: 'mail that was handled is accepted again',
+    patch: () =>
+      patched(InChannel.prototype, 'accept', (accept) => {
+        return function (this: InChannel, seq: number) {
+          return accept.call(this, seq) === 'gap' ? 'gap' : 'new';
+        };
+      }),
+  },
+  outbox: {
+    words: 'mail that went unanswered is not sent again',
+    patch: () => patched(OutChannel.prototype, 'rewind', () => () => {}),
+  },
+  watermark: {
+    words: 'a record says what was received instead of what was done',
+    patch: () =>
+      patched(InChannel.prototype, 'taken', () => {
+        return function (this: InChannel): Taken {
+          return { source: this.from, watermark: this.received, above: [] };
+        };
+      }),
+  },
+} satisfies { readonly [name: string]: Break };
+
+export type BreakName = keyof typeof breaks;

@@ -1,0 +1,83 @@
+/** What a healed world must come to by itself: everything delivered, everything owned, everybody caught up. */
+import { readStoredPosition } from '../runtime/write-behind.ts';
+import { simCodec } from './codec.ts';
+import type { World } from './world.ts';
+
+/** Words on what is still lacking; undefined when nothing is. */
+export function lacking(world: World): { readonly words: string; readonly about: readonly string[] } | undefined {
+  return owners(world) ?? devices(world) ?? deliveries(world) ?? channels(world) ?? stores(world);
+}
+
+type Lacking = ReturnType<typeof lacking>;
+
+function owners({ machines, partitions }: World): Lacking {
+  const owned = new Map<number, string[]>();
+  for (const { name, state, node } of machines.values()) {
+    if (state !== 'up' || node === undefined) return { words: `${name} is ${state}`, about: [name] };
+    for (const partition of node.owned) owned.set(partition, [...(owned.get(partition) ?? []), name]);
+  }
+  for (let partition = 0; partition < partitions; partition++) {
+    const by = owned.get(partition) ?? [];
+    const words = by.length === 0 ? 'nobody' : by.join(' and ');
+    if (by.length !== 1) return { words: `partition ${partition} is served by ${words}`, about: [`p${partition}`, ...by] };
+  }
+  return undefined;
+}
+
+function devices(world: World): Lacking {
+  for (const device of world.devices) {
+    const { user, name, client } = device;
+    const about = [user];
+    if (!device.online || client === undefined) return { words: `${user}/${name} is not online`, about };
+    const [unsent] = client.unsent();
+    if (unsent !== undefined) return { words: `${user}/${name} has no answer to ${unsent.id}`, about: [user, unsent.id] };
+    const head = world.headOf(user);
+    if (client.cursor !== head) return { words: `${user}/${name} is at event ${client.cursor} of ${head}`, about };
+  }
+  if (world.tellers.open) return { words: 'a transfer has no answer', about: ['teller'] };
+  return undefined;
+}
+
+/** The marks of a conversation: `Conversation` in `actors/user/rows.ts`. */
+type Marks = readonly [outSeq: number, outDelivered: number];
+
+function deliveries(world: World): Lacking {
+  for (const user of world.users) {
+    for (const peer of world.users) {
+      const [sent, delivered] = world.row<Marks>(`user/${user}`, 'conv', peer) ?? [0, 0];
+      if (delivered === sent) continue;
+      return { words: `${user} knows of ${delivered} delivered of ${sent} messages to ${peer}`, about: [user, peer] };
+    }
+  }
+  return undefined;
+}
+
+function channels({ watch }: World): Lacking {
+  for (const [channel, sent] of watch.sent) {
+    const done = watch.taken.get(channel)?.watermark ?? 0;
+    const [from, to] = channel.split('>');
+    if (done !== sent) return { words: `channel ${channel} has done ${done} of ${sent} mails`, about: [`p${from}`, `p${to}`] };
+  }
+  return undefined;
+}
+
+/** The owner's store is as far as the journal. */
+function stores({ machines, watch }: World): Lacking {
+  for (const { name, node } of machines.values()) {
+    for (const partition of node?.owned ?? []) {
+      const seq = positionOf(machines.get(name) as Disk, partition);
+      const last = watch.tails.get(partition)?.seq ?? 0;
+      const words = `${name} has stored p${partition} up to #${seq} of #${last}`;
+      if (seq !== last) return { words, about: [name, `p${partition}`] };
+    }
+  }
+  return undefined;
+}
+
+type Disk = NonNullable<ReturnType<World['machines']['get']>>;
+
+/** Journal sequence that a disk's rows of a partition are as of; 0 for none. */
+export function positionOf({ disk }: Disk, partition: number): number {
+  const store = { get: (id: number, key: string) => disk.committed.get(id)?.get(key) };
+  return readStoredPosition(store as Parameters<typeof readStoredPosition>[0], partition, simCodec)?.seq ?? 0;
+}

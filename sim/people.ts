@@ -1,0 +1,78 @@
+/** What people do with their devices, and tellers with the bank: the work of a simulated world, at random times, of its own chance. */
+import type { SimRandom, SimTime } from './clock.ts';
+import type { Device } from './device.ts';
+
+export interface PeopleOptions {
+  readonly time: SimTime;
+  readonly random: SimRandom;
+  readonly users: readonly string[];
+  /** Mean ms between what one device does. */
+  readonly everyMs: number;
+}
+
+/** Nobody has this name. */
+const stranger = 'nobody';
+const burst_messages: readonly [number, number] = [5, 40];
+const body_chars: readonly [number, number] = [1, 200];
+const long_body_chars = 4_000;
+
+export class People {
+  readonly #options: PeopleOptions;
+  #busy = true;
+  #texts = 0;
+
+  constructor(options: PeopleOptions) {
+    this.#options = options;
+  }
+
+  /** This device's user is at it from now on. */
+  use(device: Device): void {
+    const { time, random, everyMs } = this.#options;
+    time.after(random.exponential(everyMs), () => {
+      if (!this.#busy) return;
+      this.#act(device);
+      this.use(device);
+    });
+  }
+
+  /** Nobody does anything any more. */
+  rest(): void {
+    this.#busy = false;
+  }
+
+  #act(device: Device): void {
+    const { random, users } = this.#options;
+    const others = users.filter((user) => user !== device.user);
+    const peer = random.pick(others);
+    const dice = random.fraction();
+    if (dice < 0.7) device.send(random.chance(0.02) ? stranger : peer, this.#text());
+    else if (dice < 0.74) {
+      for (let i = random.between(...burst_messages); i > 0; i--) device.send(peer, this.#text());
+    } else if (dice < 0.8) device.do((client) => client.typing(peer, random.chance(0.7)));
+    else if (dice < 0.84) device.do((client) => client.watch(others));
+    else if (dice < 0.88) this.#sendAgain(device);
+    else if (dice < 0.94) device.do((client) => void client.history(peer, { limit: 20 }).catch(() => {}));
+    else this.#inquire(device);
+  }
+
+  #text(): string {
+    const { random } = this.#options;
+    const chars = random.chance(0.03) ? long_body_chars : random.between(...body_chars);
+    return `${++this.#texts} `.padEnd(chars, 'x');
+  }
+
+  /** The application repeats itself: the same message under the same id. */
+  #sendAgain(device: Device): void {
+    const sendings = [...device.history.sendings.values()];
+    if (sendings.length === 0) return;
+    const { id, to, body } = this.#options.random.pick(sendings);
+    device.send(to, body, id);
+  }
+
+  #inquire(device: Device): void {
+    const accepted = [...device.history.sendings.values()].filter((sending) => sending.accepted !== undefined);
+    if (accepted.length === 0) return;
+    const { id } = this.#options.random.pick(accepted);
+    device.do((client) => void client.inquire(id).catch(() => {}));
+  }
+}

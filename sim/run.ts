@@ -1,0 +1,165 @@
+/** One run: a world from one seed, a time in which anything may happen, a time to recover, and the reckoning. */
+import { audit } from './audit.ts';
+import { Account, type Books } from './bank.ts';
+import { type BreakName, breaks } from './breaks.ts';
+import { lacking } from './converged.ts';
+import type { Device } from './device.ts';
+import { leaveSimulation } from './globals.ts';
+import { mishaps, tellOdds } from './odds.ts';
+import { Violation } from './violation.ts';
+import { World } from './world.ts';
+
+export interface RunOptions {
+  readonly seed: number;
+  /** Events until all is made good, and what follows from it. */
+  readonly steps: number;
+  readonly broken?: BreakName | undefined;
+  readonly print?: ((line: string) => void) | undefined;
+}
+
+export interface Failure {
+  readonly rule: string;
+  readonly words: string;
+  /** The last lines of the trace about it. */
+  readonly trace: readonly string[];
+}
+
+export interface Verdict {
+  readonly seed: number;
+  readonly steps: number;
+  readonly simulatedMs: number;
+  readonly hash: string;
+  readonly odds: readonly string[];
+  readonly accepted: number;
+  readonly transfers: number;
+  readonly records: number;
+  readonly fired: { readonly [mishap: string]: number };
+  readonly failure: Failure | undefined;
+}
+
+/** Simulated time to recover in. */
+const recover_ms_max = 180_000;
+const look_ms = 250;
+const trace_lines_max = 120;
+/** A run with less than this has shown nothing. */
+const accepted_min = 10;
+const transfers_min = 5;
+
+export async function run({ seed, steps, broken, print }: RunOptions): Promise<Verdict> {
+  const altered = broken === undefined ? undefined : breaks[broken];
+  const unpatch = altered !== undefined && 'patch' in altered ? altered.patch() : undefined;
+  const world = new World({ seed, broken: altered, print });
+  const stray = (error: unknown): void => world.check(() => crash(error));
+  process.on('unhandledRejection', stray);
+  process.on('uncaughtException', stray);
+  try {
+    await live(world, steps);
+  } catch (error) {
+    world.check(() => crash(error));
+  } finally {
+    leaveSimulation();
+    process.off('unhandledRejection', stray);
+    process.off('uncaughtException', stray);
+    unpatch?.();
+  }
+  return verdictOf(seed, world);
+}
+
+function crash(error: unknown): never {
+  if (error instanceof Violation) throw error;
+  throw new Violation('crash', error instanceof Error ? (error.stack ?? error.message) : String(error), []);
+}
+
+async function live(world: World, steps: number): Promise<void> {
+  const broken = (): boolean => world.violation !== undefined;
+  world.begin();
+  await world.time.run(() => broken() || world.steps >= steps);
+  if (broken()) return;
+  world.heal();
+  const recovered = async (): Promise<void> => {
+    const untilMs = world.time.nowMs + recover_ms_max;
+    let lack = lacking(world);
+    while (lack !== undefined && !broken()) {
+      const { words, about } = lack;
+      if (world.time.nowMs > untilMs) {
+        throw new Violation('converges', `${recover_ms_max / 1_000} s after all was made good, ${words}`, about);
+      }
+      await pass(world, look_ms);
+      lack = lacking(world);
+    }
+  };
+  await recovered();
+  if (broken()) return;
+  const auditors = new Map<string, Device>();
+  for (const user of world.users) {
+    const auditor = world.addDevice(user, 'audit', false);
+    auditors.set(user, auditor);
+    auditor.start();
+  }
+  await recovered();
+  const books = broken() ? undefined : await booksOf(world);
+  await recovered();
+  if (broken() || books === undefined) return;
+  audit(world, auditors, books);
+  vacuous(world);
+}
+
+async function pass(world: World, ms: number): Promise<void> {
+  let over = false;
+  world.time.after(ms, () => {
+    over = true;
+  });
+  await world.time.run(() => over || world.violation !== undefined);
+}
+
+async function booksOf(world: World): Promise<ReadonlyMap<string, Books>> {
+  const books = new Map<string, Books>();
+  for (const account of world.accounts) {
+    const node = world.anyNode();
+    let answer: Books | undefined;
+    void node?.ask(Account.ref(account), { kind: 'books' }).then((asked) => {
+      if (asked.kind === 'reply') answer = asked.value;
+    });
+    for (let tries = 0; answer === undefined && tries < 100; tries++) await pass(world, look_ms);
+    if (answer === undefined) throw new Violation('converges', `account ${account} does not answer`, [account]);
+    books.set(account, answer);
+  }
+  return books;
+}
+
+function acceptedOf({ devices }: World): number {
+  return devices.reduce((sum, { history }) => {
+    return sum + [...history.sendings.values()].filter(({ accepted }) => accepted !== undefined).length;
+  }, 0);
+}
+
+function vacuous(world: World): void {
+  const accepted = acceptedOf(world);
+  if (accepted < accepted_min) throw new Violation('not vacuous', `only ${accepted} messages were accepted`, []);
+  const { done } = world.tellers;
+  if (done < transfers_min) throw new Violation('not vacuous', `only ${done} transfers were done`, []);
+  const planned = mishaps.filter((mishap) => world.odds.mishaps[mishap] > 0);
+  if (planned.length > 0 && world.faults.fired.size === 0) {
+    throw new Violation('not vacuous', `none of ${planned.join(', ')} happened`, []);
+  }
+}
+
+function verdictOf(seed: number, world: World): Verdict {
+  const { violation, trace } = world;
+  return {
+    seed,
+    steps: world.steps,
+    simulatedMs: Math.round(world.time.nowMs),
+    hash: trace.hash,
+    odds: tellOdds(world.odds),
+    accepted: acceptedOf(world),
+    transfers: world.tellers.done,
+    records: world.watch.records,
+    fired: Object.fromEntries(world.faults.fired),
+    failure: violation && {
+      rule: violation.rule,
+      words: violation.message,
+      trace: trace.about(violation.about.length === 0 ? [] : [...violation.about, 'world'], trace_lines_max),
+    },
+  };
+}
