@@ -136,6 +136,8 @@ export class Engine {
         else this.#links.forget(node);
         for (const partition of this.holdings.all()) partition.mailboxes.nodeLost(node, incarnation);
       },
+      // Its sockets were forgotten here; it is to introduce them again.
+      returned: (node) => void this.#links.send(node, ['missed'], 16),
       beat: (prompt) => this.#beat(prompt),
     });
   }

@@ -15,6 +15,8 @@ export interface MembershipHost {
   heard(heartbeat: Heartbeat, news: boolean): void;
   /** Its process is gone, as far as anybody can tell: `silent`, it may be back. */
   lost(node: NodeId, incarnation: string, silent: boolean): void;
+  /** A process that was taken for lost is heard again: it does not know that it was. */
+  returned(node: NodeId): void;
   /** Every `limits.heartbeat_ms`; `prompt` when something about the members has changed, or this process was paused. */
   beat(prompt: boolean): void;
 }
@@ -30,6 +32,8 @@ export class Membership {
   readonly #pauses: Pauses;
   /** How often the network has said of a silent node that it does not listen; undefined while it is being asked. */
   readonly #doubts = new Map<NodeId, number | undefined>();
+  /** Incarnations that were taken for lost by their silence. */
+  readonly #lost = new Map<NodeId, string>();
   #cancel: Cancel | undefined;
   #stopped = false;
 
@@ -69,6 +73,8 @@ export class Membership {
     const before = this.members.get(heartbeat.node)?.incarnation;
     if (before !== undefined && before !== heartbeat.incarnation) this.#host.lost(heartbeat.node, before, true);
     this.#host.heard(heartbeat, this.members.heard(heartbeat, this.#host.ports.clock.monotonicMs()));
+    if (this.#lost.get(heartbeat.node) === heartbeat.incarnation) this.#host.returned(heartbeat.node);
+    this.#lost.delete(heartbeat.node);
   }
 
   goodbye(node: NodeId, incarnation: string): void {
@@ -110,6 +116,7 @@ export class Membership {
 
   #gone(node: NodeId, incarnation: string, words: string): void {
     this.#doubts.delete(node);
+    this.#lost.set(node, incarnation);
     this.#host.ports.log.warn({ node }, words);
     this.#host.lost(node, incarnation, true);
   }

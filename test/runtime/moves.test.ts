@@ -219,3 +219,23 @@ t.test('§5: a socket hears that its actor has moved, or that something was lost
   await world.pass(1_000);
   t.ok(moved > 0, 'moved');
 });
+
+t.test('§5: a node that was taken for lost is told, for its sockets were forgotten', async (t) => {
+  const world = await cluster(8, 'n1', 'n2', 'n3');
+  const key = keys.find((one) => world.node('n2').serves(List.ref(one))) as string;
+  let moved = 0;
+  world.node('n1').openOutlet(
+    List.ref(key),
+    () => {},
+    () => moved++,
+  );
+  await world.pass(500);
+  const { owners } = world.node('n3').view;
+  // Nothing was on its way, so no datagram is missing.
+  world.board.cut('n1', 'n2');
+  await world.pass(220);
+  world.board.heal('n1', 'n2');
+  await world.pass(500);
+  t.ok(moved > 0);
+  t.strictSame(world.node('n3').view.owners, owners, 'the actor has not moved');
+});
