@@ -19,7 +19,9 @@ export class Timeline {
   }
 
   welcome(word: Welcome): Begin {
-    const begin = word.recovered ? 'continued' : this.epoch === '' ? 'begun' : 'reset';
+    // The answer to a hello before the last one may say that it did not know this place, which was told meanwhile.
+    const isKnown = word.epoch === this.epoch && this.cursor <= word.head;
+    const begin = word.recovered || isKnown ? 'continued' : this.epoch === '' ? 'begun' : 'reset';
     this.epoch = word.epoch;
     if (begin === 'continued') return begin;
     this.cursor = word.cursor;
