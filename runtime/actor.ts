@@ -121,6 +121,12 @@ export interface Turn {
   /** Bytes to a socket at some node's edge, behind the gate. */
   push(outlet: Outlet, push: Push): void;
 
+  /**
+   * What this turn sends waits for a record even if it writes nothing. An owner that has been replaced and does not know it yet may for a moment
+   * say what was true before; an answer that is acted upon for good, such as a refusal of a login, should not come from one.
+   */
+  confirm(): void;
+
   /** Durable: the mail comes to this actor at about `atMs` (wall time), exactly once; a timer of the same name is replaced. */
   setTimer(name: string, atMs: number, mail: { readonly kind: string }): void;
   clearTimer(name: string): void;

@@ -107,6 +107,7 @@ export class Committer {
     for (let tries = 0; waiting.length > 0 && !this.#stopped; tries++) {
       this.counts.appends++;
       const outcome = await this.#append(waiting);
+      for (const { partition } of waiting) if (outcome.kind === 'appended') partition.provenMs = startedMs;
       waiting = await this.#settle(waiting, outcome, tries);
     }
     this.#inFlight--;

@@ -25,6 +25,8 @@ export interface Door {
     mail: { readonly kind: K } & P[K]['mail'],
     waitMs?: number,
   ): Promise<Asked<ReplyOf<P, K>>>;
+  /** The node that an actor lives on, as far as is known here; '' while nobody owns its partition. */
+  nodeOf<P extends Protocol>(to: Ref<P>): string;
   /** The notice of the node that an actor lives on, as far as is known here: '' where it gave none. */
   homeOf<P extends Protocol>(to: Ref<P>): string;
   /** Volatile mail, at most once; the answer says only whether it went off. */

@@ -137,7 +137,7 @@ export class Engine {
         for (const partition of this.holdings.all()) partition.mailboxes.nodeLost(node, incarnation);
       },
       // Its sockets were forgotten here; it is to introduce them again.
-      returned: (node) => void this.#links.send(node, ['missed'], 16),
+      returned: (node) => void this.#links.send(node, ['forgot'], 16),
       beat: (prompt) => this.#beat(prompt),
     });
   }
@@ -245,10 +245,15 @@ export class Engine {
 
   afterSlice(): void {
     if (this.#stopped) return;
-    if (!this.membership.mayBeStale(this.placement.readMs))
-      for (const partition of this.holdings.all()) partition.releaseIfClean();
+    for (const partition of this.holdings.all()) if (!this.#mayBeStale(partition)) partition.releaseIfClean();
     this.committer.kick();
     this.#links.flushPressing();
+  }
+
+  /** Another node may own the partition by now, for all that is proven here. */
+  #mayBeStale({ provenMs }: Partition): boolean {
+    const lastMs = Math.max(provenMs, this.placement.readMs);
+    return this.#ports.clock.monotonicMs() - lastMs > this.#limits.lease_ms || this.membership.mayBeStale(lastMs);
   }
 
   #beat(prompt: boolean): void {

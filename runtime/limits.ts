@@ -50,6 +50,8 @@ export interface Limits {
   readonly heartbeat_ms: number;
   /** Silence after which a node is suspected. */
   readonly suspect_ms: number;
+  /** An owner that has proved for so long neither by the register nor by the journal that it still is holds back what no record proves. */
+  readonly lease_ms: number;
   /** Nodes besides the owner that keep a copy of each partition. */
   readonly standbys: number;
   /** A copy that has not reached for so long what its owner had applied is not promoted. */
@@ -108,10 +110,11 @@ export const defaultLimits: Limits = {
   unfit_ms: 3_000,
   heartbeat_ms: 250,
   suspect_ms: 1_000,
+  lease_ms: 1_500,
   standbys: 1,
   standby_stall_ms: 5_000,
   leave_wait_ms: 4_000,
-  ownership_poll_ms: 1_000,
+  ownership_poll_ms: 500,
   snapshot_look_ms: 1_000,
   snapshot_bytes: 16 * 1024 * 1024,
   snapshot_records: 20_000,

@@ -53,9 +53,9 @@ export class Membership {
     this.#cancel?.();
   }
 
-  /** True from a pause of this process on, until a look at the register that began after it has succeeded. */
-  mayBeStale(readMs: number): boolean {
-    return this.#pauses.mayBeStale(this.#host.ports.clock.monotonicMs(), readMs);
+  /** True from a pause of this process on, until something that began after it has proved that nobody took over: the last did at `provenMs`. */
+  mayBeStale(provenMs: number): boolean {
+    return this.#pauses.mayBeStale(this.#host.ports.clock.monotonicMs(), provenMs);
   }
 
   sayAlive(): void {

@@ -168,6 +168,10 @@ export class Node implements Door {
     return this.#engine.post.outlets.open(this.#engine.partitionOf(to.address), receive, moved);
   }
 
+  nodeOf<P extends Protocol>(to: Ref<P>): string {
+    return this.#engine.placement.ownerOf(this.#engine.partitionOf(to.address))?.node ?? '';
+  }
+
   homeOf<P extends Protocol>(to: Ref<P>): string {
     const partition = this.#engine.partitionOf(to.address);
     if (this.#engine.placement.isMine(partition)) return this.notice;
@@ -214,9 +218,9 @@ export class Node implements Door {
   #toldToDrain(draining: boolean): void {
     // Told again and again until it is seen to happen.
     if (draining === this.draining || this.#stopping !== undefined) return;
+    this.onDrain?.(draining);
     if (draining) void this.drain();
     else this.resume();
-    this.onDrain?.(draining);
   }
 
   #pause(ms: number): Promise<void> {

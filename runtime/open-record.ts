@@ -15,7 +15,7 @@ export class OpenRecord {
   outputs: Output[] = [];
   turns = 0;
   /** To be written even if there is nothing in it. */
-  anchor = false;
+  needed = false;
   /** About how long the record will be. */
   bytes = 0;
 

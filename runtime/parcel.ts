@@ -18,7 +18,9 @@ export type Parcel =
   /** Mail for a partition that the sender of this does not own. */
   | readonly [kind: 'stranger', partition: PartitionId]
   /** The sender of this missed something that the other had sent. */
-  | readonly [kind: 'missed'];
+  | readonly [kind: 'missed']
+  /** The sender of this took the other for lost, and has forgotten its outlets. */
+  | readonly [kind: 'forgot'];
 
 /** One datagram: numbered from 1 for each pair of incarnations, so that both ends notice when one is lost. */
 export type Datagram =

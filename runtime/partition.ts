@@ -65,6 +65,8 @@ export class Partition implements TurnHost {
   readonly mailboxes: Mailboxes;
   /** Of the records that were committed here. */
   committedBytes = 0;
+  /** Nobody else had written here by then, monotonic ms: when the last append that was acknowledged began. */
+  provenMs = Number.NEGATIVE_INFINITY;
   readonly #host: PartitionHost;
   #open = new OpenRecord();
   #sealed: SealedRecord | undefined;
@@ -211,6 +213,7 @@ export class Partition implements TurnHost {
       }
     }
     if (effects.outputs !== undefined) for (const output of effects.outputs) this.#output(output);
+    if (effects.confirmed) this.#open.needed = true;
     if (effects.timerAtMs !== Number.POSITIVE_INFINITY) this.timers.setAt(effects.timerAtMs);
     if (effects.delayed !== undefined) for (const { ms, body } of effects.delayed) this.#later(cell, ms, body);
   }
@@ -312,12 +315,12 @@ export class Partition implements TurnHost {
 
   /** True when there is something that only a record makes durable. */
   get dirty(): boolean {
-    return this.overlay.openRows > 0 || this.#open.mails.size > 0 || this.#open.taken.size > 0 || this.#open.anchor;
+    return this.overlay.openRows > 0 || this.#open.mails.size > 0 || this.#open.taken.size > 0 || this.#open.needed;
   }
 
   /** The next record is written even if nothing happens: the last one is so old that it holds up the journal's truncation. */
   anchor(): void {
-    this.#open.anchor = true;
+    this.#open.needed = true;
   }
 
   /** Closes the open record and opens the next. */
@@ -365,7 +368,6 @@ export class Partition implements TurnHost {
       this.#host.settle(this, taken.source, taken.watermark);
     }
     if (sealed.outputs.length > 0) this.#host.release(sealed.outputs);
-    this.releaseIfClean();
   }
 
   /** Outputs of turns that changed nothing wait for nothing, unless turns before them do. */

@@ -20,9 +20,9 @@ export class Pauses {
     return paused;
   }
 
-  /** True from a pause on, until a look at the register that began after the pause was noticed has succeeded: the last began at `readMs`. */
-  mayBeStale(nowMs: number, readMs: number): boolean {
-    return this.#isLate(nowMs) || readMs < this.#noticedMs;
+  /** True from a pause on, until a proof of ownership that began after the pause was noticed: the last began at `provenMs`. */
+  mayBeStale(nowMs: number, provenMs: number): boolean {
+    return this.#isLate(nowMs) || provenMs < this.#noticedMs;
   }
 
   #isLate(nowMs: number): boolean {

@@ -171,12 +171,20 @@ export class Post {
         this.missedBy(from);
         this.#host.resend(from);
         return;
+      case 'forgot':
+        this.#outletsAt(from);
+        return;
     }
   }
 
   /** Something between `node` and us was lost: its answers to asks, or the asks; pushes to our sockets, or what they sent. */
   missedBy(node: NodeId): void {
     this.asks.lost((ask) => ask.at === node, 'a datagram was lost');
+    this.#outletsAt(node);
+  }
+
+  /** Those whose actors live there are to be introduced again. */
+  #outletsAt(node: NodeId): void {
     this.outlets.moved((partition) => this.#host.ownerOf(partition)?.node === node);
   }
 

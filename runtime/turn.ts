@@ -58,6 +58,8 @@ export interface Effects {
   /** The earliest durable timer that it set, wall ms. */
   readonly timerAtMs: number;
   readonly asleep: boolean;
+  /** What it sends waits for a record, whether or not there is something to write. */
+  readonly confirmed: boolean;
 }
 
 /** The partition as a turn needs it. */
@@ -180,6 +182,7 @@ class PartitionTurn implements Turn, Effects {
   delayed: { ms: number; body: { readonly kind: string } }[] | undefined;
   timerAtMs = Number.POSITIVE_INFINITY;
   asleep = false;
+  confirmed = false;
   #replied = false;
   #over = false;
   readonly #host: TurnHost;
@@ -270,6 +273,10 @@ class PartitionTurn implements Turn, Effects {
 
   sleep(): void {
     this.asleep = true;
+  }
+
+  confirm(): void {
+    this.confirmed = true;
   }
 
   uniqueId(): string {

@@ -123,9 +123,12 @@ const done: Outcome = { ok: true };
 
 type Account = 'register' | 'credentials' | 'openSession' | 'refresh' | 'devices' | 'revoke' | 'deactivate';
 
-/** A turn whose outcome is the reply. */
+/** A turn whose outcome is the reply. It is confirmed even where nothing is written: a login is refused or let in by what is, not by what was. */
 export function answering<K extends Account>(
   handle: (user: UserMemory, mail: Mail<K>, turn: Turn) => UserProtocol[K]['reply'],
 ): (user: UserMemory, mail: Mail<K>, turn: Turn) => void {
-  return (user, mail, turn) => turn.reply(handle(user, mail, turn));
+  return (user, mail, turn) => {
+    turn.reply(handle(user, mail, turn));
+    turn.confirm();
+  };
 }

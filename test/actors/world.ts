@@ -315,6 +315,9 @@ class TestTurn implements Turn {
     this.asleep = true;
   }
 
+  /** Here nobody is ever replaced. */
+  confirm(): void {}
+
   uniqueId(): string {
     return `id-${this.#world.nextId()}`;
   }

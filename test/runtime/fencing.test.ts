@@ -62,6 +62,8 @@ t.test('A2: an owner that was paused and goes on is fenced, and what it had not 
   paused?.goOn();
   t.not((await world.until(lost)).kind, 'reply');
   await world.settled();
+  // It hears what it has missed.
+  await world.pass(200);
   for (const name of ['n1', 'n2', 'n3']) {
     t.strictSame(await wordsOf(world, name, key), ['before', 'by the new owner'], name);
   }
