@@ -117,33 +117,38 @@ function answers(path: string): Promise<boolean> {
   });
 }
 
+const states = ['opening', 'open', 'closed', 'damaged'] as const;
+
 /** What a folder says of its last use. */
 export interface Mark {
   /** The machine's boot in which it was last open. */
   readonly boot: string;
-  /** `closed`: with all it held on disk. */
-  readonly state: 'opening' | 'open' | 'closed';
+  /** `closed`: with all it held on disk. `damaged`: what it holds is not what was written. */
+  readonly state: (typeof states)[number];
   /** Processes in a row that ended without closing it, soon after they had opened it. */
   readonly deaths: number;
+  /** How its data is written; 1 where the mark says nothing of it. */
+  readonly layout: number;
 }
 
 /** Undefined where there is none or it can't be read. */
 export function readMark(folder: string): Mark | undefined {
   try {
     const mark = JSON.parse(readFileSync(join(folder, markName), 'utf8')) as { [field in keyof Mark]?: unknown };
-    const { boot, state, deaths } = mark;
-    if (typeof boot !== 'string' || typeof deaths !== 'number') return undefined;
-    return state === 'opening' || state === 'open' || state === 'closed' ? { boot, state, deaths } : undefined;
+    const { boot, state, deaths, layout = 1 } = mark;
+    if (typeof boot !== 'string' || typeof deaths !== 'number' || typeof layout !== 'number') return undefined;
+    const known = states.find((one) => one === state);
+    return known && { boot, state: known, deaths, layout };
   } catch {
     return undefined;
   }
 }
 
 /** On disk when it returns. */
-export function writeMark(folder: string, state: Mark['state'], deaths: number): void {
+export function writeMark(folder: string, left: Omit<Mark, 'boot'>): void {
   const path = join(folder, `${markName}.new`);
   const file = openSync(path, 'w');
-  const mark: Mark = { boot: bootId(), state, deaths };
+  const mark: Mark = { boot: bootId(), ...left };
   writeSync(file, JSON.stringify(mark));
   fsyncSync(file);
   closeSync(file);

@@ -3,10 +3,12 @@ import { join } from 'node:path';
 import type { Log, NodeId, Ports } from '../ports.ts';
 import { systemClock, systemRandom, systemTimers } from './clock.ts';
 import { msgpackCodec } from './codec.ts';
+import { openFolderArchive } from './folder-archive.ts';
 import { openLmdbJournal } from './lmdb-journal.ts';
 import { openLmdbStore } from './lmdb-store.ts';
 import { loneNetwork } from './memory-network.ts';
 import { connectNats, type NatsLink, type NatsOptions } from './nats.ts';
+import { openNatsArchive } from './nats-archive.ts';
 import { openNatsJournal } from './nats-journal.ts';
 import { natsNetwork } from './nats-network.ts';
 import { openNatsOwnership } from './nats-ownership.ts';
@@ -35,6 +37,7 @@ export async function embeddedPorts({ node, partitions, dataFolder, log }: Embed
   const { journal, ownership, close: closeJournal } = await openLmdbJournal(join(dataFolder, 'journal'));
   try {
     const store = await openLmdbStore({ folder: join(dataFolder, 'store'), partitions, log });
+    const archive = await openFolderArchive(join(dataFolder, 'archive'));
     const network = loneNetwork(node);
     return {
       ...systemPorts(),
@@ -42,6 +45,7 @@ export async function embeddedPorts({ node, partitions, dataFolder, log }: Embed
       journal,
       store,
       ownership,
+      archive,
       log,
       async close() {
         await Promise.all([network.close(), store.close(), closeJournal()]);
@@ -94,8 +98,10 @@ export async function natsPorts(options: ClusterOptions): Promise<OpenPorts> {
       openNatsJournal({ ...settings, writer, ...(appendWaitMs !== undefined && { appendWaitMs }) }),
     );
     const ownership = await open(openNatsOwnership(settings));
+    // Bulk reading is not to hold up journal or mail.
+    const archive = await open(openNatsArchive({ ...settings, link: await link('archive') }));
     const network = natsNetwork({ link: mailLink, cluster, self: node });
-    return { ...systemPorts(), random, network, journal, store, ownership, log, close };
+    return { ...systemPorts(), random, network, journal, store, ownership, archive, log, close };
   } catch (error) {
     await close();
     throw error;

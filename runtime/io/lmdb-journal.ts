@@ -8,6 +8,8 @@
 import type {
   Append,
   AppendOutcome,
+  FollowedEntry,
+  Following,
   Journal,
   JournalEntry,
   Ownership,
@@ -18,7 +20,12 @@ import { lockFolder, makeFolder, syncFolder } from './folder.ts';
 import { commit, damageOf, openEnvironment, type Root } from './lmdb.ts';
 import { ownershipOf, type PlainOwnership, plainOwnership } from './ownership-json.ts';
 
-const limits = { read_entries_max: 256, read_bytes_max: 4 * 1024 * 1024 };
+const limits = {
+  read_entries_max: 256,
+  read_bytes_max: 4 * 1024 * 1024,
+  /** Of one transaction: appends wait behind it, and LMDB keeps a list of the pages that it frees. */
+  truncate_entries_max: 256,
+};
 /** Beyond every partition; also ends the entries' range. */
 const registerKey = Buffer.from([0xff, 0xff]);
 const seq_max = 2 ** 48 - 1;
@@ -44,11 +51,13 @@ export async function openLmdbJournal(folder: string): Promise<LmdbJournal> {
     const root = openEnvironment<Uint8Array>(folder, { keyEncoding: 'binary', overlappingSync: false });
     syncFolder(folder);
     let closing: Promise<void> | undefined;
-    const close = () => {
+    const closeRoot = () => {
       closing ??= root.close().then(unlock);
       return closing;
     };
-    return { journal: new EmbeddedJournal(root, close), ownership: new EmbeddedRegister(root, close), close };
+    const journal = new EmbeddedJournal(root, closeRoot);
+    const close = () => journal.close();
+    return { journal, ownership: new EmbeddedRegister(root, close), close };
   } catch (error) {
     await unlock();
     throw error;
@@ -66,6 +75,7 @@ interface Tail {
 class EmbeddedJournal implements Journal {
   readonly #root: Root<Uint8Array>;
   readonly #tails: Map<PartitionId, Tail>;
+  readonly #followings = new Set<EmbeddedFollowing>();
   readonly #close: () => Promise<void>;
   #seq: number;
   #closed = false;
@@ -95,6 +105,7 @@ class EmbeddedJournal implements Journal {
     } catch (error) {
       // After a failed sync nobody knows what the disk has; what the file shows is what a restart would show.
       for (const { partition } of batch) this.#tails.set(partition, tailOf(this.#root, partition));
+      this.#tell(batch);
       return { kind: 'unknown', reason: (error as Error).message };
     }
     for (const [i, tail] of tails.entries()) {
@@ -102,7 +113,12 @@ class EmbeddedJournal implements Journal {
       tail.id = (batch[i] as Append).id;
       tail.inFlight = false;
     }
+    this.#tell(batch);
     return { kind: 'appended', seqs };
+  }
+
+  #tell(batch: readonly Append[]): void {
+    for (const following of this.#followings) following.grown(batch);
   }
 
   async last(partition: PartitionId): Promise<JournalEntry | undefined> {
@@ -123,8 +139,29 @@ class EmbeddedJournal implements Journal {
     }
   }
 
+  follow(after: ReadonlyMap<PartitionId, number>): Following {
+    const following = new EmbeddedFollowing(this.#root, after, () => this.#followings.delete(following));
+    if (this.#closed) following.interrupt('the journal is closed');
+    else this.#followings.add(following);
+    return following;
+  }
+
+  async truncate(beforeSeq: number): Promise<void> {
+    this.#mustBeOpen();
+    for (const partition of [...this.#tails.keys()]) {
+      let more = true;
+      while (more) {
+        this.#mustBeOpen();
+        // What is last now; an append on its way to the disk only comes after it.
+        const endSeq = Math.min(beforeSeq, lastOf(this.#root, partition)?.entry.seq ?? 0);
+        more = await dropPart(this.#root, keyOf(partition, 0), keyOf(partition, Math.max(endSeq, 0)));
+      }
+    }
+  }
+
   close(): Promise<void> {
     this.#closed = true;
+    for (const following of this.#followings) following.interrupt('the journal is closed');
     return this.#close();
   }
 
@@ -141,6 +178,76 @@ class EmbeddedJournal implements Journal {
   }
 }
 
+/** What has grown is read when it is asked for, so nothing waits in memory. */
+class EmbeddedFollowing implements Following {
+  readonly #root: Root<Uint8Array>;
+  /** The last sequence that was handed over, or not wanted. */
+  readonly #seen: Map<PartitionId, number>;
+  readonly #ended: () => void;
+  /** Partitions that may have more. */
+  readonly #grown: Set<PartitionId>;
+  #interruption: Error | undefined;
+  /** Of the call of `next` that waits. */
+  #wake: (() => void) | undefined;
+
+  constructor(root: Root<Uint8Array>, after: ReadonlyMap<PartitionId, number>, ended: () => void) {
+    this.#root = root;
+    this.#seen = new Map(after);
+    this.#grown = new Set(after.keys());
+    this.#ended = ended;
+  }
+
+  async next(): Promise<readonly FollowedEntry[]> {
+    if (this.#wake !== undefined) throw new Error('one call of next at a time');
+    for (;;) {
+      if (this.#interruption !== undefined) throw this.#interruption;
+      const entries = this.#take();
+      if (entries.length > 0) return entries;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      this.#wake = undefined;
+    }
+  }
+
+  #take(): FollowedEntry[] {
+    const taken: FollowedEntry[] = [];
+    let bytes = 0;
+    for (const partition of this.#grown) {
+      if (taken.length >= limits.read_entries_max || bytes > limits.read_bytes_max) break;
+      this.#grown.delete(partition);
+      const seenSeq = this.#seen.get(partition) ?? 0;
+      const from = keyOf(partition, Math.min(seenSeq + 1, seq_max));
+      const { entries, complete } = readPart(this.#root, from, keyOf(partition, seq_max));
+      // Behind the others, for its next turn.
+      if (!complete) this.#grown.add(partition);
+      this.#seen.set(partition, entries.at(-1)?.seq ?? seenSeq);
+      for (const entry of entries) {
+        taken.push({ ...entry, partition });
+        bytes += entry.bytes.length;
+      }
+    }
+    return taken;
+  }
+
+  stop(): void {
+    this.interrupt('stopped');
+  }
+
+  /** For the journal's use: more of these is durable. */
+  grown(batch: readonly Append[]): void {
+    for (const { partition } of batch) if (this.#seen.has(partition)) this.#grown.add(partition);
+    if (this.#grown.size > 0) this.#wake?.();
+  }
+
+  /** For the journal's use: `next` rejects from now on. */
+  interrupt(why: string): void {
+    this.#interruption ??= new Error(`following was interrupted: ${why}`);
+    this.#ended();
+    this.#wake?.();
+  }
+}
+
 /** One read transaction's worth: an iterator held while the caller works would keep LMDB from reusing pages. */
 function readPart(root: Root<Uint8Array>, start: Buffer, end: Buffer): { entries: JournalEntry[]; complete: boolean } {
   const entries: JournalEntry[] = [];
@@ -152,6 +259,18 @@ function readPart(root: Root<Uint8Array>, start: Buffer, end: Buffer): { entries
     entries.push({ seq: seqOf(key), bytes: recordOf(value) });
   }
   return { entries, complete: true };
+}
+
+/** One transaction's worth of the entries from `start` to before `end`; whether there are more. */
+async function dropPart(root: Root<Uint8Array>, start: Buffer, end: Buffer): Promise<boolean> {
+  const limit = limits.truncate_entries_max;
+  const keys = [...root.getKeys({ start, end, limit })];
+  if (keys.length > 0) {
+    await commit(root, () => {
+      for (const key of keys) void root.remove(key);
+    });
+  }
+  return keys.length === limit;
 }
 
 function lastOf(root: Root<Uint8Array>, partition: PartitionId): { entry: JournalEntry; id: string } | undefined {

@@ -5,7 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { RootDatabaseOptions } from 'lmdb';
 import type { Log, PartitionId, Store, StoreRange, StoreWrite } from '../ports.ts';
 import { bootId, lockFolder, type Mark, makeFolder, readMark, writeMark } from './folder.ts';
-import { type Bytes, commit, damageOf, dataFile, openEnvironment, plainBytes, type Root, type Table } from './lmdb.ts';
+import { type Bytes, commit, damageIn, damageOf, dataFile, openEnvironment, type Root } from './lmdb.ts';
+import { Rows, sealedValue } from './lmdb-rows.ts';
 
 export interface LmdbStoreOptions {
   /** Used by one process at a time; made if need be. */
@@ -14,6 +15,9 @@ export interface LmdbStoreOptions {
   readonly partitions: number;
   readonly log: Log;
 }
+
+/** Of rows in the file: 2 since each carries a checksum. */
+const layout = 2;
 
 const limits = {
   key_chars_max: 1_000,
@@ -34,29 +38,26 @@ export async function openLmdbStore({ folder, partitions, log }: LmdbStoreOption
   await makeFolder(folder);
   const unlock = await lockFolder(folder);
   try {
-    const mark = readMark(folder);
-    const doubt = doubtOf(folder, mark);
-    if (doubt !== undefined) {
-      log.warn({ folder }, `local store thrown away: ${doubt}; it is rebuilt from the journal`);
-      for (const name of [dataFile, 'lock.mdb']) rmSync(join(folder, name), { force: true });
-    }
-    const deaths = doubt === undefined && mark?.state === 'open' ? mark.deaths + 1 : 0;
+    const left = readMark(folder);
+    const doubt = doubtOf(folder, left);
+    if (doubt !== undefined) throwAway(folder, log, doubt);
+    const deaths = doubt === undefined && left?.state === 'open' ? left.deaths + 1 : 0;
+    const notes = new Notes(folder, log, deaths);
     // On disk before the first write, or a loss of power would leave an old `closed` beside half-written pages.
-    writeMark(folder, 'opening', deaths);
-    const [root, tables] = openTables(folder, partitions);
-    writeMark(folder, 'open', deaths);
-    const noteDown = (state: Mark['state']) => {
-      try {
-        writeMark(folder, state, 0);
-      } catch (error) {
-        log.warn({ folder, error }, `the local store is ${state}, but that could not be written down`);
-      }
-    };
-    const grown = setTimeout(() => deaths > 0 && noteDown('open'), limits.young_ms_max);
+    notes.write({});
+    const damaged = () => notes.damaged();
+    const [root, tables] = await openTables(folder, partitions, damaged).catch(async (error: Error) => {
+      const damage = damageIn(error);
+      if (damage === undefined) throw error;
+      throwAway(folder, log, damage);
+      return await openTables(folder, partitions, damaged);
+    });
+    notes.write({ state: 'open' });
+    const grown = setTimeout(() => deaths > 0 && notes.tryWrite({ deaths: 0 }), limits.young_ms_max);
     grown.unref();
-    return new LmdbStore(root, tables, async (flushed) => {
+    return new LmdbStore(root, tables, notes, async (flushed) => {
       clearTimeout(grown);
-      if (flushed) noteDown('closed');
+      if (flushed) notes.tryWrite({ state: 'closed', deaths: 0 });
       await unlock();
     });
   } catch (error) {
@@ -65,10 +66,60 @@ export async function openLmdbStore({ folder, partitions, log }: LmdbStoreOption
   }
 }
 
+function throwAway(folder: string, log: Log, doubt: string): void {
+  log.warn({ folder }, `local store thrown away: ${doubt}; it is rebuilt from the journal`);
+  for (const name of [dataFile, 'lock.mdb']) rmSync(join(folder, name), { force: true });
+}
+
+/** What this process leaves word of. Damage, once found, stays noted. */
+class Notes {
+  readonly #folder: string;
+  readonly #log: Log;
+  #mark: Omit<Mark, 'boot'>;
+
+  constructor(folder: string, log: Log, deaths: number) {
+    this.#folder = folder;
+    this.#log = log;
+    this.#mark = { state: 'opening', deaths, layout };
+  }
+
+  /** On disk when it returns. */
+  write(changes: Partial<Pick<Mark, 'state' | 'deaths'>>): void {
+    const { state } = this.#mark;
+    this.#mark = { ...this.#mark, ...changes, ...(state === 'damaged' && { state }) };
+    writeMark(this.#folder, this.#mark);
+  }
+
+  tryWrite(changes: Partial<Pick<Mark, 'state' | 'deaths'>>): void {
+    try {
+      this.write(changes);
+    } catch (error) {
+      const { state } = this.#mark;
+      this.#log.warn(
+        { folder: this.#folder, error },
+        `the local store is ${state}, but that could not be written down`,
+      );
+    }
+  }
+
+  /** One page of LMDB's gone wrong may have led it to others: only a new file is beyond doubt. */
+  damaged(): void {
+    if (this.#mark.state === 'damaged') return;
+    this.#log.error(
+      { folder: this.#folder },
+      'damage was found in the local store; the next start begins with an empty one',
+    );
+    this.tryWrite({ state: 'damaged' });
+  }
+}
+
 function doubtOf(folder: string, mark: Mark | undefined): string | undefined {
   if (!existsSync(join(folder, dataFile))) return undefined;
   if (mark === undefined) return 'nothing says how it was left';
+  if (mark.layout !== layout)
+    return `its rows are written in layout ${mark.layout}, and this version reads layout ${layout}, in which they carry checksums`;
   if (mark.boot !== bootId() && mark.state !== 'closed') return 'the machine stopped without closing it';
+  if (mark.state === 'damaged') return 'damage was found in it';
   // LMDB ends the process on a damaged file; without these two it would do so at every start.
   if (mark.state === 'opening') return 'the last process died opening it';
   if (mark.deaths >= limits.deaths_max) return `its last ${mark.deaths} processes died soon after they had opened it`;
@@ -81,13 +132,20 @@ function doubtOf(folder: string, mark: Mark | undefined): string | undefined {
  * nothing half done after a crash). Opening them all now is on purpose: a table opened later would stall the event loop
  * behind the transaction in progress and cut off the readers.
  */
-function openTables(folder: string, partitions: number): [Root<string>, Table<string>[]] {
+async function openTables(folder: string, partitions: number, damaged: () => void): Promise<[Root<string>, Rows[]]> {
+  const fresh = !existsSync(join(folder, dataFile));
   const root = openEnvironment<string>(folder, { maxDbs: partitions + 1, keyEncoder: asciiKey });
-  const settings: RootDatabaseOptions = { encoder: plainBytes, keyEncoder: asciiKey };
-  const tables = Array.from({ length: partitions }, (_, partition) =>
-    root.openDB<Bytes, string>(partition.toString(16).padStart(2, '0'), settings),
-  );
-  return [root, tables];
+  const settings: RootDatabaseOptions = { encoder: sealedValue, keyEncoder: asciiKey };
+  try {
+    const tables = Array.from({ length: partitions }, (_, partition) => {
+      const table = root.openDB<Bytes, string>(partition.toString(16).padStart(2, '0'), settings);
+      return new Rows(partition, table, fresh, damaged);
+    });
+    return [root, tables];
+  } catch (error) {
+    await root.close();
+    throw error;
+  }
 }
 
 /** Keys are ASCII, so their bytes are in the order of the strings. */
@@ -104,15 +162,17 @@ const asciiKey = {
 
 class LmdbStore implements Store {
   readonly #root: Root<string>;
-  readonly #tables: readonly Table<string>[];
+  readonly #tables: readonly Rows[];
+  readonly #notes: Notes;
   readonly #closed: (flushed: boolean) => Promise<void>;
   /** The last transaction failed. */
   #refused = false;
   #closing: Promise<void> | undefined;
 
-  constructor(root: Root<string>, tables: readonly Table<string>[], closed: (flushed: boolean) => Promise<void>) {
+  constructor(root: Root<string>, tables: readonly Rows[], notes: Notes, closed: (flushed: boolean) => Promise<void>) {
     this.#root = root;
     this.#tables = tables;
+    this.#notes = notes;
     this.#closed = closed;
   }
 
@@ -120,27 +180,30 @@ class LmdbStore implements Store {
     return this.#table(partition).get(key);
   }
 
-  *range(partition: PartitionId, { from, to, limit, reverse }: StoreRange): Iterable<readonly [string, Uint8Array]> {
-    const table = this.#table(partition);
-    if (from >= to || limit === 0) return;
-    const bounds = reverse
-      ? { start: to, end: from, reverse, exclusiveStart: true, inclusiveEnd: true }
-      : { start: from, end: to };
-    for (const { key, value } of table.getRange(limit === undefined ? bounds : { ...bounds, limit }))
-      yield [key, value];
+  range(partition: PartitionId, range: StoreRange): Iterable<readonly [string, Uint8Array]> {
+    return this.#table(partition).range(range);
+  }
+
+  verify(partition: PartitionId, after: string | undefined, rowsMax: number): string | undefined {
+    return this.#table(partition).verify(after, rowsMax);
   }
 
   async write(writes: readonly StoreWrite[]): Promise<void> {
     if (writes.length === 0) return;
     // Before the transaction: one that throws halfway would commit its first half.
     const targets = writes.map(({ partition, key }) => this.#target(partition, key));
-    await this.#commit(() => {
+    const commit = this.#commit(() => {
       for (const [i, table] of targets.entries()) {
         const { key, value } = writes[i] as StoreWrite;
-        // Their promises are the transaction's.
-        if (value === undefined) void table.remove(key);
-        else void table.put(key, value);
+        if (value === undefined) table.remove(key);
+        else table.put(key, value);
       }
+    });
+    await commit.catch((error: Error) => {
+      // A damaged page refuses the whole transaction: looked for in the same places, the read that fails tells whose page it is.
+      if (damageIn(error.cause) !== undefined)
+        for (const [i, table] of targets.entries()) table.get((writes[i] as StoreWrite).key);
+      throw error;
     });
   }
 
@@ -151,7 +214,7 @@ class LmdbStore implements Store {
 
   async drop(partition: PartitionId): Promise<void> {
     const table = this.#table(partition);
-    await this.#commit(() => void table.clearAsync());
+    await this.#commit(() => table.clear());
   }
 
   close(): Promise<void> {
@@ -177,6 +240,7 @@ class LmdbStore implements Store {
       this.#refused = false;
     } catch (error) {
       this.#refused = true;
+      if (damageIn((error as Error).cause) !== undefined) this.#notes.damaged();
       throw error;
     }
   }
@@ -187,13 +251,13 @@ class LmdbStore implements Store {
     await this.#root.flushed;
   }
 
-  #target(partition: PartitionId, key: string): Table<string> {
+  #target(partition: PartitionId, key: string): Rows {
     if (key === '' || key.length > limits.key_chars_max)
       throw new RangeError(`a key has 1 to ${limits.key_chars_max} characters, not ${key.length}`);
     return this.#table(partition);
   }
 
-  #table(partition: PartitionId): Table<string> {
+  #table(partition: PartitionId): Rows {
     this.#mustBeOpen();
     const table = this.#tables[partition];
     if (table === undefined)

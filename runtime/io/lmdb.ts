@@ -56,6 +56,30 @@ export async function commit<K extends string | Uint8Array>(root: Root<K>, write
   }
 }
 
+/** What LMDB answers when a page is not what it must be, which then is all it knows: it checks little of what it reads. */
+const damages: ReadonlySet<unknown> = new Set([
+  -30797, // MDB_PAGE_NOTFOUND
+  -30796, // MDB_CORRUPTED
+  -30795, // MDB_PANIC
+  -30793, // MDB_INVALID
+  -30787, // MDB_CURSOR_FULL: a tree that is too deep
+  -30786, // MDB_PAGE_FULL
+  -30784, // MDB_INCOMPATIBLE
+  -30782, // MDB_BAD_TXN
+  -30781, // MDB_BAD_VALSIZE
+  -30779, // MDB_PROBLEM
+  27, // EFBIG: a page beyond any file
+]);
+
+/** In words, where an error of lmdb-js says that the file is damaged. */
+export function damageIn(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code, message } = error as Error & { readonly code?: unknown };
+  // lmdb-js's own check of a key's length, and of a value's.
+  const unreal = message.startsWith('Invalid key size') || error instanceof RangeError;
+  return unreal || damages.has(code) ? message : undefined;
+}
+
 export const dataFile = 'data.mdb';
 
 /** In the meta pages of the LMDB that lmdb-js 3.5 carries; version 0.9.90 with a transaction number in each page's head. */

@@ -16,6 +16,10 @@ export function loneNetwork(self: NodeId): Network {
       receive = receiver;
     },
     connected: () => open,
+    async listens(node) {
+      // Nobody else can, and once it is closed nobody can tell.
+      return !open || (node === self && receive !== undefined);
+    },
     async close() {
       open = false;
       receive = undefined;

@@ -3,11 +3,14 @@
  * sequence. Several appends are one atomic batch (nats-server 2.12): one replicated commit and one answer for all.
  */
 import type { MsgHdrs } from 'nats';
-import type { Append, AppendOutcome, Journal, JournalEntry, PartitionId } from '../ports.ts';
+import type { Append, AppendOutcome, Following, Journal, JournalEntry, PartitionId } from '../ports.ts';
 import { type Answer, type NatsLink, plainHeaders } from './nats.ts';
+import { followLog } from './nats-follow.ts';
 import { type LogReader, readLog } from './nats-read.ts';
 import {
+  askJetStream,
   askMessage,
+  askState,
   ensureStream,
   isRefusal,
   type JetStreamFault,
@@ -122,6 +125,33 @@ class NatsJournal implements Journal {
       next: (seq) => this.#get({ seq, next_by_subj: subject }),
     };
     return readLog(reader, fromSeq, toSeq);
+  }
+
+  follow(after: ReadonlyMap<PartitionId, number>): Following {
+    const first = (partition: PartitionId, seq: number) => this.#get({ seq, next_by_subj: this.#subject + partition });
+    return followLog({ link: this.#link, stream: this.#stream, prefix: this.#subject, first }, after);
+  }
+
+  /**
+   * Cuts off the beginning of the whole stream, which costs JetStream next to nothing, where dropping single entries would leave holes that it
+   * keeps a list of. So the partition whose last entry is the oldest holds all others back, and some entries stay longer than they had to.
+   *
+   * First looks, then cuts: what is appended meanwhile, or not told by a leader that was elected just now, comes after all that was seen.
+   */
+  async truncate(beforeSeq: number): Promise<void> {
+    const state = await askState(this.#link, this.#stream, `${this.#subject}*`);
+    const subjects = Object.keys(state.subjects ?? {});
+    // The two are not told of one moment: a subject more has come since, a subject less would be cut off.
+    if (subjects.length < (state.num_subjects ?? 0)) throw new Error(`${this.#stream}: not all subjects were told`);
+    let fromSeq = Math.min(beforeSeq, state.last_seq);
+    for (const subject of subjects) {
+      if (!(fromSeq > state.first_seq)) return;
+      const last = await this.#get({ last_by_subj: subject });
+      fromSeq = Math.min(fromSeq, last?.seq ?? 0);
+    }
+    // A purge up to nothing, and in servers before 2.15 one up to 1, is a purge of everything (nats-server#8241).
+    if (!(fromSeq > Math.max(1, state.first_seq))) return;
+    await askJetStream(this.#link, `STREAM.PURGE.${this.#stream}`, { seq: fromSeq });
   }
 
   /** The link is closed by whoever opened it. */

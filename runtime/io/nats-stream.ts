@@ -78,6 +78,32 @@ export function askMessage<T>(link: NatsLink, stream: string, body: object): Pro
   return askJetStream<T>(link, `STREAM.MSG.GET.${stream}`, body, limits.message_wait_ms_max);
 }
 
+export interface StreamState {
+  readonly first_seq: number;
+  readonly last_seq: number;
+  readonly num_subjects?: number;
+  /** Messages by subject, where subjects were asked for and there are any. */
+  readonly subjects?: Readonly<Record<string, number>>;
+}
+
+/**
+ * What a stream holds, from its leader; with its subjects where a filter is given. Where there is no leader any server may answer with what it
+ * has itself, and names none (seen with 2.15.1, two of three servers paused): that is no answer here.
+ */
+export async function askState(link: NatsLink, stream: string, subjects?: string): Promise<StreamState> {
+  const body = subjects === undefined ? undefined : { subjects_filter: subjects };
+  const api = `STREAM.INFO.${stream}`;
+  const info = await askJetStream<InfoAnswer>(link, api, body, limits.message_wait_ms_max);
+  if (info.cluster !== undefined && !info.cluster.leader) throw new Error(`$JS.API.${api}: the stream has no leader`);
+  return info.state;
+}
+
+interface InfoAnswer {
+  readonly state: StreamState;
+  /** A server that is alone may leave it out. */
+  readonly cluster?: { readonly leader?: string };
+}
+
 /** What a stream of ours is; whatever is left out is JetStream's default. */
 export interface StreamConfig {
   readonly name: string;

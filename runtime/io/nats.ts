@@ -121,6 +121,7 @@ export class NatsLink {
   readonly #waiting = new Map<string, Waiting>();
   readonly #whenLost = new Set<() => void>();
   #connected = true;
+  #connectedAtMs = performance.now();
   #closing = false;
   #asked = 0;
 
@@ -136,6 +137,11 @@ export class NatsLink {
   /** False while the link knows itself to be cut off; what is published then is lost or, worse, late. */
   get connected(): boolean {
     return this.#connected;
+  }
+
+  /** Since this connection to a server was made. */
+  get connectedMs(): number {
+    return this.#connected ? performance.now() - this.#connectedAtMs : 0;
   }
 
   /** Calls `run` each time the connection breaks, until the returned function is called. */
@@ -213,6 +219,7 @@ export class NatsLink {
     const refusal = refusalOf(this.connection);
     if (refusal === undefined) {
       this.#connected = true;
+      this.#connectedAtMs = performance.now();
       this.#log.info({ server }, 'connected to nats-server again');
       return;
     }

@@ -9,6 +9,8 @@ export interface JournalWorld {
   readonly other: Journal;
   /** Waits; where time is simulated, lets it pass. */
   readonly settle: <T>(promise: Promise<T>) => Promise<T>;
+  /** Lets so much time pass. */
+  readonly pass: (ms: number) => Promise<void>;
   /** What a single append is answered that is sent again as it was. */
   readonly singleRepeat: 'duplicate' | 'mismatch';
   /** How often the property is tried. */
@@ -21,11 +23,15 @@ const everything = Number.MAX_SAFE_INTEGER;
 let partitions = 0;
 let ids = 0;
 
-function newPartition(): PartitionId {
+export function newPartition(): PartitionId {
   return partitions++;
 }
 
-function entryFor(partition: PartitionId, expectedSeq: number, bytes: Uint8Array = text(`record ${ids}`)): Append {
+export function entryFor(
+  partition: PartitionId,
+  expectedSeq: number,
+  bytes: Uint8Array = text(`record ${ids}`),
+): Append {
   return { partition, expectedSeq, id: `${partition}/1/${++ids}`, bytes };
 }
 
@@ -33,7 +39,7 @@ function text(words: string): Uint8Array {
   return new TextEncoder().encode(words);
 }
 
-async function collect(entries: AsyncIterable<JournalEntry>): Promise<JournalEntry[]> {
+export async function collect(entries: AsyncIterable<JournalEntry>): Promise<JournalEntry[]> {
   const all: JournalEntry[] = [];
   for await (const entry of entries) all.push(entry);
   return all;

@@ -1,63 +1,17 @@
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { connectNats, type NatsLink, plainHeaders } from '../../runtime/io/nats.ts';
+import { connectNats, plainHeaders } from '../../runtime/io/nats.ts';
 import { journalStream, openNatsJournal } from '../../runtime/io/nats-journal.ts';
 import { askJetStream } from '../../runtime/io/nats-stream.ts';
-import type { Append, AppendOutcome, Journal, JournalEntry, Log } from '../../runtime/ports.ts';
+import type { AppendOutcome } from '../../runtime/ports.ts';
 import { type NatsCluster, startNats } from '../../scripts/nats-cluster.ts';
+import { collect } from './journal.ts';
+import { append, batch, link, persist, quiet } from './nats-world.ts';
 
 t.setTimeout(240_000);
 
-const quiet: Log = { info() {}, warn() {}, error() {} };
 const everything = Number.MAX_SAFE_INTEGER;
-
-function link(t: Test, servers: readonly string[]): Promise<NatsLink> {
-  const connecting = connectNats({ servers, name: 'test', log: quiet, connectWaitMs: 10_000 });
-  t.teardown(async () => (await connecting).close());
-  return connecting;
-}
-
-function append(partition: number, expectedSeq: number, number: number, words = `${partition}/${number}`): Append {
-  return { partition, expectedSeq, id: `${partition}/1/${number}`, bytes: Buffer.from(words) };
-}
-
-function batch(number: number, expectedSeqs: readonly number[]): Append[] {
-  return expectedSeqs.map((expectedSeq, partition) => append(partition, expectedSeq, number));
-}
-
-async function collect(entries: AsyncIterable<JournalEntry>): Promise<JournalEntry[]> {
-  const all: JournalEntry[] = [];
-  for await (const entry of entries) all.push(entry);
-  return all;
-}
-
-/** As the engine does: the same bytes until the outcome is certain. */
-async function persist(journal: Journal, appends: readonly Append[], kinds: string[] = []): Promise<readonly number[]> {
-  for (;;) {
-    const outcome = await journal.append(appends);
-    kinds.push(outcome.kind);
-    if (outcome.kind === 'appended') return outcome.seqs;
-    if (outcome.kind === 'duplicate' || outcome.kind === 'mismatch') return await ownSeqs(journal, appends);
-    await sleep(50);
-  }
-}
-
-async function ownSeqs(journal: Journal, appends: readonly Append[]): Promise<readonly number[]> {
-  for (;;) {
-    try {
-      const lasts = await Promise.all(appends.map(({ partition }) => journal.last(partition)));
-      const mine = lasts.every(
-        (last, i) => Buffer.compare(last?.bytes ?? Buffer.alloc(0), appends[i]?.bytes ?? Buffer.alloc(1)) === 0,
-      );
-      if (!mine) throw new TypeError('fenced, though nobody else writes');
-      return lasts.map((last) => last?.seq ?? 0);
-    } catch (error) {
-      if (error instanceof TypeError) throw error;
-      await sleep(50);
-    }
-  }
-}
 
 t.test('a nats-server that is too old, or can’t hold a journal, is refused in words', async (t) => {
   const infos: [info: object, words: RegExp][] = [

@@ -36,6 +36,8 @@ for (const servers of [1, 3] as const) {
       const { connect, close } = connector(nats);
       return {
         join: async (self) => natsNetwork({ link: await connect(), cluster: 'test', self }),
+        settle: (promise) => promise,
+        acquaint: () => sleep(1_000),
         arrive: () => sleep(150),
         close,
       };

@@ -5,6 +5,10 @@ import type { Network, NodeId } from '../../runtime/ports.ts';
 export interface NetworkWorld {
   /** Plugs a node in. */
   join(node: NodeId): Promise<Network>;
+  /** Waits; where time is simulated, lets it pass. */
+  settle<T>(promise: Promise<T>): Promise<T>;
+  /** Until the transport has been up for long enough to know who is there. */
+  acquaint(): Promise<void>;
   /** Until what was sent has arrived. */
   arrive(): Promise<void>;
   close(): Promise<void>;
@@ -34,6 +38,7 @@ export function networkContract(t: Test, open: () => Promise<NetworkWorld>): voi
     });
     addressTests(t, world, nodes);
     streamTests(t, world, nodes);
+    listensTest(t, world, nodes);
     closeTest(t, world, nodes);
   });
 }
@@ -87,11 +92,26 @@ function streamTests(t: Test, { arrive }: NetworkWorld, [a, b, c]: Nodes): void 
   });
 }
 
-function closeTest(t: Test, { arrive }: NetworkWorld, [a, , c]: Nodes): void {
-  t.test('a closed node neither sends nor hears, and says so', async (t) => {
+function listensTest(t: Test, { settle, acquaint, arrive }: NetworkWorld, [a, b, c]: Nodes): void {
+  t.test('whether somebody listens is known, and asking disturbs nobody', async (t) => {
+    await acquaint();
+    const asked = ['a', 'b', 'c', 'nobody'].map((node) => a.network.listens(node));
+    t.same(await settle(Promise.all(asked)), [true, true, true, false]);
+    t.equal(await settle(b.network.listens('a')), true);
+    await arrive();
+    t.same([...a.heard, ...b.heard, ...c.heard], []);
+  });
+}
+
+function closeTest(t: Test, { settle, arrive }: NetworkWorld, [a, , c]: Nodes): void {
+  t.test('a closed node neither sends nor hears, and says so; the others know', async (t) => {
     t.equal(c.network.connected(), true);
     await c.network.close();
     t.equal(c.network.connected(), false);
+    t.equal(await settle(c.network.listens('a')), true, 'it can’t tell');
+    await arrive();
+    t.equal(await settle(a.network.listens('c')), false);
+    t.equal(await settle(a.network.listens('b')), true);
     c.network.send('a', words('from c'));
     c.network.broadcast(words('from c'));
     a.network.send('c', words('to c'));

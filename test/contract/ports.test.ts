@@ -56,7 +56,13 @@ t.test('the simulated network', (t) => {
     const time = new SimTime(random.stream('ties'));
     const board = new SimSwitchboard(time, random);
     board.faults.delayMs = [1, 20];
-    return { join: async (node) => board.plug(node), arrive: () => time.pass(1_000), close: async () => {} };
+    return {
+      join: async (node) => board.plug(node),
+      settle: (promise) => time.until(promise),
+      acquaint: async () => {},
+      arrive: () => time.pass(1_000),
+      close: async () => {},
+    };
   });
   t.end();
 });
@@ -64,8 +70,10 @@ t.test('the simulated network', (t) => {
 t.test('the network of a lone node carries its own datagrams only', async (t) => {
   const network = loneNetwork('a');
   const heard: string[] = [];
+  t.equal(await network.listens('a'), false);
   network.listen((bytes) => heard.push(Buffer.from(bytes).toString()));
   t.equal(network.connected(), true);
+  t.same([await network.listens('a'), await network.listens('b')], [true, false]);
   for (const to of ['a', 'b']) network.send(to, Buffer.from(`to ${to}`));
   network.broadcast(Buffer.from('to all'));
   t.same(heard, []);
@@ -73,6 +81,7 @@ t.test('the network of a lone node carries its own datagrams only', async (t) =>
   t.same(heard, ['to a']);
   await network.close();
   t.equal(network.connected(), false);
+  t.equal(await network.listens('b'), true, 'it can’t tell');
 });
 
 t.test('ownership on LMDB', async (t) => {
