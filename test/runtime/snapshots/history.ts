@@ -14,7 +14,7 @@ import { simCodec } from '../../../sim/codec.ts';
 import { SimLog } from '../../../sim/journal.ts';
 import { SimSwitchboard } from '../../../sim/network.ts';
 import { SimRegister } from '../../../sim/ownership.ts';
-import { SimProcess } from '../../../sim/process.ts';
+import { SimProcess, type Surroundings } from '../../../sim/process.ts';
 import { SimDisk } from '../../../sim/store.ts';
 
 export const id: PartitionId = 3;
@@ -30,7 +30,19 @@ export interface Words {
   readonly settled?: readonly (readonly [to: PartitionId, upTo: number])[];
 }
 
-/** One process with a copy of the partition, kept up by hand. */
+export interface ReaderOptions {
+  readonly partition?: PartitionId;
+  readonly disk?: SimDisk;
+}
+
+/** Where processes live: the test's own history, or a cluster. */
+export interface Place extends Surroundings {
+  readonly random: SimRandom;
+  readonly limits: Limits;
+  births: number;
+}
+
+/** One process with a copy of a partition, kept up by hand. */
 export class Reader {
   readonly process: SimProcess;
   readonly disk: SimDisk;
@@ -38,22 +50,24 @@ export class Reader {
   /** What it logged as a warning or an error. */
   readonly said: string[] = [];
   replica: Replica | undefined;
-  readonly #history: History;
+  readonly partition: PartitionId;
+  readonly #place: Place;
 
-  constructor(history: History, name: string, disk = new SimDisk(history.time, history.random.stream(name))) {
-    this.#history = history;
-    this.disk = disk;
+  constructor(place: Place, name: string, { partition = id, disk }: ReaderOptions = {}) {
+    this.#place = place;
+    this.partition = partition;
+    this.disk = disk ?? new SimDisk(place.time, place.random.stream(name));
     const say = (_fields: object, words: string) => void this.said.push(words);
     const log = { info() {}, warn: say, error: say };
-    const random = history.random.stream(`process ${name} ${history.births++}`);
-    this.process = new SimProcess(history, { name, disk: this.disk, random, log });
+    const random = place.random.stream(`process ${name} ${place.births++}`);
+    this.process = new SimProcess(place, { name, disk: this.disk, random, log });
     const { ports } = this.process;
     const stage: PartitionHost = {
       ports,
-      limits: history.limits,
+      limits: place.limits,
       writer: `${name}.x`,
       behaviourOf: () => undefined,
-      partitionOf: () => id,
+      partitionOf: () => partition,
       ready() {},
       release() {},
       transmit() {},
@@ -61,7 +75,7 @@ export class Reader {
       broken() {},
     };
     const partitions = () => (this.replica === undefined ? [] : [this.replica.partition]);
-    const writeBehind = new WriteBehind(ports, history.limits, partitions);
+    const writeBehind = new WriteBehind(ports, place.limits, partitions);
     this.host = { ...stage, writeBehind, distrusted: new Set(), trusted() {} };
   }
 
@@ -71,8 +85,8 @@ export class Reader {
 
   /** Opens its copy, if need be, and brings it up to the end of the journal. */
   async follow(): Promise<Replica> {
-    this.replica ??= await Replica.open(id, this.host);
-    await this.replica.catchUp(this.#history.endSeq);
+    this.replica ??= await Replica.open(this.partition, this.host);
+    await this.replica.catchUp(this.#place.log.entries(this.partition).at(-1)?.seq ?? 0);
     return this.replica;
   }
 
@@ -84,13 +98,13 @@ export class Reader {
   /** Maker of the partition's snapshots, as if this were its owner. */
   async maker(ports: Ports = this.ports): Promise<PartitionSnapshot> {
     const { partition } = await this.follow();
-    return new PartitionSnapshot(partition, { ports, limits: this.#history.limits, stopped: () => false });
+    return new PartitionSnapshot(partition, { ports, limits: this.#place.limits, stopped: () => false });
   }
 
   /** All rows of its store, the position as what it says. */
   rows(): Map<string, unknown> {
     const rows = new Map<string, unknown>();
-    for (const [key, value] of this.ports.store.range(id, { from: ' ', to: '~' })) {
+    for (const [key, value] of this.ports.store.range(this.partition, { from: ' ', to: '~' })) {
       if (key !== ' meta ') rows.set(key, Buffer.from(value).toString('latin1'));
       else {
         const position = unpackPosition(value, simCodec);
@@ -105,7 +119,7 @@ export class Reader {
   }
 }
 
-export class History {
+export class History implements Place {
   readonly random = new SimRandom(7);
   readonly time: SimTime;
   readonly log: SimLog;
@@ -135,7 +149,7 @@ export class History {
   }
 
   reader(name: string, disk?: SimDisk): Reader {
-    return new Reader(this, name, disk);
+    return new Reader(this, name, disk && { disk });
   }
 
   /** The owner commits a record. */
