@@ -2,14 +2,16 @@
 import type { Address, AnyBehaviour } from './actor.ts';
 import { Committer } from './committer.ts';
 import { partitionOf } from './hash.ts';
+import { Health } from './health.ts';
 import { Holdings } from './holdings.ts';
 import type { Limits } from './limits.ts';
 import { Links } from './links.ts';
-import type { Fitness, Heartbeat } from './members.ts';
+import type { Heartbeat } from './members.ts';
 import { Membership } from './membership.ts';
+import { OwnershipView, type View } from './ownership-view.ts';
 import type { Datagram } from './parcel.ts';
 import type { Partition, PartitionHost } from './partition.ts';
-import { Placement, type View } from './placement.ts';
+import { Placement } from './placement.ts';
 import type { Owner, PartitionId, Ports } from './ports.ts';
 import { Post } from './post.ts';
 import { Rest } from './rest.ts';
@@ -37,6 +39,7 @@ export interface EngineOptions {
 
 export class Engine {
   readonly membership: Membership;
+  readonly ownership: OwnershipView;
   readonly placement: Placement;
   readonly holdings: Holdings;
   readonly runner: Runner;
@@ -46,6 +49,7 @@ export class Engine {
   readonly #standbys: Standbys;
   readonly #snapshots: Snapshots;
   readonly #writeBehind: WriteBehind;
+  readonly #health: Health;
   readonly #rest: Rest;
   readonly #scrub: Scrub;
   readonly #options: EngineOptions;
@@ -71,6 +75,13 @@ export class Engine {
       parcel: (from, parcel) => this.post.parcel(from, parcel),
       missed: (from) => this.post.missedBy(from),
     });
+    this.ownership = new OwnershipView({
+      ports,
+      self,
+      partitions,
+      changed: (before, after) => this.#viewChanged(before, after),
+      wrote: () => this.membership.sayAlive(),
+    });
     this.placement = this.#makePlacement();
     this.runner = new Runner(
       ports,
@@ -87,8 +98,16 @@ export class Engine {
       advanced: () => this.runner.run(),
     });
     this.#writeBehind = new WriteBehind(ports, limits, () => this.#here());
+    this.#health = new Health({
+      ports,
+      limits,
+      storeRefusesMs: () => this.#writeBehind.refusedMs,
+      journalSilentMs: () => Math.max(this.committer.stuckMs, this.holdings.bumplessMs),
+    });
     this.#rest = new Rest(ports, limits, () => this.holdings.all());
     this.#scrub = new Scrub(ports, (error) => {
+      // Whoever is just about to begin with it is to hear of it, too.
+      this.#distrusted.add(error.partition);
       this.holdings.damaged(error);
       this.#standbys.damaged(error.partition);
     });
@@ -102,7 +121,7 @@ export class Engine {
       distrusted: this.#distrusted,
       trusted: (id) => this.#scrub.add(id),
       holds: (id) => this.holdings.holds(id),
-      ownersProgress: (id) => members.progressOf(id, this.placement.ownerOf(id)),
+      ownersProgress: (id) => members.progressOf(id, this.ownership.ownerOf(id)),
     });
   }
 
@@ -113,11 +132,12 @@ export class Engine {
       self: this.#options.self,
       links: this.#links,
       partitionOf: (address) => this.partitionOf(address),
-      ownerOf: (partition) => this.placement.ownerOf(partition),
+      ownerOf: (partition) => this.ownership.ownerOf(partition),
       serving: (partition) => this.holdings.serving(partition),
       opening: (partition) => this.holdings.isOpening(partition),
       doubtView: () => void this.placement.look(true),
-      resend: (to) => this.holdings.resend((partition) => this.placement.ownerOf(partition)?.node === to),
+      freshView: () => this.ownership.fresh(),
+      resend: (to) => this.holdings.resend((partition) => this.ownership.ownerOf(partition)?.node === to),
     });
   }
 
@@ -129,7 +149,7 @@ export class Engine {
       state: () => this.#state(),
       heard: (heartbeat, news) => {
         this.#links.heard(heartbeat);
-        if (news || heartbeat.view > this.placement.view.version) void this.placement.look(true);
+        if (news || heartbeat.view > this.ownership.view.version) void this.placement.look(true);
       },
       lost: (node, incarnation, silent) => {
         if (silent) this.#links.drop(node);
@@ -148,18 +168,17 @@ export class Engine {
       ports: this.#ports,
       limits: this.#limits,
       members: this.membership.members,
+      ownership: this.ownership,
       self,
       partitions,
       owns,
       format,
       settleMs,
-      changed: (before, after) => this.#viewChanged(before, after),
       handOver: (ids) => this.holdings.handOver(ids),
       holds: (id) => this.holdings.holds(id),
       copies: () => new Map(this.#progress().map(([id, number]) => [id, number])),
-      fitness: () => this.#fitness(),
+      fitness: () => this.#health.fitness,
       standBy: (ids) => this.#standbys.want(ids),
-      wrote: () => this.membership.sayAlive(),
     });
   }
 
@@ -185,8 +204,8 @@ export class Engine {
       writeBehind: this.#writeBehind,
       distrusted: this.#distrusted,
       trusted: (id) => this.#scrub.add(id),
-      isMine: (id) => this.placement.isMine(id),
-      epochOf: (id) => this.placement.epochOf(id),
+      isMine: (id) => this.ownership.isMine(id),
+      epochOf: (id) => this.ownership.epochOf(id),
       copyOf: (id) => this.#standbys.take(id),
       push: () => this.afterSlice(),
       opened: (partition) => {
@@ -252,7 +271,7 @@ export class Engine {
 
   /** Another node may own the partition by now, for all that is proven here. */
   #mayBeStale({ provenMs }: Partition): boolean {
-    const lastMs = Math.max(provenMs, this.placement.readMs);
+    const lastMs = Math.max(provenMs, this.ownership.readMs);
     return this.#ports.clock.monotonicMs() - lastMs > this.#limits.lease_ms || this.membership.mayBeStale(lastMs);
   }
 
@@ -260,6 +279,7 @@ export class Engine {
     this.holdings.resendOverdue();
     this.#links.flush();
     this.#standbys.look();
+    this.#health.look();
     this.runner.schedule();
     void this.placement.look(prompt);
   }
@@ -269,19 +289,13 @@ export class Engine {
       role: this.#options.owns ? 'owner' : 'guest',
       notice: this.#options.notice(),
       leaving: this.placement.leaving,
-      fitness: this.#fitness(),
-      view: this.placement.view.version,
+      fitness: this.#health.fitness,
+      view: this.ownership.view.version,
       format: this.#options.format,
-      owns: this.placement.mine.length,
+      owns: this.ownership.mine.length,
       copies: this.#progress(),
       sent: this.#links.sent(),
     };
-  }
-
-  #fitness(): Fitness {
-    const { unfit_ms } = this.#limits;
-    if (this.#writeBehind.refusedMs >= unfit_ms) return 'no store';
-    return this.committer.stuckMs >= unfit_ms ? 'no journal' : 'fit';
   }
 
   #progress(): Progress[] {

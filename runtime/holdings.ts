@@ -1,7 +1,7 @@
 /** The partitions that a node serves: opens what becomes its own, lets go of what does not stay so, hands over what another should have. */
 import type { Limits } from './limits.ts';
+import type { View } from './ownership-view.ts';
 import type { Partition, PartitionHost } from './partition.ts';
-import type { View } from './placement.ts';
 import { type PartitionId, type Ports, StoreDamaged } from './ports.ts';
 import type { Replica } from './replica.ts';
 import { TakeoverFailed, type TakeoverHost, takeOver } from './takeover.ts';
@@ -32,6 +32,8 @@ export class Holdings {
   readonly #takeover: TakeoverHost;
   readonly #open = new Map<PartitionId, Partition>();
   readonly #opening = new Set<PartitionId>();
+  /** Since when the journal was to have their epoch bumps, monotonic ms. */
+  readonly #bumpless = new Map<PartitionId, number>();
   /**
    * The last epoch in which each was served, or could not be. An epoch is one `Partition` and no more: an append of an earlier one that is
    * still under way would pass for the later one's own.
@@ -45,6 +47,7 @@ export class Holdings {
       ...host,
       broken: (partition, error) => this.broken(partition, error),
       stillMine: (id, epoch) => this.#stillMine(id, epoch),
+      bumped: (id) => void this.#bumpless.delete(id),
     };
   }
 
@@ -69,6 +72,12 @@ export class Holdings {
 
   get opening(): number {
     return this.#opening.size;
+  }
+
+  /** For how long the journal has not taken an epoch bump that it was to take, ms; 0 while it does. */
+  get bumplessMs(): number {
+    const nowMs = this.#host.ports.clock.monotonicMs();
+    return Math.max(0, ...[...this.#bumpless.values()].map((sinceMs) => nowMs - sinceMs));
   }
 
   get ids(): PartitionId[] {
@@ -184,13 +193,18 @@ export class Holdings {
     if (this.holds(id) || !this.#mayOpen(id)) return;
     this.#opening.add(id);
     const copy = await this.#host.copyOf(id);
+    this.#bumpless.set(id, this.#host.ports.clock.monotonicMs());
     for (let tries = 0; this.#mayOpen(id); tries++) {
       const epoch = this.#host.epochOf(id);
       try {
-        const partition = await takeOver(id, epoch, this.#takeover, tries === 0 ? copy : undefined);
-        if (!this.#stillMine(id, epoch)) continue;
-        this.#serve(partition);
-        return;
+        const partition = await takeOver(id, epoch, this.#takeover, copy);
+        // Another is named, or damage was found in the store that it began with.
+        if (this.#stillMine(id, epoch) && !this.#host.distrusted.has(id)) {
+          this.#serve(partition);
+          return;
+        }
+        partition.stop();
+        continue;
       } catch (error) {
         if (!this.#stillMine(id, epoch)) continue;
         if (error instanceof TakeoverFailed && error.superseded) {
@@ -202,7 +216,9 @@ export class Holdings {
       }
       await this.#pause(tries);
     }
+    copy?.stop();
     this.#opening.delete(id);
+    this.#bumpless.delete(id);
     this.#host.notOpened(id);
   }
 

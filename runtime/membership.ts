@@ -79,6 +79,7 @@ export class Membership {
 
   goodbye(node: NodeId, incarnation: string): void {
     if (this.members.get(node)?.incarnation !== incarnation) return;
+    this.#doubts.delete(node);
     this.members.forget(node);
     this.#host.lost(node, incarnation, false);
     this.#host.beat(true);

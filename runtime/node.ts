@@ -4,7 +4,7 @@ import type { Asked, Door, OpenOutlet } from './door.ts';
 import { Engine } from './engine.ts';
 import type { Limits } from './limits.ts';
 import type { Heartbeat } from './members.ts';
-import type { View } from './placement.ts';
+import type { View } from './ownership-view.ts';
 import type { Owner, PartitionId, Ports } from './ports.ts';
 
 export interface NodeOptions {
@@ -126,8 +126,8 @@ export class Node implements Door {
 
   /** Waits until nobody sends here any more what this node does not own: until then it is refused, and so sent to whoever does. */
   async #othersKnow(): Promise<void> {
-    const { placement, membership } = this.#engine;
-    const { version } = placement.view;
+    const { ownership, membership } = this.#engine;
+    const { version } = ownership.view;
     const endMs = this.#ports.clock.monotonicMs() + this.#limits.suspect_ms;
     const isBehind = ({ view }: Heartbeat): boolean => view < version;
     while (membership.members.all().some(isBehind) && this.#ports.clock.monotonicMs() < endMs) await this.#pause(10);
@@ -169,13 +169,13 @@ export class Node implements Door {
   }
 
   nodeOf<P extends Protocol>(to: Ref<P>): string {
-    return this.#engine.placement.ownerOf(this.#engine.partitionOf(to.address))?.node ?? '';
+    return this.#engine.ownership.ownerOf(this.#engine.partitionOf(to.address))?.node ?? '';
   }
 
   homeOf<P extends Protocol>(to: Ref<P>): string {
     const partition = this.#engine.partitionOf(to.address);
-    if (this.#engine.placement.isMine(partition)) return this.notice;
-    const owner = this.#engine.placement.ownerOf(partition);
+    if (this.#engine.ownership.isMine(partition)) return this.notice;
+    const owner = this.#engine.ownership.ownerOf(partition);
     return owner === undefined ? '' : (this.#engine.membership.members.get(owner.node)?.notice ?? '');
   }
 
@@ -198,7 +198,7 @@ export class Node implements Door {
 
   /** Who owns what, as far as this node knows. */
   get view(): View {
-    return this.#engine.placement.view;
+    return this.#engine.ownership.view;
   }
 
   /** Names of the other nodes that are alive, as far as this node knows. */
@@ -208,9 +208,9 @@ export class Node implements Door {
 
   #isReady(): boolean {
     if (this.#engine.holdings.opening > 0) return false;
-    return this.#engine.placement.view.owners.every((owner, partition) => {
+    return this.#engine.ownership.view.owners.every((owner, partition) => {
       if (owner === undefined) return false;
-      if (this.#engine.placement.isMine(partition)) return this.#engine.holdings.holds(partition);
+      if (this.#engine.ownership.isMine(partition)) return this.#engine.holdings.holds(partition);
       return this.#engine.membership.members.get(owner.node)?.incarnation === owner.incarnation;
     });
   }

@@ -24,8 +24,10 @@ export interface PostHost {
   serving(partition: PartitionId): Partition | undefined;
   /** This node has claimed the partition and is opening it. */
   opening(partition: PartitionId): boolean;
-  /** The view is out of date: someone sent us, or was sent by us, what another node owns. */
+  /** The view is out of date: another node was sent what it does not own. */
   doubtView(): void;
+  /** Resolves when a look at the register that began after this call has ended, well or not. */
+  freshView(): Promise<void>;
   /** `node` has missed mail of ours, or may have. */
   resend(to: NodeId): void;
 }
@@ -38,7 +40,9 @@ export class Post {
   readonly asks: Asks;
   readonly outlets: Outlets;
   readonly #host: PostHost;
-  /** Mail for partitions that are being opened: handed over when they are. */
+  /** Partitions that are not known here, and for whose owner the register is asked. */
+  readonly #looking = new Set<PartitionId>();
+  /** Mail for partitions that are being opened: handed over when they are. Also for those that may be, as soon as the register is read. */
   readonly #parked = new Map<PartitionId, { readonly parcel: Incoming; readonly from: Sender }[]>();
 
   constructor(host: PostHost) {
@@ -195,10 +199,31 @@ export class Post {
     if (local !== undefined) this.#handOver(local, from, parcel);
     else if (this.#host.opening(partition)) this.#park(partition, parcel, from);
     else {
-      this.#host.doubtView();
-      if (parcel[0] === 'ask') this.#refuse(parcel[1], from, 'moved');
-      else this.#host.links.send(from.node, ['stranger', partition], 32, from.incarnation);
+      // Who sent it may know of our ownership before we do.
+      this.#park(partition, parcel, from);
+      if (this.#looking.has(partition)) return;
+      this.#looking.add(partition);
+      void this.#host.freshView().then(() => this.#looked(partition));
     }
+  }
+
+  #looked(partition: PartitionId): void {
+    this.#looking.delete(partition);
+    const local = this.#host.serving(partition);
+    if (local !== undefined) this.opened(local);
+    else if (!this.#host.opening(partition)) this.#turnAway(partition);
+  }
+
+  /** What was parked is certainly not carried out here. One word is enough for all that a node has sent. */
+  #turnAway(partition: PartitionId): void {
+    const parked = this.#parked.get(partition) ?? [];
+    this.#parked.delete(partition);
+    const senders = new Map<NodeId, string>();
+    for (const { parcel, from } of parked) {
+      if (parcel[0] === 'ask') this.#refuse(parcel[1], from, 'moved');
+      else if (from !== undefined) senders.set(from.node, from.incarnation);
+    }
+    for (const [node, incarnation] of senders) this.#host.links.send(node, ['stranger', partition], 32, incarnation);
   }
 
   /** Certainly not carried out here. */
@@ -244,10 +269,7 @@ export class Post {
 
   /** The partition will not be opened here after all. */
   notOpened(partition: PartitionId): void {
-    for (const { parcel, from } of this.#parked.get(partition) ?? []) {
-      if (parcel[0] === 'ask') this.#refuse(parcel[1], from, 'moved');
-    }
-    this.#parked.delete(partition);
+    this.#turnAway(partition);
     this.outlets.moved((one) => one === partition);
   }
 }

@@ -17,10 +17,16 @@ export class Proposal {
   readonly #ring: Ring;
   readonly #wanted: readonly NodeId[];
 
-  constructor(candidates: readonly Candidate[], partitions: number, ring: Ring) {
+  /** `wanted`: the ring's wish for each partition. */
+  constructor(candidates: readonly Candidate[], ring: Ring, wanted: readonly NodeId[]) {
     this.#candidates = candidates;
     this.#ring = ring;
-    this.#wanted = ring.assign(partitions);
+    this.#wanted = wanted;
+  }
+
+  /** Nobody may own anything. */
+  get isEmpty(): boolean {
+    return this.#candidates.length === 0;
   }
 
   /** The ring's wish; undefined when nobody may own anything. */

@@ -44,7 +44,10 @@ export class StandbyCopy {
     if (oldest !== undefined) this.#chains.delete(oldest);
   }
 
-  /** What the owner says of itself. `other`: it has applied other records. `stalls`, said once: this has not reached within `stallMs` what that had. */
+  /**
+   * What the owner says of itself. `other`: it has applied other records. `stalls`, said every `stallMs` from then on: this has not reached for so
+   * long what that had.
+   */
   compare(number: number, chain: number, nowMs: number, stallMs: number): 'fits' | 'other' | 'stalls' {
     const mine = this.#chains.get(number);
     if (mine !== undefined && mine !== chain) return 'other';
@@ -55,8 +58,9 @@ export class StandbyCopy {
       const reached = ahead && this.#chains.get(ahead.number);
       return reached === undefined || reached === ahead?.chain ? 'fits' : 'other';
     }
-    if (this.stalled || nowMs - ahead.sinceMs < stallMs) return 'fits';
+    if (nowMs - ahead.sinceMs < stallMs) return 'fits';
     this.stalled = true;
+    this.#ahead = { ...ahead, sinceMs: nowMs };
     return 'stalls';
   }
 }

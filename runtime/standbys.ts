@@ -25,14 +25,22 @@ const slice_ms = 5;
 const retry_first_ms = 100;
 const retry_max_ms = 5_000;
 
+/** A partition of which a copy could not be built, or had to be thrown away. */
+interface Setback {
+  readonly times: number;
+  /** Not to be tried before, monotonic ms. */
+  readonly untilMs: number;
+}
+
 export class Standbys {
   readonly #host: StandbysHost;
   readonly #copies = new Map<PartitionId, StandbyCopy>();
   #wanted: ReadonlySet<PartitionId> = new Set();
   #opening: { readonly id: PartitionId; readonly done: Promise<void> } | undefined;
-  #failures = 0;
-  #notBeforeMs = 0;
+  readonly #setbacks = new Map<PartitionId, Setback>();
   #session: Following | undefined;
+  /** The journal sends entries of partitions of which there is no copy any more. */
+  #isIdle = false;
   #stopped = false;
 
   constructor(host: StandbysHost) {
@@ -48,12 +56,14 @@ export class Standbys {
     if (this.#stopped) return;
     this.#wanted = ids;
     for (const id of [...this.#copies.keys()]) if (!ids.has(id)) this.#forget(id);
+    for (const id of [...this.#setbacks.keys()]) if (!ids.has(id)) this.#setbacks.delete(id);
     this.#openNext();
   }
 
   /** To be called in a steady rhythm: compares the copies with what their owners say of themselves. */
   look(): void {
     const nowMs = this.#host.ports.clock.monotonicMs();
+    let again = this.#isIdle;
     for (const copy of [...this.#copies.values()]) {
       const owner = this.#host.ownersProgress(copy.id);
       if (owner === undefined) continue;
@@ -62,9 +72,10 @@ export class Standbys {
       if (verdict === 'other') this.#quarantine(id, 'its owner has applied other records');
       else if (verdict === 'stalls') {
         this.#host.ports.log.warn({ partition: id, number: copy.number, owner: number }, 'a standby does not get on');
-        this.#again();
-      }
+        again = true;
+      } else if (copy.number >= number) this.#setbacks.delete(id);
     }
+    if (again) this.#again();
     this.#openNext();
   }
 
@@ -83,7 +94,7 @@ export class Standbys {
     // Never two builders of one copy.
     if (this.#opening?.id === id) await this.#opening.done;
     const copy = this.#copies.get(id);
-    this.#copies.delete(id);
+    if (this.#copies.delete(id)) this.#isIdle = true;
     return copy?.replica;
   }
 
@@ -102,10 +113,11 @@ export class Standbys {
   // ---------------------------------------------------------------- opening
 
   #openNext(): void {
-    const { clock } = this.#host.ports;
-    if (this.#opening !== undefined || this.#stopped || clock.monotonicMs() < this.#notBeforeMs) return;
+    if (this.#opening !== undefined || this.#stopped) return;
+    const nowMs = this.#host.ports.clock.monotonicMs();
     for (const id of this.#wanted) {
-      if (this.#copies.has(id) || this.#host.holds(id)) continue;
+      const untilMs = this.#setbacks.get(id)?.untilMs ?? 0;
+      if (this.#copies.has(id) || this.#host.holds(id) || nowMs < untilMs) continue;
       const done = this.#open(id).finally(() => {
         this.#opening = undefined;
         this.#openNext();
@@ -118,28 +130,51 @@ export class Standbys {
   /** Never rejects. */
   async #open(id: PartitionId): Promise<void> {
     try {
-      const replica = await Replica.open(id, this.#host);
-      if (this.#stopped) return;
-      this.#failures = 0;
+      const replica = await this.#build(id);
+      // Whoever is about to own it here waits for this.
+      if (this.#stopped || !(this.#wanted.has(id) || this.#host.holds(id))) {
+        replica.stop();
+        return;
+      }
       this.#copies.set(id, new StandbyCopy(replica));
       this.#again();
     } catch (error) {
-      const waitMs = Math.min(retry_max_ms, retry_first_ms * 2 ** this.#failures++);
-      this.#notBeforeMs = this.#host.ports.clock.monotonicMs() + waitMs;
+      if (isBroken(error)) this.#host.distrusted.add(id);
+      this.#setBack(id);
       this.#host.ports.log.warn({ partition: id, error }, 'a standby was not built; trying again');
     }
   }
 
+  /** Up to the journal's end as of now: it would make all others wait, if it joined them before. */
+  async #build(id: PartitionId): Promise<Replica> {
+    const replica = await Replica.open(id, this.#host);
+    try {
+      const last = await this.#host.ports.journal.last(id);
+      if (last !== undefined) await replica.catchUp(last.seq);
+      if (this.#host.distrusted.has(id)) throw new Error('damage was found in the local store meanwhile');
+      return replica;
+    } catch (error) {
+      replica.stop();
+      throw error;
+    }
+  }
+
+  #setBack(id: PartitionId): void {
+    const times = (this.#setbacks.get(id)?.times ?? 0) + 1;
+    const waitMs = Math.min(retry_max_ms, retry_first_ms * 2 ** Math.min(times - 1, 10));
+    this.#setbacks.set(id, { times, untilMs: this.#host.ports.clock.monotonicMs() + waitMs });
+  }
+
   #forget(id: PartitionId): void {
     this.#copies.get(id)?.replica.stop();
-    this.#copies.delete(id);
+    if (this.#copies.delete(id)) this.#isIdle = true;
   }
 
   #quarantine(id: PartitionId, why: string): void {
     this.#host.ports.log.error({ partition: id, why }, 'a standby is thrown away and built anew');
     this.#host.distrusted.add(id);
+    this.#setBack(id);
     this.#forget(id);
-    this.#openNext();
   }
 
   // ---------------------------------------------------------------- following
@@ -148,6 +183,7 @@ export class Standbys {
   #again(): void {
     const session = this.#session;
     this.#session = undefined;
+    this.#isIdle = false;
     session?.stop();
   }
 
@@ -185,10 +221,18 @@ export class Standbys {
   async #applyOne(copy: StandbyCopy, entry: FollowedEntry): Promise<void> {
     try {
       copy.take(entry);
+    } catch (error) {
+      if (isBroken(error)) await this.#mend(copy, entry.seq);
+      else this.#quarantine(copy.id, String(error));
+    }
+    try {
       await copy.replica.settle();
     } catch (error) {
-      if (!isBroken(error)) this.#quarantine(copy.id, String(error));
-      else await this.#mend(copy, entry.seq);
+      // Nothing is wrong with it, but memory is bounded: it is built again from what the store took.
+      if (this.#copies.get(copy.id) !== copy) return;
+      this.#host.ports.log.warn({ partition: copy.id, error }, 'a standby is given up for now');
+      this.#setBack(copy.id);
+      this.#forget(copy.id);
     }
   }
 

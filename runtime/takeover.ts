@@ -20,11 +20,13 @@ export class TakeoverFailed extends Error {
 export interface TakeoverHost extends ReplicaHost {
   /** False once the register names another owner or epoch. */
   stillMine(id: PartitionId, epoch: number): boolean;
+  /** The journal has the epoch bump: what takes time from now on is the copy. */
+  bumped(id: PartitionId): void;
 }
 
 /**
- * `warm`: a standby's copy, which is as good as up to date. Rejects with `TakeoverFailed`, or with the journal's own error when it can't be
- * read now.
+ * `warm`: a standby's copy, which is as good as up to date; it is stopped once it was of no use. Rejects with `TakeoverFailed`, or with the
+ * journal's own error when it can't be read now.
  */
 export async function takeOver(
   id: PartitionId,
@@ -33,8 +35,9 @@ export async function takeOver(
   warm: Replica | undefined,
 ): Promise<Partition> {
   const bump = await bumpEpoch(id, epoch, host);
+  host.bumped(id);
   try {
-    return await upTo(bump, warm ?? (await Replica.open(id, host)));
+    return await upTo(bump, warm?.partition.stopped === false ? warm : await Replica.open(id, host));
   } catch (error) {
     if (!isBroken(error)) throw error;
     host.ports.log.warn({ partition: id, error }, 'the copy of a partition does not fit its journal; rebuilding it');
@@ -49,9 +52,15 @@ export async function takeOver(
 
 /** A standby has all that came before, as a rule, and the bump is known: nothing is to be read. */
 async function upTo(bump: Bump, replica: Replica): Promise<Partition> {
-  if (replica.partition.standing.seenSeq === bump.previousSeq) replica.take(bump);
-  await replica.catchUp(bump.seq);
-  return replica.partition;
+  try {
+    if (replica.partition.standing.seenSeq === bump.previousSeq) replica.take(bump);
+    await replica.catchUp(bump.seq);
+    return replica.partition;
+  } catch (error) {
+    // The store is the next one's: nothing of this one's may be written there any more.
+    replica.stop();
+    throw error;
+  }
 }
 
 interface Bump extends JournalEntry {

@@ -4,6 +4,12 @@ import type { Partition } from './partition.ts';
 import type { Cancel, Codec, PartitionId, Ports, Store, StoreWrite } from './ports.ts';
 import { packPosition, type StoredPosition, unpackPosition } from './standing.ts';
 
+/** Leaves nothing behind; large enough to need room. */
+const probe: readonly StoreWrite[] = [
+  { partition: 0, key: ' probe ', value: new Uint8Array(16 * 1024) },
+  { partition: 0, key: ' probe ', value: undefined },
+];
+
 /** The partition's own row: where it stood when the rows beside it were written (A5). */
 const meta_key = ' meta ';
 
@@ -29,6 +35,7 @@ export class WriteBehind {
   #writing: Promise<void> | undefined;
   #cancel: Cancel | undefined;
   #refusedSinceMs: number | undefined;
+  #attempts = 0;
   #stopped = false;
 
   constructor(ports: Ports, limits: Limits, partitions: () => Iterable<Partition>) {
@@ -65,10 +72,12 @@ export class WriteBehind {
   }
 
   async #round(): Promise<void> {
+    const refusedSinceMs = this.#refusedSinceMs;
+    const before = this.#attempts;
     await this.write([...this.#partitions()]);
-    if (this.#refusedSinceMs === undefined) return;
-    // There may be nothing left to write, and still it should be known when there is room again.
-    const takes = await this.#ports.store.flushed().then(
+    if (refusedSinceMs === undefined || this.#attempts > before) return;
+    // Others may have all that was left to write, and still it should be known when there is room again.
+    const takes = await this.#ports.store.write(probe).then(
       () => true,
       () => false,
     );
@@ -87,6 +96,7 @@ export class WriteBehind {
       taken.push({ partition, rows, seq });
     }
     if (writes.length === 0) return;
+    this.#attempts++;
     try {
       await this.#ports.store.write(writes);
     } catch (error) {

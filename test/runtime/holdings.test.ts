@@ -1,6 +1,6 @@
 import t from 'tap';
 import { Holdings } from '../../runtime/holdings.ts';
-import type { View } from '../../runtime/placement.ts';
+import type { View } from '../../runtime/ownership-view.ts';
 import { act, list } from './ledger.ts';
 import { Stage, type StageOptions } from './stage.ts';
 

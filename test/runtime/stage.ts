@@ -215,6 +215,8 @@ export class Stage implements TakeoverHost {
     return this.mine;
   }
 
+  bumped(): void {}
+
   /** What a successor makes of the journal and the store, in this epoch. */
   takeOver(epoch: number, id: PartitionId = 0): Promise<Partition> {
     return this.time.until(takeOver(id, epoch, this, undefined), 60_000);

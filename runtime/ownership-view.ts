@@ -1,0 +1,126 @@
+/** The ownership register as one node sees it: what was read last, and how it is changed. */
+import type { Owner, Ownership, PartitionId, Ports } from './ports.ts';
+
+export interface View {
+  readonly version: number;
+  readonly owners: readonly (Owner | undefined)[];
+  readonly epochs: readonly number[];
+  /** The highest format of state that an owner of each may have written. */
+  readonly formats: readonly number[];
+}
+
+/** A node that is to own something, and the format of state that it writes. */
+export interface NamedOwner extends Owner {
+  readonly format: number;
+}
+
+export interface OwnershipViewHost {
+  readonly ports: Ports;
+  readonly self: Owner;
+  readonly partitions: number;
+  /** The view changed: open what is ours, drop what is not, send mail again to who moved. */
+  changed(before: View, after: View): void;
+  /** The register has a new version by our hand: the others should look. */
+  wrote(): void;
+}
+
+export class OwnershipView {
+  readonly #host: OwnershipViewHost;
+  #view: View;
+  #readMs = Number.NEGATIVE_INFINITY;
+  /** The look at the register that somebody waits for, and the one after it. */
+  #reading: Promise<void> = Promise.resolve();
+  #nextRead: Promise<void> | undefined;
+
+  constructor(host: OwnershipViewHost) {
+    this.#host = host;
+    const none = Array.from({ length: host.partitions }, () => undefined);
+    this.#view = { version: 0, owners: none, epochs: none.map(() => 0), formats: none.map(() => 1) };
+  }
+
+  get view(): View {
+    return this.#view;
+  }
+
+  /** When the last look at the register that succeeded began, monotonic ms: nobody had taken over by then but in the view. */
+  get readMs(): number {
+    return this.#readMs;
+  }
+
+  ownerOf(partition: PartitionId): Owner | undefined {
+    return this.#view.owners[partition];
+  }
+
+  isMine(partition: PartitionId): boolean {
+    return this.isSelf(this.#view.owners[partition]);
+  }
+
+  epochOf(partition: PartitionId): number {
+    return this.#view.epochs[partition] ?? 0;
+  }
+
+  formatOf(partition: PartitionId): number {
+    return this.#view.formats[partition] ?? 1;
+  }
+
+  /** Partitions that are this node's by the register. */
+  get mine(): PartitionId[] {
+    return this.#view.owners.flatMap((owner, partition) => (this.isSelf(owner) ? [partition] : []));
+  }
+
+  isSelf(owner: Owner | undefined): boolean {
+    return owner?.node === this.#host.self.node && owner.incarnation === this.#host.self.incarnation;
+  }
+
+  /** Rejects when the register does not answer. */
+  async refresh(): Promise<void> {
+    const begunMs = this.#host.ports.clock.monotonicMs();
+    const { version, value } = await this.#host.ports.ownership.read();
+    this.#readMs = Math.max(this.#readMs, begunMs);
+    if (value !== undefined) this.#adopt(version, value);
+  }
+
+  #adopt(version: number, { owners, epochs, formats }: Ownership): void {
+    if (version <= this.#view.version) return;
+    if (owners.length !== this.#host.partitions) {
+      throw new Error(`the cluster has ${owners.length} partitions, this node is set to ${this.#host.partitions}`);
+    }
+    const before = this.#view;
+    this.#view = { version, owners, epochs, formats: formats ?? owners.map(() => 1) };
+    this.#host.changed(before, this.#view);
+  }
+
+  /** Resolves when a look at the register that began after this call has ended, well or not. */
+  fresh(): Promise<void> {
+    this.#nextRead ??= this.#reading.then(() => {
+      this.#nextRead = undefined;
+      this.#reading = this.refresh().catch(() => {});
+      return this.#reading;
+    });
+    return this.#nextRead;
+  }
+
+  /** Names new owners, each in a new epoch. False when another write came first: the view is up to date then. */
+  async write(changes: ReadonlyMap<PartitionId, NamedOwner | undefined>): Promise<boolean> {
+    const owners = [...this.#view.owners];
+    const epochs = [...this.#view.epochs];
+    const formats = [...this.#view.formats];
+    for (const [partition, owner] of changes) {
+      owners[partition] = owner && { node: owner.node, incarnation: owner.incarnation };
+      if (owner === undefined) continue;
+      epochs[partition] = (epochs[partition] ?? 0) + 1;
+      formats[partition] = Math.max(formats[partition] ?? 1, owner.format);
+    }
+    const value: Ownership = { owners, epochs, formats };
+    const begunMs = this.#host.ports.clock.monotonicMs();
+    const version = await this.#host.ports.ownership.write(this.#view.version, value);
+    if (version === undefined) {
+      await this.refresh();
+      return false;
+    }
+    this.#readMs = Math.max(this.#readMs, begunMs);
+    this.#adopt(version, value);
+    this.#host.wrote();
+    return true;
+  }
+}
