@@ -1,5 +1,6 @@
 /** `ringpost`: the composition root and the dispatcher of its commands. */
 import { cluster, clusterHelp } from './commands/cluster.ts';
+import { drain, drainHelp } from './commands/drain.ts';
 import { node, nodeHelp } from './commands/node.ts';
 import { UsageError } from './commands/options.ts';
 import { start, startHelp } from './commands/start.ts';
@@ -11,6 +12,7 @@ const help = `ringpost: a messenger of your own.
   ringpost chat NAME     talk in the terminal as NAME
   ringpost cluster       three nodes and three nats-servers on this machine (npm run cluster)
   ringpost node NAME     one node of a cluster
+  ringpost drain NAME    empties a node of a running cluster
 
   ringpost COMMAND --help tells more.
 `;
@@ -24,6 +26,7 @@ const commands: { readonly [name: string]: Command | undefined } = {
   start: { help: startHelp, run: start },
   cluster: { help: clusterHelp, run: cluster },
   node: { help: nodeHelp, run: node },
+  drain: { help: drainHelp, run: drain },
 };
 
 /** Runs one command line; answers the exit code: 0 well, 1 failed, 2 not understood. */

@@ -1,60 +1,16 @@
-/**
- * The connection actor: one socket of one device, beside its user. It understands frames, keeps the peace (order of words, rates,
- * the window of events), and otherwise passes words on. All that it knows is volatile: after a move the edge introduces the socket
- * again, and the client is asked to say hello again.
- */
-import { encode } from '../proto/codec.ts';
 import { decodeClientFrame } from '../proto/decode.ts';
-import type { Claims, ConnectionProtocol, UserProtocol } from '../proto/mail.ts';
+import type { ConnectionProtocol, UserProtocol } from '../proto/mail.ts';
 import { refused } from '../proto/refusals.ts';
-import {
-  type ClientWord,
-  type CloseWord,
-  closeCodes,
-  type Encoding,
-  type Presence,
-  type ServerWord,
-  type UserId,
-} from '../proto/words.ts';
-import { type AnyBehaviour, behaviour, type MailOf, type Outlet, type Ref, type Turn } from '../runtime/index.ts';
+import { type ClientWord, type CloseWord, closeCodes, type ServerWord } from '../proto/words.ts';
+import { type AnyBehaviour, behaviour, type MailOf, type Ref, type Turn } from '../runtime/index.ts';
 import { beforeEach } from './before-each.ts';
-import { type Bucket, take } from './connection/bucket.ts';
-import { acknowledge, type Flow, flowFrom, pass, room, wanted } from './connection/flow.ts';
+import { take } from './connection/bucket.ts';
+import { acknowledge, flowFrom, pass, room, wanted } from './connection/flow.ts';
+import { answer, detach, forward, type Phase, push, type Socket } from './connection/socket.ts';
 import { Connection, User } from './kinds.ts';
 import type { MessengerLimits } from './limits.ts';
 
 type Mail<K extends keyof ConnectionProtocol> = Extract<MailOf<ConnectionProtocol>, { kind: K }>;
-
-/** A socket that is open at the edge. */
-interface Socket {
-  readonly outlet: Outlet;
-  readonly claims: Claims;
-  readonly user: Ref<UserProtocol>;
-  readonly encoding: Encoding;
-  /** When it began to wait for the hello, or for the answer to it. */
-  since: number;
-  readonly bucket: Bucket;
-  badFrames: number;
-  fastFrames: number;
-  /** Whose presence the device wants, with what it was last told of it. */
-  watching: Map<UserId, Presence | undefined>;
-  /** Volatile timers under way. */
-  renewing: boolean;
-  checking: boolean;
-}
-
-type Phase =
-  /** No socket is known here. */
-  | { readonly kind: 'unopened' }
-  /** A turn failed, and may have left anything in memory: all that is sure is the socket. */
-  | { readonly kind: 'shaken'; readonly socket: Socket }
-  /** Waits for hello: the first one, or (after `resync`) another. */
-  | { readonly kind: 'greeting'; readonly socket: Socket; readonly first: boolean }
-  /** The hello is with the user; words may follow it. */
-  | { readonly kind: 'attaching'; readonly socket: Socket }
-  | { readonly kind: 'online'; readonly socket: Socket; readonly flow: Flow }
-  /** The close was pushed; the edge will say `closed`. */
-  | { readonly kind: 'closing'; readonly socket: Socket };
 
 interface ConnectionMemory {
   readonly limits: MessengerLimits;
@@ -94,9 +50,10 @@ function steady(memory: ConnectionMemory, mail: MailOf<ConnectionProtocol>, turn
   const { socket } = phase;
   socket.renewing = false;
   socket.checking = false;
-  greeting(memory, socket, false, turn);
-  push(socket, [{ kind: 'resync' }], turn);
-  return mail.kind !== 'frame';
+  resync(memory, socket, turn);
+  if (mail.kind !== 'frame') return true;
+  answer(socket, mail, turn);
+  return false;
 }
 
 // ---------------------------------------------------------------- from the edge
@@ -108,6 +65,8 @@ function open(memory: ConnectionMemory, mail: Mail<'open'>, turn: Turn): void {
     claims: mail.claims,
     user: User.ref(mail.claims.user),
     encoding: mail.encoding,
+    frames: mail.answered === true ? 0 : undefined,
+    forwarded: 0,
     since: turn.now,
     bucket: { tokens: limits.words_burst_max, at: turn.now },
     badFrames: 0,
@@ -116,8 +75,14 @@ function open(memory: ConnectionMemory, mail: Mail<'open'>, turn: Turn): void {
     renewing: false,
     checking: false,
   };
-  greeting(memory, socket, !mail.again, turn);
-  if (mail.again) push(socket, [{ kind: 'resync' }], turn);
+  if (mail.again) resync(memory, socket, turn);
+  else greeting(memory, socket, true, turn);
+}
+
+/** What the client has said may be lost, and what it was told: it is to say hello again, and to repeat what has no answer. */
+function resync(memory: ConnectionMemory, socket: Socket, turn: Turn): void {
+  greeting(memory, socket, false, turn);
+  push(socket, [{ kind: 'resync' }], turn);
 }
 
 function greeting(memory: ConnectionMemory, socket: Socket, first: boolean, turn: Turn): void {
@@ -126,11 +91,16 @@ function greeting(memory: ConnectionMemory, socket: Socket, first: boolean, turn
   turn.later(memory.limits.hello_wait_ms, { kind: 'helloDue' });
 }
 
-function frame(memory: ConnectionMemory, { bytes }: Mail<'frame'>, turn: Turn): void {
+function frame(memory: ConnectionMemory, mail: Mail<'frame'>, turn: Turn): void {
   const { phase, limits } = memory;
+  const { bytes } = mail;
   // Without its socket nothing can be answered; the edge will introduce it, or has closed it.
   if (phase.kind === 'unopened' || phase.kind === 'closing') return;
   const { socket } = phase;
+  if (!answer(socket, mail, turn)) {
+    resync(memory, socket, turn);
+    return;
+  }
   const decoded = decodeClientFrame(bytes, socket.encoding);
   const words = decoded.ok ? decoded.words.length : 1;
   const rate = { perSecond: limits.words_per_s_max, burst: limits.words_burst_max };
@@ -154,6 +124,7 @@ function takeWord(memory: ConnectionMemory, word: ClientWord, due: ClientWord[],
   const { socket } = phase;
   if (word.kind === 'hello') {
     forward(socket, due.splice(0), turn);
+    socket.forwarded = 0;
     socket.since = turn.now;
     memory.phase = { kind: 'attaching', socket };
     turn.later(memory.limits.hello_wait_ms, { kind: 'helloDue' });
@@ -254,7 +225,7 @@ function news(memory: ConnectionMemory, { n, words }: Mail<'news'>, turn: Turn):
   }
   // Before the greeting nothing can be placed; afterwards it is asked for.
   if (phase.kind !== 'online') return;
-  push(phase.socket, pass(phase.flow, n, words, limits.window_events_max), turn);
+  push(phase.socket, pass(phase.flow, n, words, limits), turn);
   pullMore(memory, phase, turn);
 }
 
@@ -296,7 +267,7 @@ function check(memory: ConnectionMemory, _: Mail<'check'>, turn: Turn): void {
   if (phase.kind === 'unopened' || phase.kind === 'closing') return;
   phase.socket.checking = false;
   checkLater(memory, phase.socket, turn);
-  if (phase.kind === 'online') pull(phase, Math.max(1, room(phase.flow, limits.window_events_max)), turn);
+  if (phase.kind === 'online') pull(phase, Math.max(1, room(phase.flow, limits)), turn);
 }
 
 function checkLater({ limits }: ConnectionMemory, socket: Socket, turn: Turn): void {
@@ -323,34 +294,21 @@ function renewLater({ limits }: ConnectionMemory, socket: Socket, turn: Turn): v
 
 // ---------------------------------------------------------------- in and out
 
-function forward(socket: Socket, words: readonly ClientWord[], turn: Turn): void {
-  if (words.length > 0) turn.whisper(socket.user, { kind: 'words', connection: turn.self, words });
-}
-
 function pullMore(memory: ConnectionMemory, online: Extract<Phase, { kind: 'online' }>, turn: Turn): void {
-  const { window_events_max, pull_retry_ms } = memory.limits;
-  const limit = wanted(online.flow, window_events_max);
+  const limit = wanted(online.flow, memory.limits);
   if (limit === 0) return;
   pull(online, limit, turn);
-  turn.later(pull_retry_ms, { kind: 'nudge' });
+  turn.later(memory.limits.pull_retry_ms, { kind: 'nudge' });
 }
 
 function pull({ socket, flow }: Extract<Phase, { kind: 'online' }>, limit: number, turn: Turn): void {
   turn.whisper(socket.user, { kind: 'pull', connection: turn.self, after: flow.sent, limit });
 }
 
-function push(socket: Socket, words: readonly ServerWord[], turn: Turn): void {
-  if (words.length > 0) turn.push(socket.outlet, encode(words, socket.encoding));
-}
-
 function close(memory: ConnectionMemory, socket: Socket, word: CloseWord, turn: Turn): void {
   turn.push(socket.outlet, { close: closeCodes[word], word });
   detach(socket, turn);
   memory.phase = { kind: 'closing', socket };
-}
-
-function detach(socket: Socket, turn: Turn): void {
-  turn.whisper(socket.user, { kind: 'detach', connection: turn.self });
 }
 
 // ---------------------------------------------------------------- refusals

@@ -23,8 +23,9 @@ export interface MessengerLimits {
   /** Difference between the clocks of nodes that an access token's end forgives. */
   readonly access_grace_ms: number;
 
-  /** Events pushed to a device beyond its last `received`. */
+  /** Events pushed to a device beyond its last `received`, and their bytes, which the last of them may pass. */
   readonly window_events_max: number;
+  readonly window_bytes_max: number;
   /** Events, and characters of bodies, in one frame; a single longer body still goes out. */
   readonly frame_events_max: number;
   readonly frame_body_chars_max: number;
@@ -63,6 +64,7 @@ export const defaultMessengerLimits: MessengerLimits = {
   access_grace_ms: 5 * second_ms,
 
   window_events_max: clientLimits.window_events_max,
+  window_bytes_max: clientLimits.window_bytes_max,
   frame_events_max: 128,
   frame_body_chars_max: 32 * 1024,
   pull_retry_ms: 2 * second_ms,

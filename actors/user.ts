@@ -70,6 +70,8 @@ function attach(user: UserMemory, { connection, claims, hello }: Mail<'attach'>,
   const objection = objectionTo(user, turn, claims.device, claims.session);
   if (objection !== undefined) {
     detach(user, connection);
+    // A session may end for good by this word.
+    turn.confirm();
     endWith(turn, to, objection);
     return;
   }
@@ -78,7 +80,7 @@ function attach(user: UserMemory, { connection, claims, hello }: Mail<'attach'>,
     detach(user, other);
     end(turn, older, 'replaced');
   }
-  const attached: Attached = { to, device: claims.device, session: claims.session, activeAt: turn.now };
+  const attached: Attached = { to, device: claims.device, session: claims.session, activeAt: turn.now, words: 0 };
   user.attached.set(connection, attached);
   active(user, turn, attached);
   sawDevice(user, turn, claims);
@@ -88,13 +90,15 @@ function attach(user: UserMemory, { connection, claims, hello }: Mail<'attach'>,
 function greet(user: UserMemory, turn: Turn, { to, device }: Attached, hello: Hello): void {
   const epoch = user.account?.epoch ?? '';
   const recovered = hello.epoch === epoch && hello.cursor <= user.head;
+  // A device that is told so forgets its place: not by an owner that only knows what was.
+  if (!recovered && hello.epoch !== '') turn.confirm();
   const cursor = recovered ? hello.cursor : 0;
   // What the device holds it has received, whether or not the word that said so arrived.
   received(user, turn, device, cursor);
   tellReceipts(user, turn);
   const { self, head } = user;
-  const { window_events_max, online_ms } = user.limits;
-  const limits = { ...clientLimits, window_events_max, online_ms };
+  const { window_events_max, window_bytes_max, online_ms } = user.limits;
+  const limits = { ...clientLimits, window_events_max, window_bytes_max, online_ms };
   const words = { user: self, device, epoch, cursor, head, recovered, at: turn.now, limits };
   turn.whisper(to, { kind: 'greet', welcome: { kind: 'welcome', ...words } });
 }
@@ -109,13 +113,15 @@ function sawDevice(user: UserMemory, turn: Turn, { device }: Claims): void {
 }
 
 /** The words of one frame of a device, passed on by its connection. */
-function words(user: UserMemory, { connection, words }: Mail<'words'>, turn: Turn): void {
+function words(user: UserMemory, { connection, words, number }: Mail<'words'>, turn: Turn): void {
   const attached = user.attached.get(connection);
-  // Its hello was lost, or forgotten: it is asked for again.
-  if (attached === undefined) {
+  // Its hello was lost, or forgotten, or words before these were lost, which they must not overtake: hello is asked for again.
+  if (attached === undefined || number > attached.words + 1) {
+    detach(user, connection);
     say(turn, { address: connection }, { kind: 'resync' });
     return;
   }
+  attached.words = number;
   if (!admitted(user, turn, connection, attached)) return;
   for (const word of words) {
     if (byThePerson[word.kind]) active(user, turn, attached);

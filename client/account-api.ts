@@ -11,9 +11,13 @@ export interface Credentials {
 }
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
+/** A server that says this has done nothing: another one, or this one in a moment, may. */
+const elsewhere: ReadonlySet<string> = new Set(['leaving', 'not_serving', 'unavailable']);
+
 /**
- * The accounts of a Ringpost, over HTTP. Urls are tried in turn, beginning with the one that answered last. All calls reject with a
- * `RingpostError`: the server's own code and reason, `unreachable` when no url answers, `bad_answer` when it is not Ringpost that does.
+ * The accounts of a Ringpost, over HTTP. Urls are tried in turn, beginning with the one that answered last; all of them again when the last
+ * one is only just leaving or moving the account. All calls reject with a `RingpostError`: the server's own code and reason, `unreachable`
+ * when no url answers, `bad_answer` when it is not Ringpost that does.
  */
 export class AccountApi {
   readonly #urls: readonly string[];
@@ -63,7 +67,11 @@ export class AccountApi {
       ...(body !== undefined && { body: JSON.stringify(body) }),
     };
     let failure: RingpostError | undefined;
-    for (let tried = 0; tried < this.#urls.length; tried++) {
+    for (let tried = 0; tried < this.#urls.length * sdkLimits.http_rounds_max; tried++) {
+      if (tried > 0 && tried % this.#urls.length === 0) {
+        if (failure === undefined || !elsewhere.has(failure.code)) break;
+        await pause(failure.afterMs ?? sdkLimits.overload_wait_ms_min);
+      }
       const url = this.#urls[this.#turn % this.#urls.length]!;
       try {
         const response = await this.#fetch(url + path, {
@@ -73,7 +81,7 @@ export class AccountApi {
         return await bodyOf(response);
       } catch (thrown) {
         failure = thrown instanceof RingpostError ? thrown : unreachable(url, thrown);
-        if (failure.code !== 'unreachable' && failure.code !== 'leaving') throw failure;
+        if (failure.code !== 'unreachable' && !elsewhere.has(failure.code)) throw failure;
         this.#turn++;
       }
     }
@@ -143,6 +151,10 @@ async function bodyOf(response: Response): Promise<unknown> {
   }
   const later = response.status >= 500 || response.status === 429;
   throw new RingpostError('bad_answer', `The server answered with status ${response.status} and no reason.`, later);
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, Math.min(ms, sdkLimits.refused_wait_ms_max)));
 }
 
 function badAnswer(cause?: unknown): RingpostError {

@@ -221,6 +221,8 @@ export class Exchange implements LinkOwner {
   readonly #pass = (event: TimelineEvent, n: number): void => {
     if (event.kind === 'message') {
       if (event.from === this.#options.user) {
+        // The server's window counts bytes, too: many long ones would fill it before their number is worth an acknowledgement.
+        if (event.body.length > sdkLimits.received_lag_chars_max) this.#acks.urgent(n);
         if (this.#outbox.has(event.id)) {
           this.#settle(acceptedBy(event, n));
           return;

@@ -24,6 +24,8 @@ export const sdkLimits = {
   requests_max: 256,
   request_wait_ms_max: 15_000,
   http_wait_ms_max: 10_000,
+  /** How often all urls are tried for a request that no server has carried out, because it was leaving or the account was moving. */
+  http_rounds_max: 3,
 
   /** From the first byte of a connection to `welcome`. */
   welcome_wait_ms_max: 15_000,
@@ -47,6 +49,8 @@ export const sdkLimits = {
 
   /** Receipts and own messages are acknowledged only so many at a time; messages of others at once. */
   received_lag_events_max: 64,
+  /** But own messages longer than this at once: these events must not fill the window of the server, which counts bytes as well. */
+  received_lag_chars_max: 1_024,
   /** A read mark is said again after a reconnect if it was said less than this before: the socket may have died with it. */
   read_repeat_ms: 60_000,
   read_marks_max: 256,

@@ -30,18 +30,20 @@ interface Connected extends OpenSocket {
   readonly token: string;
 }
 type Timer = ReturnType<typeof setTimeout>;
+/** A connection that was welcomed. */
+interface Online extends Connected {
+  readonly at: 'online';
+  readonly since: number;
+  readonly health: Timer;
+  heardAt: number;
+  probedAt: number;
+}
 type Stage =
   | { readonly at: 'idle' }
   | { readonly at: 'dialling' }
   /** From the handshake to `welcome`. */
   | ({ readonly at: 'greeting'; readonly deadline: Timer } & Connected)
-  | ({
-      readonly at: 'online';
-      readonly since: number;
-      readonly health: Timer;
-      heardAt: number;
-      probedAt: number;
-    } & Connected)
+  | Online
   | { readonly at: 'waiting'; readonly timer: Timer }
   | { readonly at: 'closed' };
 
@@ -51,14 +53,23 @@ interface Loss {
   readonly final?: boolean;
   /** The token was not taken. */
   readonly stale?: boolean;
+  /** This server takes nobody, but another may: those that were not tried yet are tried without a wait. */
+  readonly elsewhere?: boolean;
   readonly waitMsMin?: number;
 }
 
-/** One connection after another, to one url after another: full-jitter backoff, go-away, and a sense for dead sockets. */
+/**
+ * One connection after another, to one url after another: full-jitter backoff, and a sense for dead sockets. A server that says go-away is
+ * left only when the next connection is open: until then its socket serves on, so that no time passes without one.
+ */
 export class Link {
   readonly #options: LinkOptions;
   readonly #owner: LinkOwner;
   #stage: Stage = { at: 'idle' };
+  /** The connection to a server that said go-away, while the stage is about the next one. */
+  #old: Online | undefined;
+  /** In which order to try the urls since a connection has ended. */
+  #ways: readonly string[] | undefined;
   #turn = 0;
   /** Failed tries since the last connection that was a good one. */
   #failures = 0;
@@ -74,16 +85,29 @@ export class Link {
     this.#owner = owner;
   }
 
-  get online(): boolean {
-    return this.#stage.at === 'online';
+  /** The connection that is talked over, if it was welcomed. */
+  get #live(): Online | undefined {
+    return this.#stage.at === 'online' ? this.#stage : this.#old;
   }
 
   /** Home first, then all others in turn. Any node will do: at home, words are spared a way between nodes. */
   get url(): string {
+    const ways = this.#ways ?? this.#allWays;
+    return ways[this.#turn % ways.length]!;
+  }
+
+  get #allWays(): readonly string[] {
     const { urls, session } = this.#options;
     const { home } = session.tokens;
-    const ways = home === undefined ? urls : [home, ...urls.filter((url) => url !== home)];
-    return ways[this.#turn % ways.length]!;
+    return home === undefined ? urls : [home, ...urls.filter((url) => url !== home)];
+  }
+
+  /** Where the connection was is tried last, and the others by chance: its many clients should not all go to the same one. */
+  #elsewhere(): void {
+    const { url } = this;
+    const others = this.#allWays.filter((way) => way !== url).map((way) => ({ way, at: random() }));
+    this.#ways = [...others.sort((a, b) => a.at - b.at).map(({ way }) => way), url];
+    this.#turn = 0;
   }
 
   start(): void {
@@ -94,6 +118,7 @@ export class Link {
   rest(): void {
     if (this.#stage.at === 'closed') return;
     this.#leave(true);
+    this.#hangUpOld(true);
     this.#stage = { at: 'idle' };
   }
 
@@ -101,13 +126,15 @@ export class Link {
   close(error?: RingpostError): void {
     if (this.#stage.at === 'closed') return;
     this.#leave(true);
+    this.#hangUpOld(true);
     this.#stage = { at: 'closed' };
     this.#owner.state({ kind: 'state', state: 'closed', url: this.url, ...(error && { error }) });
   }
 
   put(frame: Uint8Array | string): void {
     // `closing` sockets take no words any more; what was in them is said again on the next one.
-    const open = this.#stage.at === 'online' || this.#stage.at === 'greeting' ? this.#stage.socket : undefined;
+    const next = 'socket' in this.#stage ? this.#stage : undefined;
+    const open = (this.#old ?? next)?.socket;
     if (open?.readyState === 1) open.send(frame as Uint8Array<ArrayBuffer> | string);
   }
 
@@ -116,33 +143,39 @@ export class Link {
     const { token, socket, hangUp, deadline } = this.#stage;
     clearTimeout(deadline);
     const now = Date.now();
-    const health = setInterval(() => this.#checkHealth(Date.now()), sdkLimits.health_check_ms);
-    this.#stage = { at: 'online', token, socket, hangUp, since: now, health, heardAt: now, probedAt: 0 };
+    const health = setInterval(() => this.#checkHealth(online, Date.now()), sdkLimits.health_check_ms);
+    const online: Online = { at: 'online', token, socket, hangUp, since: now, health, heardAt: now, probedAt: 0 };
+    this.#stage = online;
     this.#stale = undefined;
     this.#staleTimes = 0;
     this.#owner.state({ kind: 'state', state: 'online', url: this.url });
   }
 
-  /** The server will close this socket: leave it by ourselves when the time has come. */
+  /** The server will close this socket: when the time has come, look for the next one. */
   goAway(afterMs: number): void {
-    if (this.#goAway !== undefined || !this.online) return;
-    const wait = Math.min(afterMs, sdkLimits.goaway_wait_ms_max);
+    if (this.#goAway !== undefined || this.#stage.at !== 'online') return;
+    const wait = Math.min(afterMs * (1 + random()), sdkLimits.goaway_wait_ms_max);
     this.#notBefore = Date.now() + wait;
-    this.#goAway = setTimeout(
-      () => this.drop({ error: new RingpostError('goaway', 'The server is leaving.', true) }),
-      wait,
-    );
+    this.#goAway = setTimeout(() => {
+      this.#goAway = undefined;
+      if (this.#stage.at !== 'online') return;
+      this.#old = this.#stage;
+      this.#failures = 0;
+      this.#elsewhere();
+      void this.#dial();
+    }, wait);
   }
 
   /** Gives this connection up, and goes on as the loss demands. */
   drop(loss: Loss): void {
-    if (this.#stage.at === 'online' || this.#stage.at === 'greeting') this.#lost(loss);
+    if (this.#old !== undefined) this.#oldLost(loss);
+    else if (this.#stage.at === 'online' || this.#stage.at === 'greeting') this.#lost(loss);
   }
 
   async #dial(): Promise<void> {
     const dialling: Stage = { at: 'dialling' };
     this.#stage = dialling;
-    this.#owner.state({ kind: 'state', state: 'connecting', url: this.url });
+    this.#tell({ kind: 'state', state: 'connecting', url: this.url });
     try {
       const WebSocket = this.#options.webSocket ?? (await platformWebSocket());
       const token = await this.#options.session.accessToken(this.#stale);
@@ -156,37 +189,45 @@ export class Link {
   #open(WebSocket: WebSocketConstructor, token: string): void {
     const { encoding } = this.#options;
     const protocols = [subprotocols[encoding], bearerPrefix + token];
-    const open = openSocket(WebSocket, socketUrl(this.url), protocols, {
-      opened: () => this.#owner.opened(),
-      frame: (data) => this.#frame(data),
-      ping: () => {
-        if (this.#stage.at === 'online') this.#stage.heardAt = Date.now();
+    const ears = {
+      opened: () => {
+        // From here on the next one is talked over: what the old one would still say comes again.
+        this.#hangUpOld(true);
+        this.#owner.opened();
       },
-      closed: (code, reason, status, cause) => this.#lost(this.#lossOf(code, reason, status, cause)),
-    });
+      frame: (data: Uint8Array | string) => this.#frame(open, data),
+      ping: () => {
+        if (this.#live?.socket === open.socket) this.#live.heardAt = Date.now();
+      },
+      closed: (code: number, reason: string, status: number, cause: unknown) => {
+        const loss = this.#lossOf(code, reason, status, cause);
+        if (this.#old?.socket === open.socket) this.#oldLost(loss);
+        else this.#lost(loss);
+      },
+    };
+    const open: OpenSocket = openSocket(WebSocket, socketUrl(this.url), protocols, ears);
     const deadline = setTimeout(
-      () => this.drop({ error: unreachable(this.url, 'it took too long') }),
+      () => this.#lost({ error: unreachable(this.url, 'it took too long') }),
       sdkLimits.welcome_wait_ms_max,
     );
     this.#stage = { at: 'greeting', token, ...open, deadline };
   }
 
-  #frame(data: Uint8Array | string): void {
-    if (this.#stage.at === 'online') this.#stage.heardAt = Date.now();
+  #frame({ socket }: OpenSocket, data: Uint8Array | string): void {
+    const live = this.#live;
+    if (live?.socket === socket) live.heardAt = Date.now();
     const frame = decodeServerFrame(data, this.#options.encoding);
     if (frame.ok) this.#owner.heard(frame.words);
     else this.drop({ error: new RingpostError('bad_answer', `The server spoke unclearly: ${frame.reason}`, true) });
   }
 
-  #checkHealth(now: number): void {
-    if (this.#stage.at !== 'online') return;
-    const stage = this.#stage;
-    if (stage.probedAt > stage.heardAt && now - stage.probedAt >= sdkLimits.probe_wait_ms_max) {
+  #checkHealth(online: Online, now: number): void {
+    if (online.probedAt > online.heardAt && now - online.probedAt >= sdkLimits.probe_wait_ms_max) {
       this.drop({ error: new RingpostError('timeout', `No sign of life from ${this.url}.`, true) });
       return;
     }
-    if (now - stage.heardAt >= sdkLimits.quiet_ms_max && stage.probedAt <= stage.heardAt) {
-      stage.probedAt = now;
+    if (now - online.heardAt >= sdkLimits.quiet_ms_max && online.probedAt <= online.heardAt) {
+      online.probedAt = now;
       this.#owner.probe();
     }
     this.#owner.health(now);
@@ -195,6 +236,10 @@ export class Link {
   #lossOf(code: number, reason: string, status: number, cause: unknown): Loss {
     if (status === 401 || code === closeCodes.unauthorised) {
       return { error: new RingpostError('unauthorised', 'The server did not take the session.', true), stale: true };
+    }
+    if (status === 503) {
+      const error = new RingpostError('unreachable', `${this.url} takes nobody just now (status 503).`, true);
+      return { error, elsewhere: true, waitMsMin: sdkLimits.overload_wait_ms_min };
     }
     if (status > 0) {
       const error = new RingpostError('unreachable', `${this.url} refused a connection with status ${status}.`, true);
@@ -217,28 +262,59 @@ export class Link {
     return { error: new RingpostError(reason, `${this.url} closed the connection: ${reason}.`, true) };
   }
 
-  #lost({ error, final, stale, waitMsMin = 0 }: Loss): void {
+  #lost({ error, final, stale, elsewhere, waitMsMin = 0 }: Loss): void {
     if (this.#stage.at === 'closed' || this.#stage.at === 'idle') return;
     const now = Date.now();
     if (this.#stage.at === 'online' && now - this.#stage.since >= sdkLimits.steady_ms_min) this.#failures = 0;
+    const wasOnline = this.#stage.at === 'online';
     const token = 'token' in this.#stage ? this.#stage.token : undefined;
-    this.#leave(error.code === 'goaway');
+    this.#leave(false);
     // Once may be the clock or a token at its end; a renewed one that isn't taken either will not get better.
-    if (stale) {
-      this.#stale = token;
-      this.#staleTimes++;
-    }
+    if (stale) this.#wasStale(token);
     if (final || this.#staleTimes > 1) {
       this.close(stale ? new RingpostError('login_needed', error.reason, false, { cause: error }) : error);
       return;
     }
-    const rounds = Math.floor(this.#failures / this.#options.urls.length);
+    const { urls } = this.#options;
+    const rounds = Math.floor(this.#failures / urls.length);
     const wait = Math.min(sdkLimits.backoff_ms_max, sdkLimits.backoff_ms_min * 2 ** Math.min(rounds, 16));
-    const afterMs = Math.max(random() * wait, waitMsMin, error.afterMs ?? 0, this.#notBefore - now);
     this.#failures++;
+    const untried = elsewhere === true && this.#failures % urls.length !== 0;
+    const least = Math.max(waitMsMin, error.afterMs ?? 0, this.#notBefore - now);
+    // On top of the least: clients that were sent away together should not come back together.
+    const afterMs = untried ? 0 : least + random() * wait;
     this.#stage = { at: 'waiting', timer: setTimeout(() => void this.#dial(), afterMs) };
-    this.#owner.state({ kind: 'state', state: 'waiting', url: this.url, error, afterMs: Math.round(afterMs) });
-    if (!stale) this.#turn++;
+    this.#tell({ kind: 'state', state: 'waiting', url: this.url, error, afterMs: Math.round(afterMs) });
+    if (wasOnline && !stale) this.#elsewhere();
+    else if (!stale) this.#turn++;
+  }
+
+  /** The server that said go-away has closed the connection before there was another. */
+  #oldLost({ error, final, stale }: Loss): void {
+    const token = this.#old?.token;
+    this.#hangUpOld(false);
+    if (final) this.close(error);
+    else {
+      if (stale) this.#wasStale(token);
+      this.#owner.state({ kind: 'state', state: 'waiting', url: this.url, error });
+    }
+  }
+
+  #wasStale(token: string | undefined): void {
+    this.#stale = token;
+    this.#staleTimes++;
+  }
+
+  #hangUpOld(politely: boolean): void {
+    if (this.#old === undefined) return;
+    clearInterval(this.#old.health);
+    this.#old.hangUp(politely);
+    this.#old = undefined;
+  }
+
+  /** While the old connection serves on, the application is none the wiser. */
+  #tell(news: StateNews): void {
+    if (this.#old === undefined) this.#owner.state(news);
   }
 
   /** Lets go of whatever the stage holds. */

@@ -25,7 +25,7 @@ export const clusterHelp = `ringpost cluster: nodes and nats-servers on this mac
 const launcher = fileURLToPath(new URL('../../bin/ringpost.js', import.meta.url));
 /** A node that dies is started again after this long, ms. */
 const restart_ms = 2_000;
-const stop_wait_ms = 12_000;
+const stop_wait_ms = 30_000;
 
 interface ClusterNode {
   readonly name: string;

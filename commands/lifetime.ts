@@ -1,5 +1,5 @@
 /** Time to stop in good order after Ctrl-C or SIGTERM before the process is ended anyhow, ms. */
-const stop_wait_ms = 15_000;
+const stop_wait_ms = 30_000;
 
 /** Runs until SIGINT, SIGTERM or the abort, then `close`; a second signal ends the process at once. Answers the exit code. */
 export async function untilStopped(close: () => Promise<void>, tell: (line: string) => void): Promise<number> {

@@ -7,6 +7,7 @@ import { Connection, messengerBehaviours, User } from '../actors/index.ts';
 import { createGateway, type Gateway } from '../gateway/index.ts';
 import { type Log, Node } from '../runtime/index.ts';
 import type { OpenPorts } from '../runtime/io/index.ts';
+import { Departure } from './departure.ts';
 import type { AllLimits } from './options.ts';
 
 export interface ServerOptions {
@@ -25,12 +26,9 @@ export interface ServerOptions {
 export interface Server {
   readonly url: string;
   readonly node: Node;
-  /** Sends clients away, hands partitions over, stores and closes all. */
+  /** Hands partitions over, then clients, stores and closes all. */
   close(): Promise<void>;
 }
-
-/** Time that clients get to leave, ms. */
-const goodbye_ms = 500;
 
 /** Resolves when the node serves its share and takes clients. */
 export async function openServer(options: ServerOptions): Promise<Server> {
@@ -43,6 +41,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     settleMs,
   });
   let gateway: Gateway;
+  let isUp = false;
   try {
     gateway = await createGateway({
       door: node,
@@ -52,11 +51,13 @@ export async function openServer(options: ServerOptions): Promise<Server> {
       secret: options.secret,
       log: ports.log,
       limits: limits.gateway,
+      serving: () => isUp && ports.network.connected(),
     });
   } catch (error) {
     await ports.close();
     throw error;
   }
+  const departure = new Departure(node, gateway, ports.log);
   node.notice = options.advertise === 'own' ? gateway.url : options.advertise;
   node.start();
   const figures = (): void => writeFigures(options.dataFolder, node);
@@ -64,8 +65,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     process.off('SIGUSR2', figures);
-    await gateway.close(goodbye_ms);
-    await node.stop();
+    await departure.stop();
     await ports.close();
   };
   const server: Server = {
@@ -78,6 +78,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
   };
   try {
     await node.ready();
+    isUp = true;
   } catch (error) {
     await server.close();
     throw error;

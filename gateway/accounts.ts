@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { isDeviceId, isUserId } from '../proto/decode.ts';
 import type { AccountRefusal, Claims, DeviceState, NewSession, UserProtocol } from '../proto/mail.ts';
 import type { ActorKind, Door, ReplyOf } from '../runtime/index.ts';
-import { type ErrorCode, HttpRefusal } from './errors.ts';
+import { type ErrorCode, HttpRefusal, refusalOf } from './errors.ts';
 import type { Answer, Call, Json, Route } from './http.ts';
 import type { GatewayLimits } from './limits.ts';
 import type { Passwords } from './passwords.ts';
@@ -15,6 +15,8 @@ export interface AccountsOptions {
   readonly limits: GatewayLimits;
   readonly passwords: Passwords;
   readonly tokens: AccessTokens;
+  /** No time for those who come anew; whoever is there already may renew its tokens. */
+  readonly overloaded: () => boolean;
 }
 
 /** What an account says, as HTTP says it. `deactivated` never shows: such a name answers like one that was never there. */
@@ -63,6 +65,7 @@ export class Accounts {
     const { limits, passwords } = this.options;
     const asked = await askedLogin(call, this.registers, limits);
     if (asked instanceof HttpRefusal) return asked;
+    if (this.options.overloaded()) return refusalOf('overloaded');
     const password = await passwords.hash(asked.password);
     if (password === 'busy') return new HttpRefusal('overloaded', 1_000);
     const claims = { user: asked.user, device: asked.device, session: newSessionId() };
@@ -77,6 +80,7 @@ export class Accounts {
     const { limits, passwords } = this.options;
     const asked = await askedLogin(call, this.logins, limits);
     if (asked instanceof HttpRefusal) return asked;
+    if (this.options.overloaded()) return refusalOf('overloaded');
     const account = await this.ask(asked.user, { kind: 'credentials' });
     if (account instanceof HttpRefusal) return account;
     // The same work and the same words whether the account is not there or the password is wrong, so that nobody can learn

@@ -1,24 +1,31 @@
 import type { WebSocket } from 'ws';
+import { encode } from '../proto/codec.ts';
 import type { Claims, ConnectionProtocol } from '../proto/mail.ts';
 import { type CloseWord, closeCodes, type Encoding } from '../proto/words.ts';
 import type { Door, Log, OpenOutlet, Push, Ref } from '../runtime/index.ts';
+import type { Lanes, Waiter } from './lane.ts';
 import type { GatewayLimits } from './limits.ts';
+import { Parked, type ParkedTotal } from './parked.ts';
+import { Passage } from './passage.ts';
 
 /**
  * - `introducing`: the actor does not know the socket yet. Reading is paused; what was read already waits in `parked`.
  * - `open`: frames go straight to the actor.
  * - `parked`: a frame was not taken. Reading is paused, so TCP holds the client back; frames wait in order.
+ * - `queued`: so much is under way to the actor's node that frames wait for their turn. Reading is paused, too.
  * - `reintroducing`: the actor may have lost its memory of the socket. Frames are dropped: once the actor knows the socket again
  *   it says `resync`, and the client then repeats all that was not answered. Frames kept here would only come twice.
  * - `leaving`: the socket is closed or closing; the actor does not know that yet.
  * - `gone`: the actor knows, or can't be told.
  */
-type Phase = 'introducing' | 'open' | 'parked' | 'reintroducing' | 'leaving' | 'gone';
+type Phase = 'introducing' | 'open' | 'parked' | 'queued' | 'reintroducing' | 'leaving' | 'gone';
 
 export interface Surroundings {
   readonly door: Door;
   readonly limits: GatewayLimits;
   readonly log: Log;
+  readonly lanes: Lanes;
+  readonly parked: ParkedTotal;
   /** For the log: the edge itself ended a socket (with a word, or `dead`), or its actor could not be told of the end. */
   readonly note: (what: CloseWord | 'dead' | 'untold') => void;
 }
@@ -34,13 +41,15 @@ export interface Socket {
   readonly settled: () => void;
 }
 
-/** One client's socket, and the way between it and its connection actor. Knows no words: frames go through as they are. */
-export class Connection {
+/** One client's socket, and the way between it and its connection actor. Knows one word alone: frames go through as they are. */
+export class Connection implements Waiter {
   private readonly around: Surroundings;
   private readonly socket: Socket;
   private readonly outlet: OpenOutlet;
   private phase: Phase = 'introducing';
-  private parked: (Uint8Array | string)[] = [];
+  private readonly parked: Parked;
+  /** Frames that the actor has and has not been through. */
+  private passage: Passage;
   private deadlineMs = 0;
   private pauseMs = 0;
   private timer: NodeJS.Timeout | undefined;
@@ -49,6 +58,8 @@ export class Connection {
 
   private readonly openedMs: number;
   private pingMs: number;
+  /** Told to go elsewhere: closed by then if it has not gone by itself. */
+  private farewellMs = Number.POSITIVE_INFINITY;
   private spoken = false;
   /** It has sent something since the last ping. */
   private alive = true;
@@ -56,6 +67,8 @@ export class Connection {
   constructor(around: Surroundings, socket: Socket) {
     this.around = around;
     this.socket = socket;
+    this.parked = new Parked(around.parked);
+    this.passage = this.newPassage();
     this.openedMs = performance.now();
     // The first ping comes early by a share that differs from socket to socket, so that sockets opened together are not pinged together.
     this.pingMs = this.openedMs + around.limits.ping_ms * (1 - ((socket.number * 0.618) % 1) / 2);
@@ -86,9 +99,13 @@ export class Connection {
     return this.closed ? 0 : this.socket.ws.bufferedAmount;
   }
 
+  get left(): boolean {
+    return this.phase === 'leaving' || this.phase === 'gone';
+  }
+
   /** Closes the socket with a word, and tells its actor. */
   end(word: CloseWord): void {
-    if (this.phase === 'leaving' || this.phase === 'gone') return;
+    if (this.left) return;
     this.leave();
     this.closeSocket(closeCodes[word], word);
   }
@@ -101,10 +118,33 @@ export class Connection {
     this.socket.ws.terminate();
   }
 
-  /** Called every `sweep_ms`: pings, and ends what is dead or has never spoken. */
+  /** CON8: asks the client to connect elsewhere, which it does while this socket still serves it. */
+  sendAway(nowMs: number): void {
+    if (this.left || this.farewellMs !== Number.POSITIVE_INFINITY) return;
+    this.farewellMs = nowMs + this.around.limits.farewell_ms;
+    const reason = 'This server is leaving; connect to another one.';
+    this.socket.ws.send(encode([{ kind: 'goaway', reason, afterMs: 0 }], this.socket.encoding));
+  }
+
+  /** A client that was sent away, and is still here, may stay. */
+  keep(): void {
+    this.farewellMs = Number.POSITIVE_INFINITY;
+  }
+
+  /** Called every `sweep_ms`: pings, and ends what is dead, has never spoken or should have gone. */
   beat(nowMs: number): void {
-    if (this.phase === 'leaving' || this.phase === 'gone') return;
+    if (this.left) return;
     const { limits, note } = this.around;
+    if (nowMs >= this.farewellMs) {
+      this.end('goaway');
+      return;
+    }
+    if (this.phase === 'queued' && nowMs >= this.deadlineMs) {
+      this.giveUp('overloaded');
+      return;
+    }
+    // Lost on the way, and nobody has noticed.
+    if (nowMs - this.passage.oldestMs >= limits.effect_ms_max) this.moved();
     if (!this.spoken && nowMs - this.openedMs >= limits.first_frame_ms && this.phase === 'open') {
       this.end('hello_timeout');
     } else if (nowMs >= this.pingMs) {
@@ -120,6 +160,8 @@ export class Connection {
     }
   }
 
+  // ---------------------------------------------------------------- frames from the client
+
   private frame(data: Buffer, isBinary: boolean): void {
     this.alive = true;
     this.spoken = true;
@@ -127,24 +169,80 @@ export class Connection {
     // memory; it never writes there again.
     const bytes = isBinary ? data : data.toString();
     if (this.phase === 'open') {
-      if (this.whisperFrame(bytes)) return;
+      const { free } = this.passage.lane;
+      if (free && this.whisperFrame(bytes)) return;
       // The door may have called `moved` meanwhile.
       if ((this.phase as Phase) !== 'open') return;
-      this.parked.push(bytes);
-      this.socket.ws.pause();
-      this.waitIn('parked', this.around.limits.park_ms_max);
-      this.retryAfter(this.around.limits.retry_ms_min);
-    } else if (this.phase === 'parked' || this.phase === 'introducing') {
+      this.park(bytes);
+      if (free) this.notTaken();
+      else this.unpark();
+    } else if (this.phase === 'parked' || this.phase === 'queued' || this.phase === 'introducing') {
       // ws goes on with what it has read when it was paused.
-      this.parked.push(bytes);
-      if (this.parked.length > this.around.limits.parked_frames_max) this.giveUp('overloaded');
+      this.park(bytes);
     }
   }
 
+  private park(bytes: Uint8Array | string): void {
+    if (this.parked.put(bytes, this.around.limits)) this.socket.ws.pause();
+    else this.giveUp('overloaded');
+  }
+
+  /** Sends the frames that wait, in order, and opens the socket again when none is left. */
+  private unpark(): void {
+    if (this.left) return;
+    if (this.parked.first === undefined) {
+      clearTimeout(this.timer);
+      this.phase = 'open';
+      this.alive = true;
+      this.socket.ws.resume();
+      return;
+    }
+    if (this.phase !== 'queued') this.waitIn('queued', this.around.limits.lane_wait_ms_max);
+    const { lane } = this.passage;
+    lane.wait(this, performance.now());
+    lane.serve();
+  }
+
+  /** A turn of the lane: the oldest frame goes. */
+  handOver(): number {
+    const bytes = this.parked.first;
+    if (bytes === undefined || this.phase !== 'queued') return 0;
+    const ok = this.whisperFrame(bytes);
+    // The door has called `moved`: another wait has begun, and these frames are not wanted any more.
+    if ((this.phase as Phase) !== 'queued') return 0;
+    if (!ok) {
+      this.notTaken();
+      return 0;
+    }
+    this.parked.shift();
+    // It goes on, if slowly: the wait begins anew.
+    this.waitIn('queued', this.around.limits.lane_wait_ms_max);
+    if (this.parked.first === undefined) this.unpark();
+    return this.passage.costOf(bytes);
+  }
+
+  private notTaken(): void {
+    if (this.left) return;
+    this.passage.lane.leave(this);
+    this.waitIn('parked', this.around.limits.park_ms_max);
+    this.retryAfter(this.around.limits.retry_ms_min);
+  }
+
+  private whisperFrame(bytes: Uint8Array | string): boolean {
+    const { passage } = this;
+    const mail = { kind: 'frame', bytes, number: passage.nextNumber } as const;
+    if (this.around.door.whisper(this.socket.ref, mail) !== 'ok') return false;
+    passage.took(bytes, performance.now());
+    return true;
+  }
+
+  // ---------------------------------------------------------------- pushes from the actor
+
   private push(push: Push): void {
-    if (this.phase === 'leaving' || this.phase === 'gone') return;
+    if (this.left) return;
     const { ws } = this.socket;
-    if (typeof push !== 'string' && !(push instanceof Uint8Array)) {
+    if (push === '') this.passage.through(performance.now());
+    else if (typeof push !== 'string' && !(push instanceof Uint8Array)) {
       this.leave();
       this.closeSocket(push.close, push.word);
     } else if (ws.bufferedAmount > this.around.limits.unread_bytes_max) {
@@ -159,26 +257,33 @@ export class Connection {
 
   private moved(): void {
     // Not introduced yet: nothing could be lost. Already at it: one introduction covers both.
-    if (this.phase !== 'open' && this.phase !== 'parked') return;
-    this.parked = [];
+    if (this.phase !== 'open' && this.phase !== 'parked' && this.phase !== 'queued') return;
+    this.letGo();
     this.waitIn('reintroducing', this.around.limits.introduce_ms_max);
     this.socket.ws.resume();
     // In a moment: the door is in the middle of something when it calls.
     this.retryAfter(0);
   }
 
+  /** Frames here and on their way are not wanted any more. */
+  private letGo(): void {
+    this.parked.clear();
+    this.passage.end(this);
+  }
+
   /** Tells the actor that the socket is no more; once. */
   private leave(): void {
-    if (this.phase === 'leaving' || this.phase === 'gone') return;
+    if (this.left) return;
     const known = this.phase !== 'introducing';
-    this.parked = [];
     this.waitIn('leaving', this.around.limits.introduce_ms_max);
+    this.letGo();
     if (known) this.attempt();
     else this.phase = 'gone';
     this.outlet.close();
   }
 
   private giveUp(word: CloseWord): void {
+    if (this.left) return;
     this.around.note(word);
     this.end(word);
   }
@@ -195,7 +300,7 @@ export class Connection {
     }
   }
 
-  // ---- one thing at a time that is tried again until it is taken
+  // ---------------------------------------------------------------- one thing at a time that is tried again until it is taken
 
   private waitIn(phase: Phase, waitMs: number): void {
     clearTimeout(this.timer);
@@ -230,50 +335,48 @@ export class Connection {
       case 'reintroducing':
         if (!this.introduce(this.phase === 'reintroducing')) return false;
         // From here on what is not taken is a frame, and a `moved` counts.
-        this.waitIn('parked', this.around.limits.park_ms_max);
-        return this.unpark();
+        this.phase = 'parked';
+        this.unpark();
+        return true;
       case 'parked':
-        return this.unpark();
+        return this.retry();
       case 'leaving':
         if (this.around.door.whisper(this.socket.ref, { kind: 'closed' }) !== 'ok') return false;
         this.phase = 'gone';
         this.settleIfDone();
         return true;
+      // A turn comes by itself.
+      case 'queued':
       case 'open':
       case 'gone':
         return true;
     }
   }
 
-  private introduce(again: boolean): boolean {
-    const { ref, claims, encoding } = this.socket;
-    const { outlet } = this.outlet;
-    return this.around.door.whisper(ref, { kind: 'open', socket: outlet, claims, encoding, again }) === 'ok';
-  }
-
-  /** Sends the frames that wait, in order, and opens the socket again when none is left; false when one was not taken. */
-  private unpark(): boolean {
-    const frames = this.parked;
-    for (const [index, bytes] of frames.entries()) {
-      const ok = this.whisperFrame(bytes);
-      // The door has called `moved`: another wait has begun, and these frames are not wanted any more.
-      if (this.phase !== 'parked') return true;
-      if (!ok) {
-        this.parked = frames.slice(index);
-        // It goes on, if slowly: the wait begins anew.
-        if (index > 0) this.waitIn('parked', this.around.limits.park_ms_max);
-        return false;
-      }
-    }
-    this.parked = [];
-    this.phase = 'open';
-    this.alive = true;
-    this.socket.ws.resume();
+  /** The frame that was not taken, once more; the others after it wait for their turns. */
+  private retry(): boolean {
+    const bytes = this.parked.first;
+    const ok = bytes === undefined || this.whisperFrame(bytes);
+    if (this.phase !== 'parked') return true;
+    if (!ok) return false;
+    this.parked.shift();
+    this.unpark();
     return true;
   }
 
-  private whisperFrame(bytes: Uint8Array | string): boolean {
-    return this.around.door.whisper(this.socket.ref, { kind: 'frame', bytes }) === 'ok';
+  private introduce(again: boolean): boolean {
+    const { ref, claims, encoding } = this.socket;
+    const { outlet } = this.outlet;
+    const mail = { kind: 'open', socket: outlet, claims, encoding, again, answered: true } as const;
+    if (this.around.door.whisper(ref, mail) !== 'ok') return false;
+    this.passage = this.newPassage();
+    return true;
+  }
+
+  /** By the node that the actor lives on now. */
+  private newPassage(): Passage {
+    const { door, lanes, limits } = this.around;
+    return new Passage(lanes.to(door.nodeOf(this.socket.ref)), limits.lane_frame_bytes);
   }
 
   private settleIfDone(): void {

@@ -3,12 +3,18 @@ import type { Claims, ConnectionProtocol } from '../proto/mail.ts';
 import type { Encoding } from '../proto/words.ts';
 import type { ActorKind, Door, Log } from '../runtime/index.ts';
 import { Connection, type Surroundings } from './connection.ts';
+import { Lanes } from './lane.ts';
 import type { GatewayLimits } from './limits.ts';
 
 /** All sockets of this node's edge. */
 export interface Connections {
   readonly open: number;
+  /** Even sockets that ask for little wait too long by now. */
+  readonly overloaded: boolean;
   admit(ws: WebSocket, claims: Claims, encoding: Encoding): void;
+  /** Sends clients to other nodes, one after another, until `stay`. Resolves when those that were here have gone or were closed. */
+  handOver(): Promise<void>;
+  stay(): void;
   /** Closes all with `goaway`, spread over most of `graceMs`, and resolves when all are closed, or have been cut off after it. */
   close(graceMs: number): Promise<void>;
 }
@@ -30,14 +36,19 @@ export function connections(options: ConnectionsOptions): Connections {
   const { door, limits, log } = options;
   const all = new Set<Connection>();
   const noted = new Map<string, number>();
+  const lanes = new Lanes(limits);
   const around: Surroundings = {
     door,
     limits,
     log,
+    lanes,
+    parked: { bytes: 0 },
     note: (what) => noted.set(what, (noted.get(what) ?? 0) + 1),
   };
   let open = 0;
   let last = 0;
+  /** The hand-over of now: another object, or none, and it is off. */
+  let handingOver: object | undefined;
 
   const sweeper = setInterval(() => {
     const nowMs = performance.now();
@@ -51,6 +62,9 @@ export function connections(options: ConnectionsOptions): Connections {
   return {
     get open() {
       return open;
+    },
+    get overloaded() {
+      return lanes.overloaded(performance.now());
     },
     admit(ws, claims, encoding) {
       last += 1;
@@ -68,9 +82,23 @@ export function connections(options: ConnectionsOptions): Connections {
       });
       all.add(connection);
     },
+    async handOver() {
+      const sockets = [...all];
+      const mine = {};
+      handingOver = mine;
+      const isOff = (): boolean => handingOver !== mine;
+      const spanMs = Math.min(limits.handover_ms_max, sockets.length * limits.handover_gap_ms);
+      await evenly(sockets, spanMs, (socket) => socket.sendAway(performance.now()), isOff);
+      while (!isOff() && sockets.some((socket) => !socket.left)) await pause(closingStepMs);
+    },
+    stay() {
+      handingOver = undefined;
+      for (const connection of all) connection.keep();
+    },
     async close(graceMs) {
+      handingOver = undefined;
       const deadlineMs = performance.now() + Math.max(graceMs, farewellMsMin);
-      await sayGoodbye([...all], graceMs * 0.8);
+      await evenly([...all], graceMs * 0.8, (socket) => socket.end('goaway'));
       while (all.size > 0 && performance.now() < deadlineMs) await pause(closingStepMs);
       clearInterval(sweeper);
       if (all.size > 0) log.warn({ sockets: all.size }, 'sockets did not close in time and were cut off');
@@ -79,14 +107,22 @@ export function connections(options: ConnectionsOptions): Connections {
   };
 }
 
-/** Closes sockets evenly over `overMs`: clients that all come back at once would be a load of their own. */
-async function sayGoodbye(sockets: readonly Connection[], overMs: number): Promise<void> {
+/** Acts on sockets evenly over `overMs`: clients that all come back at once would be a load of their own. */
+async function evenly(
+  sockets: readonly Connection[],
+  overMs: number,
+  act: (socket: Connection) => void,
+  isOff: () => boolean = () => false,
+): Promise<void> {
   const startMs = performance.now();
-  let said = 0;
-  while (said < sockets.length) {
+  let done = 0;
+  while (done < sockets.length && !isOff()) {
     const share = overMs === 0 ? 1 : Math.min(1, (performance.now() - startMs + closingStepMs) / overMs);
-    for (const due = Math.ceil(sockets.length * share); said < due; said += 1) sockets[said]?.end('goaway');
-    if (said < sockets.length) await pause(closingStepMs);
+    for (const due = Math.ceil(sockets.length * share); done < due; done += 1) {
+      const socket = sockets[done];
+      if (socket !== undefined) act(socket);
+    }
+    if (done < sockets.length) await pause(closingStepMs);
   }
 }
 

@@ -35,7 +35,12 @@ export const errors = {
   too_many_sockets: { status: 429, reason: 'Too many sockets from this address.', retry: true },
   internal: { status: 500, reason: 'The server failed at this request; it has been noted.', retry: true },
   overloaded: { status: 503, reason: 'The server is at its limit; try again shortly.', retry: true },
-  leaving: { status: 503, reason: 'This server is going away; try again shortly.', retry: true },
+  leaving: { status: 503, reason: 'This server is leaving; go to another one.', retry: true },
+  not_serving: {
+    status: 503,
+    reason: 'This server is not part of a working cluster now; go to another one.',
+    retry: true,
+  },
   unavailable: {
     status: 503,
     reason: 'The account is being moved to another server, nothing was done; try again shortly.',
@@ -50,6 +55,17 @@ export const errors = {
   readonly [code: string]: { readonly status: number; readonly reason: string; readonly retry: boolean };
 };
 export type ErrorCode = keyof typeof errors;
+
+/** Why this edge takes no more clients at the moment. */
+export type NoEntry = Extract<ErrorCode, 'leaving' | 'not_serving' | 'overloaded'>;
+
+/** Clients that are told all at once to come again should not come again all at once. */
+const again_ms_min = 1_000;
+const again_ms_spread = 1_000;
+
+export function refusalOf(shut: NoEntry): HttpRefusal {
+  return new HttpRefusal(shut, again_ms_min + Math.floor(Math.random() * again_ms_spread));
+}
 
 /** A request that was not carried out. A class, so that no body of a client can look like one. */
 export class HttpRefusal {

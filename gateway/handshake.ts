@@ -4,7 +4,7 @@ import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import type { Claims } from '../proto/mail.ts';
 import { bearerPrefix, closeCodes, type Encoding, subprotocols } from '../proto/words.ts';
 import type { Log } from '../runtime/index.ts';
-import { HttpRefusal } from './errors.ts';
+import { HttpRefusal, type NoEntry, refusalOf } from './errors.ts';
 import { bearerOf } from './http.ts';
 import type { GatewayLimits } from './limits.ts';
 import { type AllowedOrigins, originAllowed } from './origins.ts';
@@ -21,7 +21,8 @@ export interface HandshakeOptions {
   readonly allowedOrigins: AllowedOrigins;
   readonly trustedProxies: number;
   readonly log: Log;
-  readonly leaving: () => boolean;
+  /** Why no more sockets are taken now, if so. */
+  readonly noEntry: () => NoEntry | undefined;
   /** A socket whose token is good. */
   readonly admit: (ws: WebSocket, claims: Claims, encoding: Encoding) => void;
 }
@@ -60,8 +61,9 @@ export class Handshakes {
     }
     void verified(this.options.tokens, request, offers).then((token) => {
       if (socket.destroyed || encoding === undefined) return;
-      if (this.options.leaving()) {
-        refuse(socket, new HttpRefusal('leaving', 1_000));
+      const shut = this.options.noEntry();
+      if (shut !== undefined) {
+        refuse(socket, refusalOf(shut));
         return;
       }
       try {
@@ -79,7 +81,8 @@ export class Handshakes {
   private refusalOf(request: IncomingMessage, socket: Duplex, encoding: Encoding | undefined): HttpRefusal | undefined {
     if ((request.url ?? '').split('?', 1)[0] !== socketPath) return new HttpRefusal('not_found');
     if (request.headers.upgrade?.toLowerCase() !== 'websocket') return new HttpRefusal('not_an_upgrade');
-    if (this.options.leaving()) return new HttpRefusal('leaving', 1_000);
+    const shut = this.options.noEntry();
+    if (shut !== undefined) return refusalOf(shut);
     if (!originAllowed(request.headers, this.options.allowedOrigins)) return new HttpRefusal('forbidden_origin');
     if (encoding === undefined) return new HttpRefusal('unknown_subprotocol');
     const peer = peerOf(request, this.options.trustedProxies);

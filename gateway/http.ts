@@ -37,6 +37,8 @@ export interface HttpOptions {
   readonly log: Log;
   /** True when the server is closing: connections are not kept then. */
   readonly leaving: () => boolean;
+  /** Counts requests that have no answer yet. */
+  readonly unanswered: { count: number };
 }
 
 const everyAnswer = {
@@ -80,6 +82,10 @@ export function requestListener(options: HttpOptions): RequestListener {
       response.writeHead(204, { ...everyAnswer, ...cors, ...(origin !== undefined && preflight) }).end();
       return;
     }
+    options.unanswered.count += 1;
+    response.once('close', () => {
+      options.unanswered.count -= 1;
+    });
     void answerTo(request).then((answer) => write(request, response, answer, cors, options.leaving()));
   };
 }

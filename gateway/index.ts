@@ -5,7 +5,7 @@ import type { ConnectionProtocol, UserProtocol } from '../proto/mail.ts';
 import type { ActorKind, Door, Log } from '../runtime/index.ts';
 import { Accounts } from './accounts.ts';
 import { connections } from './connections.ts';
-import { HttpRefusal } from './errors.ts';
+import { type NoEntry, refusalOf } from './errors.ts';
 import { Handshakes } from './handshake.ts';
 import { type Route, requestListener } from './http.ts';
 import { defaultGatewayLimits, type GatewayLimits } from './limits.ts';
@@ -18,6 +18,8 @@ import { accessTokens } from './tokens.ts';
 export type { GatewayLimits } from './limits.ts';
 export { defaultGatewayLimits } from './limits.ts';
 export type { AllowedOrigins } from './origins.ts';
+
+const last_answers_look_ms = 5;
 
 export interface GatewayOptions {
   readonly door: Door;
@@ -37,6 +39,8 @@ export interface GatewayOptions {
   readonly limits?: Partial<GatewayLimits>;
   /** Pages that may talk to this server; by default those of its own host. Clients that send no Origin always may. */
   readonly allowedOrigins?: AllowedOrigins;
+  /** False while the node can't reach the others, or is not up yet: clients are sent to other nodes. */
+  readonly serving?: () => boolean;
   /** Reverse proxies in front whose X-Forwarded-For is believed; 0 by default. */
   readonly trustedProxies?: number;
 }
@@ -46,17 +50,24 @@ export interface Gateway {
   readonly url: string;
   /** Client sockets that are open. */
   connections(): number;
-  /** Takes no more clients, sends away those there are (`goaway`, spread over `graceMs`), and closes. */
+  /** Takes no more clients; those that are there stay, and requests over HTTP are still carried out. */
+  leave(): void;
+  /** After `leave`: sends clients to other nodes, one after another. Resolves when those that were there have gone or were closed. */
+  handOver(): Promise<void>;
+  /** Takes clients again: ends `leave` and `handOver`. */
+  stay(): void;
+  /** Takes no more clients, closes the sockets that there are (1001, spread over `graceMs`), answers what was asked, and closes. */
   close(graceMs: number): Promise<void>;
 }
 
 /** Opens the edge of a node: accounts over HTTP, clients over WebSocket, both on one port. Rejects when it can't listen. */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
-  const { door, kinds, log, allowedOrigins = 'same-host', trustedProxies = 0 } = options;
+  const { door, kinds, log, allowedOrigins = 'same-host', trustedProxies = 0, serving = () => true } = options;
   const limits: GatewayLimits = { ...defaultGatewayLimits, ...options.limits };
   const tokens = await accessTokens(options);
   let closing: Promise<void> | undefined;
-  const leaving = (): boolean => closing !== undefined;
+  let isLeaving = false;
+  const leaving = (): boolean => isLeaving;
 
   const server = httpServer(limits, trustedProxies > 0);
   const clients = connections({
@@ -66,13 +77,20 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     log,
     boot: randomBytes(6).toString('base64url'),
   });
+  const noEntry = (): NoEntry | undefined => {
+    if (isLeaving) return 'leaving';
+    if (!serving()) return 'not_serving';
+    return clients.overloaded ? 'overloaded' : undefined;
+  };
+  const overloaded = (): boolean => clients.overloaded;
   const routes = [
-    healthRoute(leaving),
-    ...new Accounts({ door, user: kinds.user, limits, passwords: passwords(limits), tokens }).routes,
+    healthRoute(noEntry),
+    ...new Accounts({ door, user: kinds.user, limits, passwords: passwords(limits), tokens, overloaded }).routes,
   ];
-  server.on('request', requestListener({ routes, limits, allowedOrigins, trustedProxies, log, leaving }));
+  const unanswered = { count: 0 };
+  server.on('request', requestListener({ routes, limits, allowedOrigins, trustedProxies, log, leaving, unanswered }));
   const { admit } = clients;
-  const handshakes = new Handshakes({ tokens, limits, allowedOrigins, trustedProxies, log, leaving, admit });
+  const handshakes = new Handshakes({ tokens, limits, allowedOrigins, trustedProxies, log, noEntry, admit });
   server.on('upgrade', (request, socket, head) => handshakes.upgrade(request, socket, head));
 
   try {
@@ -86,6 +104,9 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   async function close(graceMs: number): Promise<void> {
     const stopped = new Promise<void>((resolve) => server.close(() => resolve()));
     await clients.close(graceMs);
+    // Without its answer a client may take a request for failed that was carried out: a refresh token would be lost to it.
+    const endMs = performance.now() + limits.last_answers_ms_max;
+    while (unanswered.count > 0 && performance.now() < endMs) await pause(last_answers_look_ms);
     server.closeAllConnections();
     await stopped;
   }
@@ -93,7 +114,17 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     port,
     url: urlOf(options.host, port),
     connections: () => clients.open,
+    leave() {
+      isLeaving = true;
+    },
+    handOver: () => clients.handOver(),
+    stay() {
+      if (closing !== undefined) return;
+      isLeaving = false;
+      clients.stay();
+    },
     close(graceMs) {
+      isLeaving = true;
       closing ??= close(graceMs);
       return closing;
     },
@@ -122,13 +153,20 @@ function httpServer(limits: GatewayLimits, behindProxy: boolean): Server {
   return server;
 }
 
-/** For load balancers: a node that is leaving should get no more clients. */
-function healthRoute(leaving: () => boolean): Route {
+/** For load balancers: should this node get more clients, and if not, why? */
+function healthRoute(noEntry: () => NoEntry | undefined): Route {
   return {
     method: 'GET',
     path: '/v1/health',
-    run: async () => (leaving() ? new HttpRefusal('leaving', 1_000) : { status: 200, body: { status: 'ok' } }),
+    async run() {
+      const shut = noEntry();
+      return shut === undefined ? { status: 200, body: { status: 'ok' } } : refusalOf(shut);
+    },
   };
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {

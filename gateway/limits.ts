@@ -36,6 +36,29 @@ export interface GatewayLimits {
   /** Pauses between such tries: the first, doubled up to the longest. */
   readonly retry_ms_min: number;
   readonly retry_ms_max: number;
+  /** A frame that has had no effect after so long was lost on the way: the socket is introduced again. */
+  readonly effect_ms_max: number;
+  // ---- when clients want more than the nodes can do
+  /** Time that frames should take from the edge to their effect: while they take longer, fewer are let on their way. */
+  readonly lane_ms_target: number;
+  /** Bytes under way to the actors of one node: the budget moves between these. A frame counts for its bytes and `lane_frame_bytes`. */
+  readonly lane_bytes_min: number;
+  readonly lane_bytes_max: number;
+  readonly lane_frame_bytes: number;
+  /** Bytes that a socket may send before all others that wait have had their turns. */
+  readonly lane_share_bytes: number;
+  /** Time that a socket's frames wait for a turn before it is closed. */
+  readonly lane_wait_ms_max: number;
+  /** When even sockets that ask for little have waited so long, no new ones are taken, and no logins. */
+  readonly overload_ms: number;
+  /** Bytes of frames that wait in this edge, of all sockets; a socket whose frames go beyond it is closed. */
+  readonly parked_total_bytes_max: number;
+  // ---- when this node leaves
+  /** Clients are sent to other nodes one by one: so long after one another, and all of them within so long. */
+  readonly handover_gap_ms: number;
+  readonly handover_ms_max: number;
+  /** Time for a client that was sent away to connect elsewhere before its socket is closed. */
+  readonly farewell_ms: number;
   // ---- HTTP
   /** Connections beyond those of sockets, such as requests and handshakes on their way; one more is dropped unheard. */
   readonly http_connections_max: number;
@@ -46,6 +69,8 @@ export interface GatewayLimits {
   readonly request_ms_max: number;
   readonly keep_alive_ms: number;
   readonly ask_wait_ms_max: number;
+  /** Time for requests that are being carried out when the edge closes. */
+  readonly last_answers_ms_max: number;
   // ---- accounts
   readonly password_chars_min: number;
   readonly password_chars_max: number;
@@ -89,6 +114,18 @@ export const defaultGatewayLimits: GatewayLimits = {
   introduce_ms_max: 15_000,
   retry_ms_min: 20,
   retry_ms_max: 500,
+  effect_ms_max: 30_000,
+  lane_ms_target: 100,
+  lane_bytes_min: 64 * 1024,
+  lane_bytes_max: 1024 * 1024,
+  lane_frame_bytes: 256,
+  lane_share_bytes: 2 * 1024,
+  lane_wait_ms_max: 15_000,
+  overload_ms: 1_000,
+  parked_total_bytes_max: 128 * 1024 * 1024,
+  handover_gap_ms: 5,
+  handover_ms_max: 10_000,
+  farewell_ms: 3_000,
   http_connections_max: 1_024,
   http_connections_per_peer_max: 128,
   header_bytes_max: 8 * 1024,
@@ -97,6 +134,7 @@ export const defaultGatewayLimits: GatewayLimits = {
   request_ms_max: 15_000,
   keep_alive_ms: 5_000,
   ask_wait_ms_max: 10_000,
+  last_answers_ms_max: 5_000,
   password_chars_min: 8,
   password_chars_max: 128,
   // One of the settings that OWASP's password storage page gives as equal in strength to N = 2^17, p = 1: with N = 2^15 a

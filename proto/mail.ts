@@ -83,8 +83,11 @@ export type UserProtocol = {
   /** Its hello. `connection` is the address of the connection actor, here and below. */
   attach: { mail: { readonly connection: string; readonly claims: Claims; readonly hello: Hello }; reply: never };
   detach: { mail: { readonly connection: string }; reply: never };
-  /** The words of one frame, in their order. */
-  words: { mail: { readonly connection: string; readonly words: readonly ClientWord[] }; reply: never };
+  /** The words of one frame, in their order. `number`: 1, 2, 3, … since the last `attach`, so that a lost one is noticed. */
+  words: {
+    mail: { readonly connection: string; readonly words: readonly ClientWord[]; readonly number: number };
+    reply: never;
+  };
   /** A connection that fell behind asks for events after `after`. */
   pull: { mail: { readonly connection: string; readonly after: number; readonly limit: number }; reply: never };
   // ---- from other users (durable)
@@ -128,11 +131,19 @@ export type UserProtocol = {
 /** The connection actor, `connection/<user>/<node>.<socket>`: in its user's partition, awake as long as its socket. */
 export type ConnectionProtocol = {
   // ---- from the edge (volatile)
+  /** `answered`: the edge counts its frames from here on, and wants an empty push for each. */
   open: {
-    mail: { readonly socket: SocketAt; readonly claims: Claims; readonly encoding: Encoding; readonly again: boolean };
+    mail: {
+      readonly socket: SocketAt;
+      readonly claims: Claims;
+      readonly encoding: Encoding;
+      readonly again: boolean;
+      readonly answered?: boolean;
+    };
     reply: never;
   };
-  frame: { mail: { readonly bytes: Uint8Array | string }; reply: never };
+  /** `number`: 1, 2, 3, … since the last `open`. A push of nothing says that one more has been through. */
+  frame: { mail: { readonly bytes: Uint8Array | string; readonly number?: number }; reply: never };
   closed: { mail: object; reply: never };
   // ---- from its user (volatile)
   /** The hello was taken: events follow from `welcome.cursor` on. */

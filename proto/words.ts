@@ -19,8 +19,9 @@ export const clientLimits = {
   device_chars_max: 32,
   watch_users_max: 64,
   page_messages_max: 100,
-  /** Events sent to a device beyond its last `received`; then the server waits for it. */
+  /** Events sent to a device beyond its last `received`, and their bytes; then the server waits for it. */
   window_events_max: 512,
+  window_bytes_max: 512 * 1024,
   /** One frame from the server. */
   server_frame_bytes_max: 256 * 1024,
   client_chars_max: 64,

@@ -23,6 +23,8 @@ export interface Attached {
   readonly device: DeviceId;
   readonly session: string;
   activeAt: number;
+  /** Mails of words that have come from it. */
+  words: number;
 }
 
 /** Presence as others see it. Volatile. */

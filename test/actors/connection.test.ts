@@ -213,3 +213,71 @@ t.test('A9 a user that still counts on a lost socket is put right', async (t) =>
   world.settle();
   t.ok(world.rest('user/alice'), 'nothing hangs on it any more');
 });
+
+t.test('SND6 a frame that is lost on its way is not overtaken: the client is asked to begin again', async (t) => {
+  const world = messenger();
+  const alice = connect(world, register(world, 'alice'));
+  register(world, 'bob');
+  let lost = 0;
+  world.drop = (mail) => mail.body.kind === 'frame' && ++lost === 2;
+  for (const id of ['m1', 'm2', 'm3', 'm4']) alice.say({ kind: 'send', id, to: 'bob', body: '' });
+  world.settle();
+  t.equal(alice.all('resync').length, 1);
+  t.notOk(
+    alice.all('accepted').some(({ id }) => id !== 'm1'),
+    'nothing behind it is carried out',
+  );
+  t.equal(alice.through, alice.handed, 'the edge hears of every frame, the lost one too');
+  alice.say({ kind: 'hello', ...standing(alice) });
+  for (const id of ['m1', 'm2', 'm3', 'm4']) alice.say({ kind: 'send', id, to: 'bob', body: '' });
+  world.settle();
+  t.strictSame(
+    alice.all('accepted').map(({ id, seq }) => [id, seq]),
+    [
+      ['m1', 1],
+      ['m2', 2],
+      ['m3', 3],
+      ['m4', 4],
+    ],
+  );
+  t.equal(alice.closed, undefined);
+});
+
+t.test('SND6 words that are lost between a connection and its user are not overtaken either', async (t) => {
+  const world = messenger();
+  const alice = connect(world, register(world, 'alice'));
+  register(world, 'bob');
+  let lost = 0;
+  world.drop = (mail) => mail.body.kind === 'words' && ++lost === 1;
+  for (const id of ['m1', 'm2']) alice.say({ kind: 'send', id, to: 'bob', body: '' });
+  world.settle();
+  t.equal(alice.all('accepted').length, 0);
+  t.equal(alice.all('resync').length, 1);
+  alice.say({ kind: 'hello', ...standing(alice) }, { kind: 'send', id: 'm1', to: 'bob', body: '' });
+  alice.say({ kind: 'send', id: 'm2', to: 'bob', body: '' });
+  world.settle();
+  t.strictSame(
+    alice.all('accepted').map(({ id, seq }) => [id, seq]),
+    [
+      ['m1', 1],
+      ['m2', 2],
+    ],
+  );
+});
+
+t.test('the edge hears of every frame that is through, whatever became of it; and of none twice', async (t) => {
+  const world = messenger({ words_per_s_max: 10, words_burst_max: 10 });
+  const socket = new Socket(world, register(world, 'alice'), 'json');
+  socket.say({ kind: 'typing', to: 'bob', on: true });
+  socket.raw('{');
+  socket.say({ kind: 'hello', epoch: '', cursor: 0 });
+  for (let i = 0; i < 20; i++) socket.say({ kind: 'typing', to: 'bob', on: true });
+  world.settle();
+  t.equal(socket.through, 23);
+  world.move('alice');
+  world.settle();
+  t.strictSame([socket.handed, socket.through], [0, 0], 'counted anew by the next owner');
+  socket.say({ kind: 'hello', ...standing(socket) });
+  world.settle();
+  t.equal(socket.through, 1);
+});

@@ -16,6 +16,9 @@ export class Socket {
   readonly words: ServerWord[] = [];
   /** Frames that came, decoded or not. */
   frames = 0;
+  /** Frames handed over since the actor was told of this socket, and how many of them it says are through. */
+  handed = 0;
+  through = 0;
   closed: { readonly code: number; readonly word: string } | undefined;
   readonly claims: Claims;
   readonly #world: World;
@@ -37,7 +40,10 @@ export class Socket {
 
   introduce(again: boolean): void {
     const socket = { node: 'n1', incarnation: 'a', id: this.#id };
-    this.#world.whisper(this.ref, { kind: 'open', socket, claims: this.claims, encoding: this.#encoding, again });
+    const about = { claims: this.claims, encoding: this.#encoding, answered: true };
+    this.#world.whisper(this.ref, { kind: 'open', socket, again, ...about });
+    this.handed = 0;
+    this.through = 0;
   }
 
   say(...words: ClientWord[]): void {
@@ -45,10 +51,15 @@ export class Socket {
   }
 
   raw(bytes: Uint8Array | string): void {
-    this.#world.whisper(this.ref, { kind: 'frame', bytes });
+    this.handed++;
+    this.#world.whisper(this.ref, { kind: 'frame', bytes, number: this.handed });
   }
 
   receive(push: Push): void {
+    if (push === '') {
+      this.through++;
+      return;
+    }
     if (typeof push === 'object' && 'close' in push) {
       this.closed = { code: push.close, word: push.word };
       this.hangUp();

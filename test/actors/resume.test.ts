@@ -108,6 +108,36 @@ t.test('LIM8 DEL5 no more than the window is sent beyond what was received, and 
   );
 });
 
+t.test(
+  'LIM8 the window counts bytes too: long messages wait for `received`, each in its turn, and none is lost',
+  async (t) => {
+    const world = messenger({ window_bytes_max: 100_000 });
+    const alice = connect(world, register(world, 'alice'));
+    const claims = register(world, 'bob');
+    const bob = connect(world, claims);
+    t.equal(bob.last('welcome').limits.window_bytes_max, 100_000);
+    const long = 'ж'.repeat(15_000);
+    for (let i = 1; i <= 12; i++) alice.say({ kind: 'send', id: `m${i}`, to: 'bob', body: long });
+    alice.say({ kind: 'send', id: 'short', to: 'bob', body: 'and one more' });
+    world.settle();
+    t.equal(bob.timeline().length, 4, 'the fourth passes the bound, a fifth does not go out');
+    t.equal(alice.all('accepted').length, 13);
+    bob.say({ kind: 'received', upTo: 1 });
+    world.settle();
+    t.equal(bob.timeline().length, 5);
+    for (let round = 0; round < 4; round++) {
+      bob.say({ kind: 'received', upTo: bob.cursor() });
+      world.settle();
+    }
+    t.strictSame(
+      bob.timeline().map((event) => event.kind === 'message' && event.id),
+      [...Array.from({ length: 12 }, (_, i) => `m${i + 1}`), 'short'],
+    );
+    const again = connect(world, claims, { ...standing(bob), cursor: 0 });
+    t.equal(again.timeline().length, 4, 'and for a device that comes back');
+  },
+);
+
 t.test('LIM9 a frame holds no more text than fits, but always one event', async (t) => {
   const world = messenger({ frame_body_chars_max: 10 });
   const alice = connect(world, register(world, 'alice'));
@@ -187,38 +217,50 @@ t.test('DEL1 LIM8 any news: a flow passes each event once, in order, within the 
     fc.nat({ max: 15 }).map((upTo) => ({ do: 'received' as const, upTo })),
   );
   fc.assert(
-    fc.property(fc.array(act), fc.integer({ min: 1, max: 5 }), (acts, windowMax) => {
-      const flow = flowFrom(0, 0);
-      let sent = 0;
-      for (const act of acts) {
-        if (act.do === 'received') {
-          assert.ok(acknowledge(flow, act.upTo) <= sent);
-          continue;
-        }
-        const { n, count, own } = act;
-        const words: ServerWord[] = own
-          ? [{ kind: 'accepted', id: 'm', n, seq: 1, at: 1 }]
-          : [
-              {
-                kind: 'events',
-                from: n,
-                list: Array.from({ length: count }, (_, i) => ({ kind: 'other', was: `${n + i}` })),
-              },
-            ];
-        const before = room(flow, windowMax);
-        for (const word of pass(flow, n, words, windowMax)) {
-          if (word.kind === 'accepted') {
-            if (word.n === sent + 1) sent++;
-          } else if (word.kind === 'events') {
-            assert.equal(word.from, sent + 1);
-            assert.ok(word.list.length <= before);
-            for (const event of word.list) assert.equal(event.kind === 'other' && event.was, `${++sent}`);
+    fc.property(
+      fc.array(act),
+      fc.integer({ min: 1, max: 5 }),
+      fc.integer({ min: 1, max: 2_000 }),
+      (acts, events, bytes) => {
+        const window = { window_events_max: events, window_bytes_max: bytes };
+        const flow = flowFrom(0, 0);
+        let sent = 0;
+        for (const act of acts) {
+          if (act.do === 'received') {
+            assert.ok(acknowledge(flow, act.upTo) <= sent);
+            continue;
           }
+          const { n, count, own } = act;
+          const words: ServerWord[] = own
+            ? [{ kind: 'accepted', id: 'm', n, seq: 1, at: 1 }]
+            : [
+                {
+                  kind: 'events',
+                  from: n,
+                  list: Array.from({ length: count }, (_, i) => ({ kind: 'other', was: `${n + i}` })),
+                },
+              ];
+          const before = room(flow, window);
+          for (const word of pass(flow, n, words, window)) {
+            if (word.kind === 'accepted') {
+              if (word.n === sent + 1) sent++;
+            } else if (word.kind === 'events') {
+              assert.equal(word.from, sent + 1);
+              assert.ok(word.list.length <= before);
+              for (const event of word.list) assert.equal(event.kind === 'other' && event.was, `${++sent}`);
+            }
+          }
+          assert.equal(flow.sent, sent);
+          assert.ok(flow.head >= sent);
+          assert.equal(flow.weights.length, flow.sent - flow.acked);
+          assert.equal(
+            flow.weights.reduce((sum, weight) => sum + weight, 0),
+            flow.bytes,
+          );
+          if (flow.sent > flow.acked && !own) assert.ok(flow.bytes - flow.weights.at(-1)! < bytes || before === 0);
+          assert.equal(wanted(flow, window) > 0 && wanted(flow, window) > 0, false, 'asked for once');
         }
-        assert.equal(flow.sent, sent);
-        assert.ok(flow.head >= sent);
-        assert.equal(wanted(flow, windowMax) > 0 && wanted(flow, windowMax) > 0, false, 'asked for once');
-      }
-    }),
+      },
+    ),
   );
 });

@@ -90,17 +90,124 @@ t.test('without patience connect rejects once each url was tried, and may be cal
   t.equal(client.state, 'online');
 });
 
-t.test('go-away: the client leaves by itself after the time it was given, and is back at once', async (t) => {
+t.test('CON8 go-away: not before its time, then the next connection is opened before this one is closed', async (t) => {
   const { server, client, peer } = await online(t);
-  const waiting = heard(client, 'state');
+  const states = heard(client, 'state');
   const from = Date.now();
   peer.say({ kind: 'goaway', reason: 'drain', afterMs: 120 });
-  const again = await server.peer();
-  await again.welcome();
+  const next = await server.peer();
   t.ok(Date.now() - from >= 118, 'not before');
   t.ok(Date.now() - from < 1_000, 'and not much later');
+  t.equal(await peer.closed, 1000, 'left politely');
+  const late = client.send('bob', 'said between two connections');
+  await settled();
+  t.same(
+    next.unread().map(({ kind }) => kind),
+    ['hello'],
+    'nothing is said before the welcome',
+  );
+  await next.welcome();
+  t.match(await next.word('send'), { id: late.id });
+  t.same(
+    states.map(({ state }) => state),
+    ['online'],
+    'the application hears of no gap',
+  );
+});
+
+t.test('CON8 until the next connection is open, the old one serves on', async (t) => {
+  const elsewhere = await scriptedServer();
+  t.teardown(() => elsewhere.close());
+  elsewhere.hold = true;
+  const server = await scriptedServer();
+  t.teardown(() => server.close());
+  const urls = [server.url, elsewhere.url];
+  const client = await RingpostClient.login({ urls, user: 'alice', password: 'p', device: 'test' });
+  t.teardown(() => client.close());
+  const connected = client.connect();
+  const peer = await server.peer();
+  await peer.welcome();
+  await connected;
+  peer.say({ kind: 'goaway', reason: 'drain', afterMs: 0 });
+  await until(() => elsewhere.held === 1);
+  const served = client.send('bob', 'by the old one');
+  const word = await peer.word('send');
+  peer.say({ kind: 'accepted', id: word.id, n: 1, seq: 1, at: 1 });
+  t.match(await served.accepted, { n: 1 });
+  peer.say({ kind: 'resync' });
+  t.match(await peer.welcome(), { cursor: 1 }, 'even when the account moves meanwhile');
+  const flying = [client.send('bob', 'two'), client.send('bob', 'three')];
+  await peer.words('send', 2);
+  elsewhere.release();
+  const next = await elsewhere.peer();
+  t.match(await next.welcome(), { cursor: 1 });
+  t.same(
+    (await next.words('send', 2)).map(({ id }) => id),
+    flying.map(({ id }) => id),
+    'what had no answer is said again, in order',
+  );
   await until(() => client.state === 'online');
-  t.match(waiting[0], { state: 'waiting', error: { code: 'goaway' } });
+  t.equal(await peer.closed, 1000);
+  next.say({ kind: 'goaway', reason: 'drain', afterMs: 0 });
+  t.match(await (await server.peer()).word('hello'), { cursor: 1 }, 'and so from one server to the next');
+});
+
+t.test('CON8 a leaving server that closes before there is another: a lost connection like any other', async (t) => {
+  const { server, client, peer } = await online(t);
+  server.refuse = 503;
+  peer.say({ kind: 'goaway', reason: 'drain', afterMs: 0 });
+  await settled();
+  t.equal(client.state, 'online', 'nobody takes it, but here it is still served');
+  const waiting = next(client, 'state');
+  peer.close(closeCodes.goaway, 'goaway');
+  t.match(await waiting, { state: 'waiting', error: { code: 'goaway' } });
+  const sent = client.send('bob', 'meanwhile');
+  server.refuse = 0;
+  const again = await server.peer();
+  await again.welcome();
+  t.match(await again.word('send'), { id: sent.id });
+});
+
+t.test('CON8 the end of the session counts, whichever connection it comes by', async (t) => {
+  const { server, client, peer } = await online(t);
+  server.refuse = 503;
+  peer.say({ kind: 'goaway', reason: 'drain', afterMs: 0 });
+  await settled();
+  peer.close(closeCodes.revoked, 'revoked');
+  await until(() => client.state === 'closed');
+  await t.rejects(client.connect(), { code: 'revoked' });
+});
+
+t.test('CON4 a server that takes nobody: the next url at once, and a pause when all were tried', async (t) => {
+  const servers = await Promise.all([scriptedServer(), scriptedServer(), scriptedServer()]);
+  t.teardown(() => Promise.all(servers.map((server) => server.close())));
+  for (const server of servers) server.refuse = 503;
+  const urls = servers.map(({ url }) => url);
+  const client = await RingpostClient.login({ urls, user: 'alice', password: 'p', device: 'test' });
+  t.teardown(() => client.close());
+  const waits: number[] = [];
+  client.on('state', (news) => void (news.state === 'waiting' && waits.push(news.afterMs ?? -1)));
+  void client.connect();
+  await until(() => waits.length === 4);
+  t.same([waits[0], waits[1]], [0, 0]);
+  t.ok(waits[2]! >= 1_000, 'all of them were tried');
+  t.equal(waits[3], 0);
+});
+
+t.test('ACC12 a request that a leaving server did not carry out goes to the next one', async (t) => {
+  const leaving = await scriptedServer();
+  const server = await scriptedServer();
+  t.teardown(() => Promise.all([leaving.close(), server.close()]));
+  const away = () => refusal(503, 'leaving', 'Leaving.', true, 10);
+  leaving.routes.set('POST /v1/sessions', away);
+  const account = { user: 'alice', password: 'p', device: 'test' };
+  const client = await RingpostClient.login({ ...account, urls: [leaving.url, server.url] });
+  t.equal(client.user, 'alice');
+  let refused = 0;
+  server.routes.set('POST /v1/sessions', ({ user, device }) => (++refused < 3 ? away() : [200, grant(user!, device!)]));
+  await RingpostClient.login({ ...account, url: server.url });
+  t.equal(refused, 3, 'with one url, in a moment');
+  await t.rejects(RingpostClient.login({ ...account, url: leaving.url }), { code: 'leaving', retry: true });
 });
 
 t.test('a server that closes earlier than its go-away said is still given its time', async (t) => {

@@ -30,6 +30,27 @@ t.test('each event once and in order, whatever comes twice', async (t) => {
   ]);
 });
 
+t.test('RES3 two hellos of a new device, both answered as new: the place is kept, and no reset is told', async (t) => {
+  const { client, peer } = await online(t);
+  const resets = heard(client, 'reset');
+  const messages = heard(client, 'message');
+  peer.say({ kind: 'events', from: 1, list: [message('bob', 1), message('bob', 2)] });
+  await peer.word('received');
+  peer.say({ kind: 'resync' });
+  await peer.welcome({ recovered: false, epoch: 'e1', cursor: 0, head: 3 });
+  peer.say({ kind: 'events', from: 1, list: [message('bob', 1), message('bob', 2), message('bob', 3)] });
+  await until(() => messages.length === 3);
+  t.strictSame(
+    messages.map(({ n }) => n),
+    [1, 2, 3],
+  );
+  t.same(resets, []);
+  peer.say({ kind: 'resync' });
+  await peer.welcome({ recovered: false, epoch: 'e1', cursor: 0, head: 2 });
+  await until(() => resets.length === 1);
+  t.match(resets[0], { epoch: 'e1', cursor: 0 }, 'events that the server does not have are none');
+});
+
 t.test('a gap: hello again, and only what is missing is passed on', async (t) => {
   const { server, client, peer } = await online(t);
   const messages = heard(client, 'message');
@@ -252,5 +273,7 @@ t.test(
   'the window of the server fits the SDK: what it holds back is acknowledged before the window is full',
   async (t) => {
     t.ok(sdkLimits.received_lag_events_max * 2 <= clientLimits.window_events_max);
+    const heldBack = sdkLimits.received_lag_events_max * (3 * sdkLimits.received_lag_chars_max + 256);
+    t.ok(heldBack * 2 <= clientLimits.window_bytes_max);
   },
 );

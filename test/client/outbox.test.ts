@@ -98,11 +98,11 @@ t.test('refused for now: it goes first when the pause is over, and later ones wa
   const refused = heard(client, 'refused');
   const [one, two, three] = burst(client, 3);
   await peer.words('send', 3);
+  const from = Date.now();
   refuse(peer, two!);
   refuse(peer, one!);
   await until(() => refused.length === 2);
   const [four] = burst(client, 1);
-  const from = Date.now();
   const sends = await peer.words('send', 3);
   t.ok(Date.now() - from >= 20, 'after the pause');
   t.strictSame(

@@ -124,6 +124,10 @@ export interface ScriptedServer {
   readonly asked: string[];
   /** Handshakes are refused with this status instead; 0 for not. */
   refuse: number;
+  /** Handshakes wait until `release`; how many do. */
+  hold: boolean;
+  readonly held: number;
+  release(): void;
   /** The next socket that opens. */
   peer(): Promise<Peer>;
   /** Sockets that opened and were not asked for. */
@@ -160,8 +164,17 @@ export async function scriptedServer(port = 0): Promise<ScriptedServer> {
   });
   const peers: Peer[] = [];
   const askers: ((peer: Peer) => void)[] = [];
+  const held: (() => void)[] = [];
   const server = {
     refuse: 0,
+    hold: false,
+    get held() {
+      return held.length;
+    },
+    release() {
+      server.hold = false;
+      for (const go of held.splice(0)) go();
+    },
     routes,
     asked,
     get waiting() {
@@ -177,19 +190,24 @@ export async function scriptedServer(port = 0): Promise<ScriptedServer> {
     },
   };
   http.on('upgrade', (request, socket, head) => {
+    // A client that gives up a handshake resets it.
+    socket.on('error', () => undefined);
     if (server.refuse > 0) {
       socket.end(`HTTP/1.1 ${server.refuse} Refused\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`);
       return;
     }
-    sockets.handleUpgrade(request, socket, head, (ws) => {
-      const offers = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((offer) => offer.trim());
-      const token = offers.find((offer) => offer.startsWith(bearerPrefix))?.slice(bearerPrefix.length) ?? '';
-      const peer = new Peer(ws, token, ws.protocol.endsWith('json') ? 'json' : 'msgpack');
-      const asker = askers.shift();
-      if (asker) asker(peer);
-      else peers.push(peer);
-    });
+    const upgrade = () => sockets.handleUpgrade(request, socket, head, (ws) => opened(ws, request));
+    if (server.hold) held.push(upgrade);
+    else upgrade();
   });
+  function opened(ws: WebSocket, request: IncomingMessage): void {
+    const offers = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((offer) => offer.trim());
+    const token = offers.find((offer) => offer.startsWith(bearerPrefix))?.slice(bearerPrefix.length) ?? '';
+    const peer = new Peer(ws, token, ws.protocol.endsWith('json') ? 'json' : 'msgpack');
+    const asker = askers.shift();
+    if (asker) asker(peer);
+    else peers.push(peer);
+  }
   await listen(http, port);
   const at = (http.address() as AddressInfo).port;
   return Object.assign(server, { url: `http://127.0.0.1:${at}`, port: at });
@@ -219,6 +237,6 @@ async function answer(
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(reply));
 }
 
-export function refusal(status: number, code: string, reason: string, retry = false): HttpAnswer {
-  return [status, { error: { code, reason, retry } }];
+export function refusal(status: number, code: string, reason: string, retry = false, afterMs?: number): HttpAnswer {
+  return [status, { error: { code, reason, retry, ...(afterMs !== undefined && { afterMs }) } }];
 }

@@ -35,6 +35,8 @@ export class StagedDoor implements Door {
   /** What whispers are answered with, and how many were refused. */
   whispers: (mail: ConnectionMail) => 'ok' | 'full' | 'moved' = () => 'ok';
   refusedWhispers = 0;
+  /** Whether frames are answered by themselves; otherwise a test does it, by an empty push. */
+  answers = true;
   /** Answers asks in place of the accounts. */
   instead: Asked<never> | undefined;
 
@@ -50,10 +52,18 @@ export class StagedDoor implements Door {
   whisper: Door['whisper'] = (to, mail) => {
     const told = mail as unknown as ConnectionMail;
     const answer = this.whispers(told);
-    if (answer === 'ok') this.byAddress.get(to.address)?.mail.push(told);
+    const connection = this.byAddress.get(to.address);
+    if (answer === 'ok') connection?.mail.push(told);
     else this.refusedWhispers += 1;
+    // As an actor does once the frame is through. An empty push is no frame.
+    if (answer === 'ok' && told.kind === 'frame' && this.answers) queueMicrotask(() => connection?.push(''));
     return answer;
   };
+
+  /** By user: the node that it lives on. */
+  readonly nodes = new Map<string, string>();
+
+  nodeOf: Door['nodeOf'] = ({ address }) => this.nodes.get(address.split('/')[1] ?? '') ?? this.node;
 
   homeOf(): string {
     return this.home;
