@@ -19,11 +19,13 @@ import {
 } from './options.ts';
 import { whyNoProc } from './proc.ts';
 import { Profiles } from './profiles.ts';
+import { rebuildBench, rebuildTable } from './rebuild.ts';
 
 const usage = `Usage: npm run bench -- WHAT --profile embedded|cluster [options]
 
   actors     the actor runtime alone: durable calls, reads, actor to actor, activations
   one2one    the messenger over WebSocket: messages between pairs of users, from being sent to being read
+  rebuild    a partition's snapshot: made from the journal, brought up to date, restored to an empty local store
 
   npm run bench -- WHAT --help   lists the options of each
 bench/README.md says what the figures mean.
@@ -153,7 +155,36 @@ ${commonUsage}
   },
 };
 
-// ---------------------------------------------------------------- both
+// ---------------------------------------------------------------- rebuild
+
+const rebuild: Command = {
+  usage: `Usage: npm run bench -- rebuild --profile embedded|cluster [options]
+
+  --profile embedded|cluster   the archive and journal of one process, or of three nats-servers (R3, every append synced)
+  --mb N                       keys and values of the partition's rows, MB (default 256)
+  --json                       one JSON object instead of a table
+  --data DIR                   where the data folders of the run are made and removed; it takes six times --mb
+  --help
+`,
+  options: {
+    profile: { type: 'string' },
+    mb: { type: 'string' },
+    json: { type: 'boolean' },
+    data: { type: 'string' },
+    help: { type: 'boolean', short: 'h' },
+  },
+  async run(given) {
+    const profile = wordOf(given, 'profile', profiles);
+    const mb = numberOf(given, 'mb', 256, { least: 1, most: 16_384 });
+    await carryOut(given, async (folder, endings) => {
+      const figures = await rebuildBench({ profile, mb, folder }, endings);
+      if (given.json) sayJson(figures);
+      else process.stdout.write(rebuildTable(figures));
+    });
+  },
+};
+
+// ---------------------------------------------------------------- all
 
 type Work = (folder: string, endings: Endings, profiles: Profiles | undefined) => Promise<void>;
 
@@ -171,6 +202,7 @@ function sayJson(figures: object): void {
 const commands = new Map<string, Command>([
   ['actors', actors],
   ['one2one', one2one],
+  ['rebuild', rebuild],
 ]);
 
 async function main([what, ...args]: readonly string[]): Promise<void> {

@@ -1,4 +1,5 @@
 /** Simulated time and chance. One world's time moves only when the test moves it; one seed decides all that is left open. */
+import { setImmediate } from 'node:timers';
 import type { Cancel, Clock, Random, Timers } from '../runtime/ports.ts';
 
 /** Splits into streams: drawing more from one doesn't change what another draws. */
@@ -149,7 +150,7 @@ export class SimTime {
           return;
         }
         // Now and then the process needs a look at its own affairs, such as the death of its parent.
-        if (++this.#steps % breath_steps === 0) realImmediate(tick);
+        if (++this.#steps % breath_steps === 0) setImmediate(tick);
         else queueMicrotask(() => process.nextTick(tick));
       };
       tick();
@@ -196,7 +197,7 @@ export class SimTime {
 }
 
 const breath_steps = 1_000;
-const realImmediate = setImmediate;
+
 
 /**
  * Until every promise that can settle has settled. All work is in promises, and Node runs a tick that was asked for by a microtask only

@@ -6,11 +6,11 @@ import type { Door, OpenOutlet } from '../runtime/door.ts';
 import type { Push, Ref } from '../runtime/index.ts';
 import type { Data, FarEnd } from './line.ts';
 
-/** The bounds of `gateway/limits.ts` that matter here. What is unread counts for less, so that it is met at all. */
+/** The bounds of `gateway/limits.ts` that matter here. Less may be unread, so that the bound is met at times. */
 const limits = {
   ping_ms: 20_000,
   first_frame_ms: 15_000,
-  unread_bytes_max: 32 * 1024,
+  unread_bytes_max: 256 * 1024,
   parked_frames_max: 4_096,
   park_ms_max: 5_000,
   introduce_ms_max: 15_000,
@@ -23,6 +23,8 @@ type Phase = 'introducing' | 'open' | 'parked' | 'reintroducing' | 'leaving' | '
 export interface Surroundings {
   readonly door: Door;
   readonly ports: Ports;
+  /** For the trace. */
+  readonly note: (words: string) => void;
 }
 
 export interface Socket {
@@ -42,6 +44,8 @@ export class Connection {
   #parked: Data[] = [];
   #deadlineMs = 0;
   #pauseMs = 0;
+  #introducedMs = Number.NEGATIVE_INFINITY;
+  #againMs = 0;
   #timer: Cancel | undefined;
   #closed = false;
   #settled = false;
@@ -77,6 +81,7 @@ export class Connection {
 
   end(word: CloseWord): void {
     if (this.#phase === 'leaving' || this.#phase === 'gone') return;
+    this.#note(`ends: ${word}`);
     this.#leave();
     this.#closeSocket(closeCodes[word], word);
   }
@@ -136,7 +141,10 @@ export class Connection {
     this.#parked = [];
     this.#waitIn('reintroducing', limits.introduce_ms_max);
     this.#socket.far.resume();
-    this.#retryAfter(0);
+    // At once, unless it was introduced a moment ago: an owner that does not serve yet answers every introduction with `moved`.
+    const soon = this.#nowMs - this.#introducedMs < 2 * limits.retry_ms_max;
+    this.#againMs = soon ? Math.min(limits.retry_ms_max, Math.max(limits.retry_ms_min, this.#againMs * 2)) : 0;
+    this.#retryAfter(this.#againMs);
   }
 
   #leave(): void {
@@ -161,6 +169,7 @@ export class Connection {
 
   #waitIn(phase: Phase, waitMs: number): void {
     this.#timer?.();
+    if (phase !== 'introducing') this.#note(`is ${phase}`);
     this.#phase = phase;
     this.#deadlineMs = this.#nowMs + waitMs;
     this.#pauseMs = limits.retry_ms_min;
@@ -205,7 +214,9 @@ export class Connection {
   #introduce(again: boolean): boolean {
     const { ref, claims, encoding } = this.#socket;
     const { outlet } = this.#outlet;
-    return this.#around.door.whisper(ref, { kind: 'open', socket: outlet, claims, encoding, again }) === 'ok';
+    const ok = this.#around.door.whisper(ref, { kind: 'open', socket: outlet, claims, encoding, again }) === 'ok';
+    if (ok) this.#introducedMs = this.#nowMs;
+    return ok;
   }
 
   #unpark(): boolean {
@@ -228,6 +239,11 @@ export class Connection {
 
   #whisperFrame(bytes: Data): boolean {
     return this.#around.door.whisper(this.#socket.ref, { kind: 'frame', bytes }) === 'ok';
+  }
+
+  #note(words: string): void {
+    const { claims, number } = this.#socket;
+    this.#around.note(`socket ${number} of ${claims.user}/${claims.device} ${words}`);
   }
 
   #settleIfDone(): void {

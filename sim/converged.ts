@@ -5,7 +5,7 @@ import type { World } from './world.ts';
 
 /** Words on what is still lacking; undefined when nothing is. */
 export function lacking(world: World): { readonly words: string; readonly about: readonly string[] } | undefined {
-  return owners(world) ?? devices(world) ?? deliveries(world) ?? channels(world) ?? stores(world);
+  return owners(world) ?? devices(world) ?? deliveries(world) ?? transfers(world) ?? channels(world) ?? stores(world);
 }
 
 type Lacking = ReturnType<typeof lacking>;
@@ -32,7 +32,8 @@ function devices(world: World): Lacking {
     const [unsent] = client.unsent();
     if (unsent !== undefined) return { words: `${user}/${name} has no answer to ${unsent.id}`, about: [user, unsent.id] };
     const head = world.headOf(user);
-    if (client.cursor !== head) return { words: `${user}/${name} is at event ${client.cursor} of ${head}`, about };
+    const { cursor } = client.saved();
+    if (cursor !== head) return { words: `${user}/${name} is at event ${cursor} of ${head}`, about };
   }
   if (world.tellers.open) return { words: 'a transfer has no answer', about: ['teller'] };
   return undefined;
@@ -48,6 +49,18 @@ function deliveries(world: World): Lacking {
       if (delivered === sent) continue;
       return { words: `${user} knows of ${delivered} delivered of ${sent} messages to ${peer}`, about: [user, peer] };
     }
+  }
+  return undefined;
+}
+
+function transfers(world: World): Lacking {
+  for (const { id, from } of world.tellers.transfers) {
+    const times = (table: string): number => world.row<number>(`account/${from}`, table, id) ?? 0;
+    if (times('out') === 0) continue;
+    if (times('confirmed') === 0) return { words: `transfer ${id} is not confirmed`, about: [id, from] };
+    // A timer that was set while its node's clock was ahead comes when the others get there.
+    if (times('reminded') > 0 || world.faults.fired.has('clock-jump')) continue;
+    return { words: `the timer of transfer ${id} has not come`, about: [id, from] };
   }
   return undefined;
 }

@@ -35,6 +35,8 @@ export interface DeviceOptions {
   readonly random: SimRandom;
   /** One of the user's devices makes the account; the others wait for it. */
   readonly registers: boolean;
+  /** Its user looks at what comes; an auditor only takes it down. */
+  readonly reads: boolean;
 }
 
 class Machine implements Hardware {
@@ -64,17 +66,19 @@ export class Device {
   readonly #world: DeviceWorld;
   readonly #random: SimRandom;
   readonly #registers: boolean;
+  readonly #reads: boolean;
   readonly #kind: 'browser' | 'node';
   readonly #streams: boolean;
   #machine: Machine;
   #kept: Saved | undefined;
 
-  constructor(world: DeviceWorld, { user, name, random, registers }: DeviceOptions) {
+  constructor(world: DeviceWorld, { user, name, random, registers, reads }: DeviceOptions) {
     this.#world = world;
     this.user = user;
     this.name = name;
     this.#random = random;
     this.#registers = registers;
+    this.#reads = reads;
     this.history = new History(user, name);
     this.#kind = random.pick(['browser', 'node', 'node']);
     this.#streams = random.chance(0.3);
@@ -252,7 +256,7 @@ export class Device {
   }
 
   #mayRead(from: string, seq: number, machine: Machine): void {
-    if (!this.#random.chance(0.4)) return;
+    if (!this.#reads || !this.#random.chance(0.4)) return;
     machine.clock.after(this.#random.between(10, 2_000), () =>
       this.do((client) => {
         this.#world.trace.note(this.#where, `reads ${from} up to ${seq}`);

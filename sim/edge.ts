@@ -24,7 +24,11 @@ export class Edge implements Server {
   #last = 0;
   #leaving = false;
 
-  constructor(process: SimProcess, node: Node) {
+  readonly #note: (words: string) => void;
+
+  /** `note` tells the trace. */
+  constructor(process: SimProcess, node: Node, note: (words: string) => void) {
+    this.#note = note;
     this.#process = process;
     this.#node = node;
     this.#boot = process.ports.random.id().slice(0, 8);
@@ -56,7 +60,7 @@ export class Edge implements Server {
     const { claims } = verified;
     this.#last++;
     const connection: Connection = new Connection(
-      { door: this.#node, ports: this.#process.ports },
+      { door: this.#node, ports: this.#process.ports, note: this.#note },
       {
         far,
         ref: ConnectionKind.ref(`${claims.user}/${this.#node.node}.${this.#last}.${this.#boot}`),

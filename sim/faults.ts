@@ -169,13 +169,19 @@ export class Faults {
     'store-damage': () => this.#damage(),
     drain: () =>
       this.#onMachine((machine) => {
-        void machine.leave();
-        this.#bootLater(machine);
+        machine.drain(true);
+        this.#endsAfter(outage_ms, () => machine.drain(false));
+      }),
+    leave: () =>
+      this.#onMachine((machine) => {
+        void machine.leave().then(() => this.#bootLater(machine));
       }),
     join: () => {
       const machine = this.#world.addMachine();
-      machine?.boot();
-      return machine !== undefined;
+      if (machine === undefined) return false;
+      machine.disk.faults.refused = this.#world.odds.storeRefused;
+      machine.boot();
+      return undefined;
     },
     'edge-shed': () => this.#onMachine(({ edge }) => edge?.shed('overloaded')),
     'line-cut': () => this.#onLine((line) => line.cut()),

@@ -37,6 +37,7 @@ export class Machine {
   #process: SimProcess | undefined;
   #boots = 0;
   #wallOffsetMs: number | undefined;
+  #unplugged = false;
 
   constructor(world: MachineWorld, name: string, random: SimRandom) {
     this.#world = world;
@@ -56,12 +57,13 @@ export class Machine {
       appendWaitMs: append_wait_ms,
     });
     if (this.#wallOffsetMs !== undefined) process.clock.wallOffsetMs = this.#wallOffsetMs;
+    process.unplug(this.#unplugged);
     const ports = this.#world.altered(process.ports);
     const node = new Node({ ports, limits, behaviours, partitions, settleMs: limits.suspect_ms });
     if (this.#random.chance(0.5)) node.notice = `http://${this.name}:7100`;
     this.#process = process;
     this.node = node;
-    this.edge = new Edge(process, node);
+    this.edge = new Edge(process, node, (words) => trace.note(this.name, words));
     this.state = 'up';
     trace.note(this.name, `boots as ${node.incarnation.slice(0, 6)}`);
     node.start();
@@ -101,6 +103,14 @@ export class Machine {
     this.#process?.goOn();
   }
 
+  /** An operator has it give its partitions away, and stay; or take its share again. */
+  drain(draining: boolean): void {
+    if (this.state !== 'up' || this.node === undefined) return;
+    this.#world.trace.note(this.name, draining ? 'is drained' : 'takes its share again');
+    if (draining) void this.node.drain();
+    else this.node.resume();
+  }
+
   /** A stop as on SIGTERM: clients are sent away, partitions handed over. */
   async leave(): Promise<void> {
     const { node, edge } = this;
@@ -134,6 +144,7 @@ export class Machine {
 
   /** Off, or back on, the servers that hold the journal, the register and the archive. */
   unplug(unplugged: boolean): void {
+    this.#unplugged = unplugged;
     this.#process?.unplug(unplugged);
   }
 

@@ -3,9 +3,10 @@ import { audit } from './audit.ts';
 import { Account, type Books } from './bank.ts';
 import { type BreakName, breaks } from './breaks.ts';
 import { lacking } from './converged.ts';
+import { SimRandom } from './clock.ts';
 import type { Device } from './device.ts';
 import { leaveSimulation } from './globals.ts';
-import { mishaps, tellOdds } from './odds.ts';
+import { drawOdds, mishaps, tellOdds } from './odds.ts';
 import { Violation } from './violation.ts';
 import { World } from './world.ts';
 
@@ -40,7 +41,10 @@ export interface Verdict {
 /** Simulated time to recover in. */
 const recover_ms_max = 180_000;
 const look_ms = 250;
+const ask_wait_ms = 5_000;
 const trace_lines_max = 120;
+/** A run of so many times its steps does not come to rest. */
+const run_away_steps = 20;
 /** A run with less than this has shown nothing. */
 const accepted_min = 10;
 const transfers_min = 5;
@@ -48,7 +52,7 @@ const transfers_min = 5;
 export async function run({ seed, steps, broken, print }: RunOptions): Promise<Verdict> {
   const altered = broken === undefined ? undefined : breaks[broken];
   const unpatch = altered !== undefined && 'patch' in altered ? altered.patch() : undefined;
-  const world = new World({ seed, broken: altered, print });
+  const world = new World({ seed, stepsMax: steps * run_away_steps, broken: altered, print });
   const stray = (error: unknown): void => world.check(() => crash(error));
   process.on('unhandledRejection', stray);
   process.on('uncaughtException', stray);
@@ -92,7 +96,7 @@ async function live(world: World, steps: number): Promise<void> {
   if (broken()) return;
   const auditors = new Map<string, Device>();
   for (const user of world.users) {
-    const auditor = world.addDevice(user, 'audit', false);
+    const auditor = world.addDevice(user, 'audit', { reads: false });
     auditors.set(user, auditor);
     auditor.start();
   }
@@ -115,14 +119,27 @@ async function pass(world: World, ms: number): Promise<void> {
 async function booksOf(world: World): Promise<ReadonlyMap<string, Books>> {
   const books = new Map<string, Books>();
   for (const account of world.accounts) {
-    const node = world.anyNode();
-    let answer: Books | undefined;
-    void node?.ask(Account.ref(account), { kind: 'books' }).then((asked) => {
-      if (asked.kind === 'reply') answer = asked.value;
-    });
-    for (let tries = 0; answer === undefined && tries < 100; tries++) await pass(world, look_ms);
-    if (answer === undefined) throw new Violation('converges', `account ${account} does not answer`, [account]);
-    books.set(account, answer);
+    let answer = 'nothing';
+    const ask = (): void => {
+      const node = world.anyNode();
+      void node?.ask(Account.ref(account), { kind: 'books' }, ask_wait_ms).then((asked) => {
+        if (asked.kind === 'reply') {
+          books.set(account, asked.value);
+          return;
+        }
+        answer = `${asked.kind} (${asked.why})`;
+        world.trace.note(node.node, `was asked for the books of ${account}: ${answer}`);
+        ask();
+      });
+    };
+    ask();
+    const untilMs = world.time.nowMs + recover_ms_max;
+    while (!books.has(account) && world.violation === undefined) {
+      if (world.time.nowMs > untilMs) {
+        throw new Violation('converges', `account ${account} answers ${answer}`, [account]);
+      }
+      await pass(world, look_ms);
+    }
   }
   return books;
 }
@@ -162,4 +179,9 @@ function verdictOf(seed: number, world: World): Verdict {
       trace: trace.about(violation.about.length === 0 ? [] : [...violation.about, 'world'], trace_lines_max),
     },
   };
+}
+
+/** What this seed's world is like, a line each. */
+export function oddsOf(seed: number): string[] {
+  return tellOdds(drawOdds(new SimRandom(seed).stream('odds')));
 }

@@ -28,12 +28,15 @@ import { Violation } from './violation.ts';
 
 export interface WorldOptions {
   readonly seed: number;
+  /** More events than this are not looked for. */
+  readonly stepsMax: number;
   /** A rule that is broken on purpose. */
   readonly broken?: Break | undefined;
   readonly print?: ((line: string) => void) | undefined;
 }
 
 const machines_max = 6;
+const begin_look_ms = 100;
 
 export class World {
   readonly odds: Odds;
@@ -61,12 +64,14 @@ export class World {
   /** The first rule that did not hold. */
   violation: Violation | undefined;
   readonly #broken: Break | undefined;
+  readonly #stepsMax: number;
   readonly #headsByUser = new Map<string, number>();
 
-  constructor({ seed, broken, print }: WorldOptions) {
+  constructor({ seed, stepsMax, broken, print }: WorldOptions) {
     this.random = new SimRandom(seed);
     this.odds = drawOdds(this.random.stream('odds'));
     this.#broken = broken;
+    this.#stepsMax = stepsMax;
     this.time = new SimTime(this.random.stream('ties'));
     this.time.onEvent = (atMs) => this.#event(atMs);
     this.trace = new Trace({ time: this.time, print });
@@ -112,11 +117,23 @@ export class World {
   begin(): void {
     for (let i = 1; i <= this.odds.nodes; i++) this.addMachine()?.boot();
     for (const user of this.users) {
-      for (let i = 1; i <= this.odds.devicesPerUser; i++) this.addDevice(user, `d${i}`, i === 1).start();
+      for (let i = 1; i <= this.odds.devicesPerUser; i++) this.addDevice(user, `d${i}`, { registers: i === 1 }).start();
     }
-    for (const device of this.devices) this.people.use(device);
-    this.tellers.start();
-    this.faults.begin();
+    this.#beginWork();
+  }
+
+  /** Once the devices have their accounts: before that nothing is promised that could be broken. */
+  #beginWork(): void {
+    this.time.after(begin_look_ms, () => {
+      if (!this.devices.every(({ online }) => online)) {
+        this.#beginWork();
+        return;
+      }
+      this.trace.note('world', 'work begins');
+      for (const device of this.devices) this.people.use(device);
+      this.tellers.start();
+      this.faults.begin();
+    });
   }
 
   heal(): void {
@@ -130,12 +147,11 @@ export class World {
     if (this.machines.size >= machines_max) return undefined;
     const name = `n${this.machines.size + 1}`;
     const machine = new Machine(this, name, this.random.stream(`machine ${name}`));
-    machine.disk.faults.refused = this.calm ? 0 : this.odds.storeRefused;
     this.machines.set(name, machine);
     return machine;
   }
 
-  addDevice(user: string, name: string, registers: boolean): Device {
+  addDevice(user: string, name: string, { registers = false, reads = true } = {}): Device {
     const random = this.random.stream(`device ${user} ${name}`);
     const { time, trace, internet } = this;
     const hosts = (): string[] => [...this.machines.keys()];
@@ -148,7 +164,7 @@ export class World {
         check: (check) => this.check(check),
         promised: (history, event) => this.#promised(history, event),
       },
-      { user, name, random, registers },
+      { user, name, random, registers, reads },
     );
     this.devices.push(device);
     return device;
@@ -198,7 +214,9 @@ export class World {
   }
 
   #event(atMs: number): void {
-    this.steps++;
+    if (++this.steps > this.#stepsMax) {
+      this.violation ??= new Violation('converges', `${this.steps} events, and no end`, []);
+    }
     leave();
     this.trace.mix(atMs * 10_000);
   }

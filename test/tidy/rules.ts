@@ -75,7 +75,7 @@ const TABLE: readonly Row[] = [
     packages: [],
     node: 'any',
   },
-  { at: 'chaos/', inside: BELOW_CHAOS, packages: 'any', node: 'any' },
+  { at: 'chaos/', inside: [...BELOW_CHAOS, 'cluster.config.ts', 'scripts/'], packages: 'any', node: 'any' },
   { at: 'cluster.config.ts', inside: ['runtime/'], packages: [], node: 'types', typesOnly: true },
   {
     at: 'commands/',

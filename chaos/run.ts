@@ -1,0 +1,156 @@
+/** Plays a scenario, round after round, and judges each round. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { SimRandom } from '../sim/clock.ts';
+import type { System } from './cluster/system.ts';
+import type { Endings } from './endings.ts';
+import { Load } from './load/load.ts';
+import type { Prepared, Scenario } from './scenario.ts';
+import { Stage } from './stage.ts';
+import { nowMs, pause, until } from './time.ts';
+import { company } from './users.ts';
+import { Judge, type Round, storyOf, type Verdict } from './verdict.ts';
+
+export interface RunPlan {
+  readonly scenario: Scenario;
+  readonly seed: number;
+  /** Rounds go on until both are over. */
+  readonly rounds: number;
+  readonly minutes: number;
+  readonly rate: number;
+  readonly set: readonly string[];
+  readonly folder: string;
+}
+
+/** Before the first fault. */
+const warm_ms = { least: 500, most: 900 };
+const whole_wait_ms = 90_000;
+const served_wait_ms = 60_000;
+/** Load goes on for so long after everybody is served. */
+const after_ms = 300;
+/** Longer than the SDK waits before it says a message again. */
+const drain_quiet_ms = 30_000;
+const drain_most_ms = 120_000;
+/** A fresh company of users once the history has so many entries: checks look at all of it after each round. */
+const entries_most = 400_000;
+/** Of the messages that a round sends, at least so many must be accepted. */
+const acked_share_least = 0.25;
+
+/** Told of each round as it ends: `times` are the single times of unavailability, `words` all that was wrong. */
+export type Report = (round: Round, times: readonly number[], words: readonly string[]) => void;
+
+/** One scenario: its system, its load, its rounds. */
+export class Play {
+  readonly #plan: RunPlan;
+  readonly #prepared: Prepared;
+  #load: Load | undefined;
+  #judge = new Judge();
+  #users: readonly string[] = [];
+  #generation = 0;
+
+  private constructor(plan: RunPlan, prepared: Prepared) {
+    this.#plan = plan;
+    this.#prepared = prepared;
+  }
+
+  /** Answers whether all rounds were good. `report` gets each round as it ends. */
+  static async run(plan: RunPlan, endings: Endings, report: Report): Promise<boolean> {
+    mkdirSync(plan.folder, { recursive: true });
+    const { scenario, folder, set } = plan;
+    const play = new Play(plan, await scenario.prepare({ folder, set, endings }));
+    endings.add(() => play.#load?.end());
+    const endAt = nowMs() + plan.minutes * 60_000;
+    let good = true;
+    for (let round = 1; round <= plan.rounds || nowMs() < endAt; round++) {
+      if (play.#load === undefined || play.#judge.entries.length > entries_most) await play.#newCompany();
+      const { round: verdict, unavailable, breaches } = await play.#round(round);
+      good &&= verdict.ok;
+      report(verdict, unavailable, breaches);
+    }
+    await play.#load?.ask('close', null);
+    return good;
+  }
+
+  async #newCompany(): Promise<void> {
+    const { system } = this.#prepared;
+    if (!(await until(() => system.whole(), whole_wait_ms, 50))) throw new Error('the system did not come up whole');
+    await this.#load?.ask('close', null);
+    await this.#load?.end();
+    this.#load = new Load();
+    this.#judge = new Judge();
+    const { clients } = this.#plan.scenario;
+    const urls = clients?.urls(system) ?? system.nodes.map(({ url }) => url);
+    const { length: partitions } = await system.owners();
+    const users = company({ partitions, urls, generation: ++this.#generation, stay: clients !== undefined });
+    this.#users = users.map(({ name }) => name);
+    await this.#load.ask('open', { users, seed: this.#plan.seed });
+  }
+
+  async #round(round: number): Promise<Verdict> {
+    const { scenario, rate, seed: firstSeed } = this.#plan;
+    const load = this.#load!;
+    const seed = firstSeed + round - 1;
+    const random = new SimRandom(seed).stream(scenario.name);
+    const { system } = this.#prepared;
+    const stage = new Stage({ system, load, seed, random, users: this.#users });
+    const begunWhole = await until(() => system.whole(), whole_wait_ms, 50);
+    const startedAt = nowMs();
+    const deathsBefore = deathsOf(system);
+    await load.ask('run', { rate });
+    const troubles = begunWhole ? [] : ['the system was not whole before the round'];
+    let recovered = begunWhole;
+    try {
+      await pause(random.between(warm_ms.least, warm_ms.most));
+      await this.#prepared.round(stage);
+      recovered = (await stage.served(served_wait_ms)) && recovered;
+      if (!recovered) troubles.push('not everybody was served again in time');
+      await pause(after_ms);
+      // Partitions move back to a restarted node under load.
+      if (!(await stage.whole(whole_wait_ms))) {
+        recovered = false;
+        troubles.push('the system did not become whole again in time');
+      }
+    } catch (error) {
+      recovered = false;
+      troubles.push(error instanceof Error ? error.message : String(error));
+    }
+    const deaths = deathsOf(system).slice(deathsBefore.length);
+    if (deaths.length > stage.deathsAllowed) stage.fail(`ended by itself: ${deaths.join('; ')}`);
+    stage.notes.generator_lag_ms = (await load.ask('stop', null)).lagMs;
+    const loadedMs = nowMs() - startedAt;
+    const drained = await load.ask('drain', { quietMs: drain_quiet_ms, mostMs: drain_most_ms });
+    const entries = await load.ask('take', null);
+    this.#prepared.after?.(stage, entries);
+    troubles.push(...stage.failures, ...drained.missing);
+    const verdict = this.#judge.judge(entries, {
+      scenario: scenario.name,
+      round,
+      seed,
+      startedAt,
+      endedAt: nowMs(),
+      users: this.#users,
+      faults: stage.faults,
+      healedAt: stage.healedAt,
+      recovered: recovered && drained.complete && stage.failures.length === 0,
+      notes: stage.notes,
+      ackedLeast: Math.max(10, (rate * loadedMs * acked_share_least) / 1_000),
+    });
+    const breaches = [...verdict.breaches, ...troubles];
+    if (!verdict.round.ok) this.#keep(verdict.round, breaches);
+    return { ...verdict, breaches };
+  }
+
+  /** Leaves the evidence of a bad round beside the logs of the processes. */
+  #keep(verdict: Round, words: readonly string[]): void {
+    const folder = join(this.#plan.folder, `round-${verdict.round}`);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'round.json'), `${JSON.stringify(verdict, undefined, 2)}\n`);
+    writeFileSync(join(folder, 'breaches.txt'), words.map((word) => `${word}\n`).join(''));
+    writeFileSync(join(folder, 'history.jsonl'), storyOf(this.#judge.entries));
+  }
+}
+
+/** How processes of the system ended that nobody had ended. */
+function deathsOf({ nodes, nats }: System): readonly string[] {
+  return [...nodes, ...nats].flatMap(({ program }) => program.deaths.map((why) => `${program.name} (${why})`));
+}

@@ -1,0 +1,44 @@
+/** Who takes part in a run. */
+import { partitionOf } from '../runtime/hash.ts';
+import type { UserPlan } from './load/orders.ts';
+
+/** Every so many users one has a second device. */
+const tablets_every = 8;
+/** To whom a user writes, as steps around the circle of users. */
+const peer_steps = [1, 7, 13];
+
+export interface Company {
+  readonly partitions: number;
+  readonly urls: readonly string[];
+  /** Another generation of users has other names. */
+  readonly generation: number;
+  /** None is told where its account lives: sockets stay where `urls` puts them. */
+  readonly stay?: boolean;
+}
+
+/**
+ * One user a partition, so that a fault's reach can be read from the owners. Every second one goes home, the others stay with the
+ * addresses they know, in turn: so frames that pass from one node to another are part of every run.
+ */
+export function company({ partitions, urls, generation, stay = false }: Company): UserPlan[] {
+  const names = namesOn(partitions, generation);
+  return names.map((name, i) => ({
+    name,
+    devices: i % tablets_every === 0 ? ['phone', 'tablet'] : ['phone'],
+    urls: stay ? urls : urls.map((_, turn) => urls[(i + turn) % urls.length]!),
+    goesHome: !stay && i % 2 === 0,
+    peers: [...new Set(peer_steps.map((step) => names[(i + step) % names.length]!))].filter((peer) => peer !== name),
+  }));
+}
+
+function namesOn(partitions: number, generation: number): string[] {
+  const names: (string | undefined)[] = Array.from({ length: partitions }, () => undefined);
+  for (let left = partitions, i = 0; left > 0; i++) {
+    const name = `u${generation}.${i}`;
+    const partition = partitionOf(`user/${name}`, partitions);
+    if (names[partition] !== undefined) continue;
+    names[partition] = name;
+    left--;
+  }
+  return names as string[];
+}
