@@ -115,6 +115,10 @@ export class Exchange implements LinkOwner {
     this.speech.say(probe);
   }
 
+  waits(since: number): boolean {
+    return this.#outbox.staleSince(since);
+  }
+
   health(now: number): void {
     this.reads.tidy(now);
     this.#acks.hurry();
@@ -143,7 +147,8 @@ export class Exchange implements LinkOwner {
   #hear(word: ServerWord): void {
     switch (word.kind) {
       case 'events':
-        if (!this.#timeline.take(word, this.#pass)) this.#gap();
+        // Before the answer to hello they may be those of an older one: that answer brings all after the cursor that hello named.
+        if (!this.#greeting && !this.#timeline.take(word, this.#pass)) this.#gap();
         break;
       case 'accepted':
         this.#timeline.accepted(word);

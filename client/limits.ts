@@ -28,10 +28,10 @@ export const sdkLimits = {
   http_rounds_max: 3,
 
   /** From the first byte of a connection to `welcome`. */
-  welcome_wait_ms_max: 15_000,
+  welcome_wait_ms_max: 6_000,
   /** First wait before a new connection; doubles with each round over all urls. The real wait is random between 0 and it. */
   backoff_ms_min: 250,
-  backoff_ms_max: 10_000,
+  backoff_ms_max: 5_000,
   /** A server that said it is overloaded is left alone for at least so long. */
   overload_wait_ms_min: 1_000,
   /** The longest wait before a new connection that a server's go-away may ask for. */
@@ -41,11 +41,13 @@ export const sdkLimits = {
   /** A connection that lived so long was a good one: the backoff starts afresh. */
   steady_ms_min: 5_000,
   /** How often a connection looks at its own health. */
-  health_check_ms: 5_000,
+  health_check_ms: 1_000,
   /** Nothing heard for so long (the server pings every 20 s, but browsers hide pings): ask a question that must be answered. */
-  quiet_ms_max: 45_000,
+  quiet_ms_max: 30_000,
   /** How long that question may stay unanswered before the socket counts as dead. */
-  probe_wait_ms_max: 10_000,
+  probe_wait_ms_max: 5_000,
+  /** A message without an answer and nothing heard at all for so long: another connection is looked for while this one has a chance. */
+  unheard_ms_max: 2_500,
 
   /** Receipts and own messages are acknowledged only so many at a time; messages of others at once. */
   received_lag_events_max: 64,

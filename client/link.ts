@@ -14,6 +14,8 @@ export interface LinkOwner {
   heard(words: readonly ServerWord[]): void;
   /** Ask something that the server must answer. */
   probe(): void;
+  /** True when something said before this has no answer yet. */
+  waits(since: number): boolean;
   /** Now and then while online. */
   health(now: number): void;
   state(news: StateNews): void;
@@ -158,12 +160,16 @@ export class Link {
     this.#notBefore = Date.now() + wait;
     this.#goAway = setTimeout(() => {
       this.#goAway = undefined;
-      if (this.#stage.at !== 'online') return;
-      this.#old = this.#stage;
-      this.#failures = 0;
-      this.#elsewhere();
-      void this.#dial();
+      if (this.#stage.at === 'online') this.#switchOver(this.#stage);
     }, wait);
+  }
+
+  /** Looks for another connection while this one serves on. */
+  #switchOver(online: Online): void {
+    this.#old = online;
+    this.#failures = 0;
+    this.#elsewhere();
+    void this.#dial();
   }
 
   /** Gives this connection up, and goes on as the loss demands. */
@@ -230,6 +236,9 @@ export class Link {
       online.probedAt = now;
       this.#owner.probe();
     }
+    // The server may be gone with its machine, or stopped: nobody closes the socket then.
+    const unheard = now - sdkLimits.unheard_ms_max;
+    if (this.#stage === online && online.heardAt < unheard && this.#owner.waits(unheard)) this.#switchOver(online);
     this.#owner.health(now);
   }
 
@@ -265,13 +274,16 @@ export class Link {
   #lost({ error, final, stale, elsewhere, waitMsMin = 0 }: Loss): void {
     if (this.#stage.at === 'closed' || this.#stage.at === 'idle') return;
     const now = Date.now();
-    if (this.#stage.at === 'online' && now - this.#stage.since >= sdkLimits.steady_ms_min) this.#failures = 0;
+    if (this.#stage.at === 'online') {
+      const wasSteady = now - this.#stage.since >= sdkLimits.steady_ms_min;
+      this.#failures = wasSteady ? 0 : Math.min(this.#failures, this.#options.urls.length);
+    }
     const wasOnline = this.#stage.at === 'online';
     const token = 'token' in this.#stage ? this.#stage.token : undefined;
     this.#leave(false);
-    // Once may be the clock or a token at its end; a renewed one that isn't taken either will not get better.
+    // Once may be a token at its end, and then the clock of one server: a renewed token that none takes will not get better.
     if (stale) this.#wasStale(token);
-    if (final || this.#staleTimes > 1) {
+    if (final || this.#staleTimes > Math.max(1, this.#allWays.length)) {
       this.close(stale ? new RingpostError('login_needed', error.reason, false, { cause: error }) : error);
       return;
     }
@@ -286,7 +298,7 @@ export class Link {
     this.#stage = { at: 'waiting', timer: setTimeout(() => void this.#dial(), afterMs) };
     this.#tell({ kind: 'state', state: 'waiting', url: this.url, error, afterMs: Math.round(afterMs) });
     if (wasOnline && !stale) this.#elsewhere();
-    else if (!stale) this.#turn++;
+    else if (!stale || this.#staleTimes > 1) this.#turn++;
   }
 
   /** The server that said go-away has closed the connection before there was another. */

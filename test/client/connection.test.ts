@@ -188,7 +188,7 @@ t.test('CON4 a server that takes nobody: the next url at once, and a pause when 
   const waits: number[] = [];
   client.on('state', (news) => void (news.state === 'waiting' && waits.push(news.afterMs ?? -1)));
   void client.connect();
-  await until(() => waits.length === 4);
+  await until(() => waits.length >= 4);
   t.same([waits[0], waits[1]], [0, 0]);
   t.ok(waits[2]! >= 1_000, 'all of them were tried');
   t.equal(waits[3], 0);

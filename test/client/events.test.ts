@@ -51,6 +51,20 @@ t.test('RES3 two hellos of a new device, both answered as new: the place is kept
   t.match(resets[0], { epoch: 'e1', cursor: 0 }, 'events that the server does not have are none');
 });
 
+t.test('RES3 events that come before the answer to hello are left to that answer', async (t) => {
+  const { client, peer } = await online(t);
+  const messages = heard(client, 'message');
+  peer.say({ kind: 'resync' });
+  await peer.word('hello');
+  peer.say({ kind: 'events', from: 1, list: [message('bob', 1)] });
+  await settled();
+  t.same(messages, []);
+  peer.say({ kind: 'resync' });
+  await peer.welcome({ recovered: true, cursor: 0, head: 2 });
+  peer.say({ kind: 'events', from: 1, list: [message('bob', 1), message('bob', 2)] });
+  await until(() => messages.length === 2);
+});
+
 t.test('a gap: hello again, and only what is missing is passed on', async (t) => {
   const { server, client, peer } = await online(t);
   const messages = heard(client, 'message');
