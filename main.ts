@@ -63,6 +63,8 @@ export async function run(argv: readonly string[], terminal: Terminal = processT
 function failure(error: unknown): string {
   const { code, port, message } = error as { code?: unknown; port?: unknown; message?: unknown };
   if (code === 'EADDRINUSE') return `Port ${String(port)} is taken by another program; choose one with --port.`;
+  if (code === 'ENOSPC')
+    return `The disk is full: ${String(message)}. Make room and start again; nothing accepted is lost.`;
   if (code === 'EACCES') return `No permission: ${String(message)}.`;
   return error instanceof Error ? error.message : String(error);
 }

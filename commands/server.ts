@@ -94,9 +94,16 @@ function writeFigures(dataFolder: string, node: Node): void {
 /** The log goes to a file of the data folder; warnings and worse are also told on the terminal, in a line each. */
 export function openLog(dataFolder: string, tell: (line: string) => void): Log {
   mkdirSync(dataFolder, { recursive: true });
+  const file = pino.destination({ dest: join(dataFolder, 'ringpost.log'), sync: true });
+  let told = false;
+  // A full disk must not end the process for want of a line in the log.
+  file.on('error', (error: Error) => {
+    if (!told) tell(`warning: lines of the log are lost (${error.message})`);
+    told = true;
+  });
   const log = pino(
     { base: null, serializers: { error: pino.stdSerializers.err }, timestamp: pino.stdTimeFunctions.isoTime },
-    pino.destination({ dest: join(dataFolder, 'ringpost.log'), sync: true }),
+    file,
   );
   return {
     info: (fields, words) => log.info(fields, words),
