@@ -218,14 +218,17 @@ export class Partition implements TurnHost {
     if (effects.delayed !== undefined) for (const { ms, body } of effects.delayed) this.#later(cell, ms, body);
   }
 
-  /** A whisper within the partition leaves nothing, so it needs no gate: what it causes to leave waits there itself. */
+  /**
+   * A whisper within the partition leaves nothing, so it needs no gate: what it causes to leave waits there itself. Nor is it ever refused: it is
+   * part of a turn that was taken, and the bound on all of the partition's mail holds back what would cause more.
+   */
   #output(output: Output): void {
     if (output.kind !== 'whisper' || this.#host.partitionOf(output.to) !== this.id) {
       this.#open.outputs.push(output);
       return;
     }
     const { to, body, from } = output;
-    this.mailboxes.put({ to, body, from, asker: undefined, origin: undefined, tries: 0 }, false);
+    this.mailboxes.put({ to, body, from, asker: undefined, origin: undefined, tries: 0 }, true);
   }
 
   #later(cell: Cell, ms: number, body: { readonly kind: string }): void {

@@ -26,7 +26,7 @@ export function mergeFrom(segments: readonly Segment[], percent: number): number
 export async function* merged(sources: readonly AsyncIterable<Rows>[], keepDeleted: boolean): AsyncIterable<Rows> {
   const cursors = sources.map((source) => new Cursor(source));
   try {
-    for (const cursor of cursors) await cursor.load();
+    await Promise.all(cursors.map((cursor) => cursor.load()));
     let batch = new Batch();
     for (;;) {
       const newest = leastOf(cursors);

@@ -14,6 +14,9 @@ import { type Pace, paced } from './pace.ts';
 import type { Rows } from './rows.ts';
 import { readSegment, type Segment, segmentName, verifySegment, writeSegment } from './segment.ts';
 
+/** Of a snapshot that is still growing towards the end of a long journal: merging reads all of them at once. */
+const segments_max = 16;
+
 /** The partition is no longer served here, or the node stops: its snapshot is another's business. */
 export class SnapshotAbandoned extends Error {
   constructor() {
@@ -74,6 +77,7 @@ export class PartitionSnapshot {
       this.#mustBeOurs();
       if (manifest !== undefined && manifest.position.seq > toSeq) throw this.#overtaken(manifest);
       complete = await this.#advance(manifest, toSeq, previousFloorSeq);
+      if ((this.manifest?.segments.length ?? 0) >= segments_max) await this.#merge();
     }
     this.coveredBytes = committedBytes;
     this.anchoredSeq = undefined;

@@ -8,10 +8,10 @@ import type { Rows } from './rows.ts';
 import { readSegment } from './segment.ts';
 
 /** Of one write to the store. */
-const write_rows_max = 2_000;
+const write_rows_max = 1_000;
 const write_bytes_max = 1024 * 1024;
 /** Writes under way while the archive is read on. */
-const writes_max = 4;
+const writes_max = 8;
 
 /**
  * Writes the rows of a partition's snapshot to the local store, where the partition must be empty, and then its position; answers that, or

@@ -1,6 +1,6 @@
 /** A simulated cluster for the engine's tests: real nodes on simulated ports, one clock that only the test moves, one seed. */
 import { type AnyBehaviour, type Asked, defaultLimits, type Limits, Node } from '../../runtime/index.ts';
-import type { Log } from '../../runtime/ports.ts';
+import type { Log, Ports } from '../../runtime/ports.ts';
 import { SimArchive } from '../../sim/archive.ts';
 import { type SimClock, SimRandom, SimTime } from '../../sim/clock.ts';
 import { SimLog } from '../../sim/journal.ts';
@@ -16,6 +16,13 @@ export interface WorldOptions {
   readonly limits?: Partial<Limits>;
 }
 
+export interface BootOptions {
+  /** The format of state that the process reads and writes. */
+  readonly format?: number;
+  /** What its engine is given in place of its ports. */
+  readonly ports?: (ports: Ports) => Ports;
+}
+
 /** One process: a node and what it holds of the world. */
 export class Process {
   readonly node: Node;
@@ -24,17 +31,18 @@ export class Process {
   alive = true;
   readonly #process: SimProcess;
 
-  constructor(world: World, name: string) {
+  constructor(world: World, name: string, { format = 1, ports = (as) => as }: BootOptions) {
     this.name = name;
     const random = world.random.stream(`${name}/${world.births++}`);
     this.#process = new SimProcess(world, { name, disk: world.disk(name), random, log: world.logOf(name) });
     this.clock = this.#process.clock;
     this.node = new Node({
-      ports: this.#process.ports,
+      ports: ports(this.#process.ports),
       limits: world.limits,
       behaviours: world.behaviours,
       partitions: world.partitions,
       settleMs: 300,
+      format,
     });
     this.node.start();
   }
@@ -104,8 +112,8 @@ export class World {
     return disk;
   }
 
-  boot(name: string): Process {
-    const process = new Process(this, name);
+  boot(name: string, options: BootOptions = {}): Process {
+    const process = new Process(this, name, options);
     this.processes.set(name, process);
     return process;
   }

@@ -12,6 +12,8 @@ import {
 } from '../../../runtime/snapshots/segment.ts';
 import { simCodec } from '../../../sim/codec.ts';
 
+t.setTimeout(120_000);
+
 type Value = Uint8Array | undefined;
 type Row = readonly [key: string, value: Value];
 

@@ -4,6 +4,8 @@ import { SnapshotAbandoned } from '../../../runtime/snapshots/partition-snapshot
 import { restoreSnapshot } from '../../../runtime/snapshots/restore.ts';
 import { History, keyOf } from './history.ts';
 
+t.setTimeout(120_000);
+
 /** Bytes whose checksum is taken between two pauses: all that is read or written passes there. */
 class Meter {
   most = 0;
@@ -61,7 +63,6 @@ function atOnce(history: History): void {
 }
 
 t.test('no slice of the work handles more than some hundred kilobytes, or checks more than a megabyte', async (t) => {
-  t.setTimeout(120_000);
   const history = new History({ snapshot_fold_bytes_max: 8_000_000 });
   history.bump();
   const owner = history.reader('owner');

@@ -3,6 +3,8 @@ import t from 'tap';
 import { Truncation } from '../../../runtime/snapshots/truncation.ts';
 import { History, id, keyOf, type Reader } from './history.ts';
 
+t.setTimeout(120_000);
+
 type Step =
   | {
       readonly kind: 'write';
@@ -74,7 +76,6 @@ async function catchUp(history: History, reader: Reader): Promise<void> {
 }
 
 t.test('folded, merged and restored, with a cut journal: the same as the whole journal replayed', async (t) => {
-  t.setTimeout(120_000);
   let snapshots = 0;
   let merges = 0;
   let cut = 0;

@@ -82,6 +82,50 @@ t.test('an operator gets one at once, of a partition that is served here', async
   await t.rejects(history.until(snapshots.now(id)), SnapshotAbandoned);
 });
 
+t.test('one at a time, whoever asks for it', async (t) => {
+  const node = await started();
+  const { history, snapshots, owner } = node;
+  const { archive } = owner.ports;
+  const { put, pointer } = archive;
+  let underWay = 0;
+  let most = 0;
+  const counted = async <T>(work: Promise<T>): Promise<T> => {
+    most = Math.max(most, ++underWay);
+    return await work.finally(() => underWay--);
+  };
+  archive.put = (...args) => counted(put(...args));
+  archive.pointer = (...args) => counted(pointer(...args));
+  await node.write(30);
+  await history.until(Promise.all([snapshots.now(id), snapshots.now(id), history.time.passed(300)]));
+  t.equal(most, 1);
+  t.equal((await history.manifest())?.position.seq, history.endSeq);
+});
+
+t.test('a journal of any length is folded, and never are many segments read at once', async (t) => {
+  const node = new Node();
+  const { history, snapshots, owner } = node;
+  Object.assign(history.limits, { snapshot_fold_bytes_max: 2_000 });
+  history.bump();
+  await node.write(400, 10);
+  const { archive } = owner.ports;
+  const { get, put } = archive;
+  let merged = 0;
+  let most = 0;
+  archive.get = (name) => {
+    merged++;
+    return get(name);
+  };
+  archive.put = async (...args) => {
+    merged = 0;
+    await put(...args);
+    most = Math.max(most, merged);
+  };
+  await history.until(snapshots.now(id));
+  t.ok(most > 10 && most <= 16, `${most} at once`);
+  t.equal((await history.manifest())?.position.seq, history.endSeq);
+  t.strictSame((await history.rebuilt()).rows().size, history.rows.size + 1);
+});
+
 t.test('what fails is told and tried again, ever more rarely, and the rest is not kept waiting', async (t) => {
   const node = await started();
   const { history, snapshots, owner } = node;

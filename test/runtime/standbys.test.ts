@@ -1,0 +1,448 @@
+import t from 'tap';
+import type { Limits } from '../../runtime/index.ts';
+import type { Ports } from '../../runtime/ports.ts';
+import { encodeRecord } from '../../runtime/record.ts';
+import { Ring } from '../../runtime/ring.ts';
+import { packPosition, unpackPosition } from '../../runtime/standing.ts';
+import { simCodec } from '../../sim/codec.ts';
+import { account } from './bank.ts';
+import { Bystander } from './bystander.ts';
+import { deaf, journalOf } from './journals.ts';
+import { act, List, list } from './ledger.ts';
+import { keys, Load } from './load.ts';
+import { diskBreaches, folded, Watch } from './watch.ts';
+import { replyOf, World } from './world.ts';
+
+const partitions = 8;
+const all = Array.from({ length: partitions }, (_, id) => id);
+
+async function cluster(seed: number, limits: Partial<Limits>, ...names: string[]): Promise<[World, Watch]> {
+  const world = new World({ seed, behaviours: [list(), account], partitions, limits });
+  const watch = new Watch(world);
+  await world.cluster(...names);
+  return [world, watch];
+}
+
+/** Writes to all actors, and lets what follows from it settle. */
+async function write(world: World, name: string, word: string): Promise<void> {
+  for (const key of keys) replyOf(await world.until(world.node(name).ask(List.ref(key), act({ add: word }))));
+}
+
+t.test('§5: every partition has copies at the ring’s next nodes, as far as their owner', async (t) => {
+  for (const standbys of [0, 1, 2]) {
+    const [world, watch] = await cluster(1, { standbys }, 'n1', 'n2', 'n3', 'n4');
+    const ring = new Ring(['n1', 'n2', 'n3', 'n4']);
+    const load = new Load(world, ['n1', 'n2'], 3);
+    await world.pass(1_000);
+    load.stop();
+    await world.pass(1_000);
+    for (const id of all) {
+      const owner = world.node('n1').view.owners[id]?.node ?? '';
+      const next = ring.successors(id, 4).filter((node) => node !== owner);
+      t.strictSame(watch.keepers(id), [owner, ...next.slice(0, standbys)].sort(), `partition ${id}`);
+      const { number, chain } = folded(world, id);
+      for (const node of watch.keepers(id)) t.equal(watch.copy(node, id), `${number} ${chain}`);
+    }
+    for (const name of ['n1', 'n2', 'n3', 'n4']) t.strictSame(diskBreaches(world, name), []);
+  }
+});
+
+t.test('§5: without standbys only the node that should own a partition has a copy, until it does', async (t) => {
+  const [world, watch] = await cluster(2, { standbys: 0 }, 'n1');
+  await write(world, 'n1', 'one');
+  t.ok(all.every((id) => watch.keepers(id).join() === 'n1'));
+  const seen = new Set<string>();
+  watch.onHeard = () => {
+    for (const id of all) if (watch.keepers(id).length > 1) seen.add(`${watch.keepers(id).join()} ${id}`);
+  };
+  world.boot('n2');
+  await world.pass(3_000);
+  const wanted = new Ring(['n1', 'n2']).assign(partitions);
+  t.strictSame(
+    [...seen].sort(),
+    all
+      .filter((id) => wanted[id] === 'n2')
+      .map((id) => `n1,n2 ${id}`)
+      .sort(),
+  );
+  for (const id of all) t.strictSame(watch.keepers(id), [wanted[id]]);
+});
+
+t.test('§5: copies go where the ring of those that live wants them', async (t) => {
+  const [world, watch] = await cluster(3, {}, 'n1', 'n2', 'n3');
+  await write(world, 'n1', 'one');
+  world.kill('n2');
+  watch.heard.delete('n2');
+  await world.pass(2_000);
+  for (const id of all) t.strictSame(watch.keepers(id), ['n1', 'n3']);
+  world.boot('n2');
+  await world.pass(3_000);
+  t.ok(all.every((id) => watch.keepers(id).length === 2));
+  t.ok(all.some((id) => watch.keepers(id).includes('n2')));
+});
+
+t.test('A5: whatever is skipped, interrupted or late, a copy never has a wrong row', async (t) => {
+  for (let seed = 10; seed < 14; seed++) {
+    const [world, watch] = await cluster(seed, { store_flush_ms: 70, store_flush_rows_max: 40 }, 'n1');
+    const random = world.random.stream('test');
+    const two = new Bystander(world, watch, 'n2');
+    two.want(...all);
+    Object.assign(world.log.faults, { followBroken: 0.05, followGap: 0.1, followLate: 0.02, readBroken: 0.1 });
+    world.disk('n2').faults.refused = 0.1;
+    const load = new Load(world, ['n1'], 3);
+    for (let round = 0; round < 12; round++) {
+      await two.live(random.between(50, 400));
+      t.strictSame([...two.breaches(), ...diskBreaches(world, 'n2')], [], `seed ${seed}, round ${round}`);
+      if (round % 3 === 1) two.want(...all.filter(() => random.chance(0.6)));
+      if (round % 3 === 2) two.want(...all);
+    }
+    load.stop();
+    Object.assign(world.log.faults, { followBroken: 0, followGap: 0, followLate: 0, readBroken: 0 });
+    world.disk('n2').faults.refused = 0;
+    await two.live(8_000);
+    t.strictSame(two.promotable, all, `seed ${seed}`);
+    for (const { id, position } of two.standbys.partitions()) t.equal(position.chain, folded(world, id).chain);
+    t.strictSame([...two.breaches(), ...diskBreaches(world, 'n2')], []);
+    t.strictSame(two.dropped, [], 'none was built anew from nothing');
+  }
+});
+
+t.test('A5: a copy goes on where its store was left, and takes nothing twice', async (t) => {
+  const [world, watch] = await cluster(20, {}, 'n1');
+  const load = new Load(world, ['n1'], 3);
+  const one = new Bystander(world, watch, 'n2');
+  one.want(...all);
+  await one.live(600);
+  one.kill();
+  await world.pass(500);
+  let read = 0;
+  const two = new Bystander(world, watch, 'n2', {}, (ports) => ({
+    ...ports,
+    journal: {
+      ...journalOf(ports),
+      read: (id, from, to) => {
+        read += world.log.entries(id).filter(({ seq }) => seq >= from && seq <= to).length;
+        return ports.journal.read(id, from, to);
+      },
+    },
+  }));
+  two.want(...all);
+  await two.live(600);
+  load.stop();
+  await two.live(300);
+  t.strictSame([...two.breaches(), ...diskBreaches(world, 'n2')], []);
+  t.strictSame(two.promotable, all);
+  const written = all.reduce((sum, id) => sum + world.log.entries(id).length, 0);
+  t.ok(read > 0 && read < written * 0.75, `${read} of ${written} entries read`);
+  t.strictSame(two.dropped, []);
+});
+
+t.test('§5: a copy that its owner contradicts is thrown away, built anew, and not promoted meanwhile', async (t) => {
+  const [world, watch] = await cluster(30, {}, 'n1');
+  await write(world, 'n1', 'one');
+  const two = new Bystander(world, watch, 'n2');
+  two.want(...all);
+  await two.live(300);
+  two.kill();
+  // Between two lives the hash in the store becomes another, as if other records had been applied.
+  const stored = world.disk('n2').committed.get(5);
+  const position = unpackPosition(stored?.get(' meta ') ?? new Uint8Array(), simCodec);
+  if (stored === undefined || position === undefined) throw new Error('nothing is stored');
+  stored.put(' meta ', packPosition({ ...position, chain: position.chain ^ 1 }, simCodec));
+  const again = new Bystander(world, watch, 'n2');
+  again.want(...all);
+  await world.pass(60);
+  const copy = again.copy(5);
+  t.not(copy?.position.chain, folded(world, 5).chain);
+  again.standbys.look();
+  t.notOk(again.promotable.includes(5), 'told, and no longer promotable');
+  t.ok(copy?.stopped);
+  t.match(again.said, ['a standby is thrown away and built anew']);
+  await again.live(500);
+  t.strictSame(again.dropped, [5]);
+  t.strictSame(again.promotable, all);
+  t.equal(again.copy(5)?.position.chain, folded(world, 5).chain);
+  t.strictSame(again.breaches(), []);
+  t.strictSame([...again.distrusted], []);
+});
+
+t.test('§5: a copy is compared with what its owner was, too, and with what it will be', async (t) => {
+  const [world, watch] = await cluster(31, {}, 'n1');
+  await write(world, 'n1', 'one');
+  const two = new Bystander(world, watch, 'n2');
+  two.want(...all);
+  await two.live(300);
+  const { number: before, chain } = folded(world, 0);
+  await write(world, 'n1', 'two');
+  await two.live(300);
+  two.owners.set(0, [0, before, chain]);
+  await two.live(100);
+  t.strictSame(two.said, []);
+  two.owners.set(0, [0, before, chain ^ 1]);
+  await two.live(50);
+  t.strictSame(two.said.length, 1, 'it had another hash then');
+  const next = new Bystander(world, watch, 'n3');
+  next.want(...all);
+  await next.live(300);
+  const { number } = folded(world, 0);
+  next.owners.set(0, [0, number + 1, 77]);
+  await next.live(50);
+  t.strictSame(next.said, []);
+  next.owners.delete(0);
+  await write(world, 'n1', 'three');
+  await next.live(100);
+  t.strictSame(next.said.length, 1, 'it came to another than was announced');
+  await next.live(500);
+  t.strictSame(next.promotable, all);
+});
+
+t.test(
+  '§5: a copy that does not get on is not promoted, is followed anew, and counts again once it does',
+  async (t) => {
+    const [world, watch] = await cluster(32, { standby_stall_ms: 400 }, 'n1');
+    await write(world, 'n1', 'one');
+    const silent = new Set<number>();
+    let follows = 0;
+    const two = new Bystander(world, watch, 'n2', {}, (ports) => {
+      const altered = deaf(silent)(ports);
+      const follow: Ports['journal']['follow'] = (after) => {
+        follows++;
+        return altered.journal.follow(after);
+      };
+      return { ...altered, journal: { ...altered.journal, follow } };
+    });
+    two.want(...all);
+    await two.live(300);
+    silent.add(3);
+    await write(world, 'n1', 'two');
+    await two.live(300);
+    t.strictSame(two.promotable, all, 'not at once');
+    follows = 0;
+    await two.live(300);
+    t.strictSame(
+      two.promotable,
+      all.filter((id) => id !== 3),
+    );
+    t.match(two.said, ['a standby does not get on']);
+    t.equal(follows, 1);
+    await two.live(900);
+    t.equal(follows, 3, 'again and again, but not all the time');
+    t.ok(
+      two.said.every((words) => words === 'a standby does not get on'),
+      'nothing is wrong with it',
+    );
+    silent.clear();
+    await two.live(500);
+    t.strictSame(two.promotable, all);
+    t.strictSame(two.dropped, []);
+    t.strictSame(two.breaches(), []);
+  },
+);
+
+t.test('§5: one partition that can’t be copied holds up no other', async (t) => {
+  const [world, watch] = await cluster(33, {}, 'n1');
+  await write(world, 'n1', 'one');
+  let tries = 0;
+  let fails = true;
+  const two = new Bystander(world, watch, 'n2', {}, (ports) => ({
+    ...ports,
+    archive: {
+      put: (name, parts) => ports.archive.put(name, parts),
+      get: (name) => ports.archive.get(name),
+      names: (id) => ports.archive.names(id),
+      remove: (name) => ports.archive.remove(name),
+      pointer: (id) => {
+        if (id !== 0 || !fails) return ports.archive.pointer(id);
+        tries++;
+        return Promise.reject(new Error('made up'));
+      },
+      point: (id, version, bytes) => ports.archive.point(id, version, bytes),
+      close: () => ports.archive.close(),
+    },
+  }));
+  two.want(...all);
+  await two.live(600);
+  t.strictSame(two.promotable, all.slice(1));
+  t.ok(tries >= 2 && tries <= 4, `${tries} tries`);
+  await two.live(60_000);
+  t.ok(tries <= 20, `${tries} tries in a minute`);
+  fails = false;
+  await two.live(6_000);
+  t.strictSame(two.promotable, all);
+});
+
+t.test('A3: a record that nobody can read makes no copy, and is not tried all the time', async (t) => {
+  const [world, watch] = await cluster(34, {}, 'n1');
+  await write(world, 'n1', 'one');
+  let reads = 0;
+  const two = new Bystander(world, watch, 'n2', {}, (ports) => {
+    const read: Ports['journal']['read'] = (id, from, to) => {
+      if (id === 2) reads++;
+      return ports.journal.read(id, from, to);
+    };
+    return { ...ports, journal: { ...journalOf(ports), read } };
+  });
+  two.want(...all);
+  await two.live(300);
+  const last = world.log.entries(2).at(-1);
+  const expectedSeq = last?.seq ?? 0;
+  world.log.apply([{ partition: 2, expectedSeq, id: 'torn', bytes: new Uint8Array([1, 2, 3, 4, 5, 6, 7]) }]);
+  await two.live(60_000);
+  t.strictSame(
+    two.promotable,
+    all.filter((id) => id !== 2),
+  );
+  t.ok(reads > 5 && reads < 40, `read ${reads} times in a minute`);
+  t.strictSame(two.dropped, [2]);
+});
+
+t.test('A5: entries that the journal has truncated are not missed in silence', async (t) => {
+  const [world, watch] = await cluster(35, {}, 'n1');
+  const silent = new Set([4]);
+  await write(world, 'n1', 'one');
+  const two = new Bystander(world, watch, 'n2', {}, deaf(silent));
+  two.want(...all);
+  await two.live(300);
+  await write(world, 'n1', 'two');
+  await write(world, 'n1', 'three');
+  const end = world.log.entries(4).at(-1)?.seq ?? 0;
+  world.log.truncate(end);
+  silent.clear();
+  await write(world, 'n1', 'four');
+  await two.live(1_000);
+  // There is no snapshot to begin with, so there can be no copy; a wrong one would be worse.
+  t.notOk(two.promotable.includes(4));
+  t.ok(two.dropped.includes(4));
+});
+
+t.test(
+  'A9: while the store takes nothing, copies are bounded, given up, and begun again from what it has',
+  async (t) => {
+    const [world, watch] = await cluster(36, { store_flush_rows_max: 30 }, 'n1');
+    const two = new Bystander(world, watch, 'n2');
+    two.want(...all);
+    const load = new Load(world, ['n1'], 2);
+    await two.live(500);
+    world.disk('n2').faults.refused = 1;
+    let most = 0;
+    await two.live(1_500, () => {
+      for (const { overlay } of two.standbys.partitions()) most = Math.max(most, overlay.committedRows);
+    });
+    t.ok(most > 30 && most <= 30 * 2 + 20, `${most} rows waited`);
+    t.ok(two.said.includes('a standby is given up for now'));
+    t.notOk(two.said.includes('a standby is thrown away and built anew'), 'nothing is wrong with what it holds');
+    world.disk('n2').faults.refused = 0;
+    load.stop();
+    await two.live(6_000);
+    t.strictSame(two.promotable, all);
+    t.strictSame(two.dropped, []);
+    t.strictSame([...two.breaches(), ...diskBreaches(world, 'n2')], []);
+  },
+);
+
+t.test(
+  '§5: who becomes an owner gets the copy, also one that is being built, and nobody writes to it any more',
+  async (t) => {
+    const [world, watch] = await cluster(37, {}, 'n1');
+    await write(world, 'n1', 'one');
+    const two = new Bystander(world, watch, 'n2');
+    two.want(...all);
+    await world.pass(1);
+    two.held.add(0);
+    // It is wanted here no longer: by the register it is this node's own.
+    two.want(...all.slice(1));
+    const taken = await world.until(two.standbys.take(0));
+    t.equal(taken?.partition.position.chain, folded(world, 0).chain);
+    t.notOk(taken?.partition.stopped);
+    t.equal(two.copy(0), undefined);
+    await two.live(500);
+    t.strictSame(two.promotable, all.slice(1));
+    two.held.add(6);
+    const { position } = (await world.until(two.standbys.take(6)))?.partition ?? {};
+    const { number } = position ?? { number: 0 };
+    await write(world, 'n1', 'two');
+    await two.live(500);
+    t.equal(position?.number, number, 'it is not brought up to date from here');
+    t.equal(await world.until(two.standbys.take(6)), undefined, 'nor handed out twice');
+  },
+);
+
+t.test('§5: a copy that is no longer wanted when it is ready is let go of', async (t) => {
+  const [world, watch] = await cluster(38, {}, 'n1');
+  await write(world, 'n1', 'one');
+  const two = new Bystander(world, watch, 'n2');
+  two.want(0);
+  await world.pass(1);
+  two.want();
+  await world.pass(200);
+  t.strictSame([...two.standbys.partitions()], []);
+  t.equal(await world.until(two.standbys.take(0)), undefined);
+});
+
+t.test('§5: the journal is asked for news of what there are copies of, and of nothing else', async (t) => {
+  const [world, watch] = await cluster(39, {}, 'n1');
+  await write(world, 'n1', 'one');
+  let followed: number[] = [];
+  let told = 0;
+  const two = new Bystander(world, watch, 'n2', {}, (ports) => ({
+    ...ports,
+    journal: {
+      ...journalOf(ports),
+      follow: (after) => {
+        followed = [...after.keys()].sort((a, b) => a - b);
+        const following = ports.journal.follow(after);
+        const next = async () => {
+          const entries = await following.next();
+          told += entries.length;
+          return entries;
+        };
+        return { next, stop: () => following.stop() };
+      },
+    },
+  }));
+  two.want(...all);
+  await two.live(300);
+  t.strictSame(followed, all);
+  t.equal(told, 0, 'a copy joins the others once it is up to date');
+  two.held.add(1);
+  await world.until(two.standbys.take(1));
+  two.want(...all.filter((id) => id > 2));
+  await two.live(100);
+  t.strictSame(
+    followed,
+    all.filter((id) => id > 2),
+  );
+  await write(world, 'n1', 'two');
+  await two.live(300);
+  t.strictSame(two.breaches(), []);
+  t.ok(told > 0);
+});
+
+t.test('§5: a stopped node keeps no copies', async (t) => {
+  const [world, watch] = await cluster(40, {}, 'n1');
+  const two = new Bystander(world, watch, 'n2');
+  two.want(...all);
+  await two.live(200);
+  two.standbys.stop();
+  two.want(...all);
+  await two.live(500);
+  t.strictSame([...two.standbys.partitions()], []);
+});
+
+t.test('§5: invalid rows make no copy, and do not bring the others down', async (t) => {
+  const [world, watch] = await cluster(41, {}, 'n1');
+  await write(world, 'n1', 'one');
+  const two = new Bystander(world, watch, 'n2');
+  two.want(...all);
+  await two.live(300);
+  const last = world.log.entries(2).at(-1);
+  const { number, epoch } = folded(world, 2) as { number: number; epoch?: number };
+  const record = { type: 'turns', partition: 2, epoch: epoch ?? 9, number: number + 1, writer: 'n1.x' } as const;
+  const rest = { previousSeq: last?.seq ?? 0, at: 0, outbox: [], taken: [], settled: [] };
+  const bytes = encodeRecord({ ...record, ...rest, rows: ['list/a \u0007 row', new Uint8Array([1])] }, simCodec);
+  world.log.apply([{ partition: 2, expectedSeq: last?.seq ?? 0, id: 'odd', bytes }]);
+  await write(world, 'n1', 'two').catch(() => {});
+  await two.live(2_000);
+  t.ok(two.promotable.length >= partitions - 1);
+  t.notOk(two.promotable.includes(2));
+});
