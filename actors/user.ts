@@ -75,12 +75,26 @@ function attach(user: UserMemory, { connection, claims, hello }: Mail<'attach'>,
     endWith(turn, to, objection);
     return;
   }
-  for (const [other, { device, to: older }] of user.attached) {
-    if (device !== claims.device || other === connection) continue;
+  const { run = '', dial = 0 } = hello;
+  const others = [...user.attached].filter(([other, { device }]) => device === claims.device && other !== connection);
+  // The hello of a socket that the client gave up long ago, held up somewhere on the way.
+  if (others.some(([, other]) => other.run === run && other.dial > dial)) {
+    end(turn, to, 'replaced');
+    return;
+  }
+  for (const [other, { to: older }] of others) {
     detach(user, other);
     end(turn, older, 'replaced');
   }
-  const attached: Attached = { to, device: claims.device, session: claims.session, activeAt: turn.now, words: 0 };
+  const attached: Attached = {
+    to,
+    device: claims.device,
+    session: claims.session,
+    run,
+    dial,
+    activeAt: turn.now,
+    words: 0,
+  };
   user.attached.set(connection, attached);
   active(user, turn, attached);
   sawDevice(user, turn, claims);

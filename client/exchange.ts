@@ -14,6 +14,7 @@ import { RingpostError } from './errors.ts';
 import type { ClientEvent, EventHub, StateNews } from './events.ts';
 import { sdkLimits } from './limits.ts';
 import { Link, type LinkOptions, type LinkOwner } from './link.ts';
+import { messageIds } from './message-id.ts';
 import type { Outbox } from './outbox.ts';
 import type { PaceLimits } from './pace.ts';
 import { ReadMarks } from './read-marks.ts';
@@ -41,6 +42,7 @@ const probe = { kind: 'inquire', req: 0, id: 'ringpost.probe' } as const;
 /** The conversation with the server: hello and welcome, what each word that comes means, and what is to be said. */
 export class Exchange implements LinkOwner {
   readonly #options: ExchangeOptions;
+  readonly #run = messageIds()();
   readonly link: Link;
   readonly speech: Speech;
   readonly requests: Requests;
@@ -188,6 +190,8 @@ export class Exchange implements LinkOwner {
       epoch: this.#timeline.epoch,
       cursor: this.#receivable(),
       client: this.#options.client,
+      run: this.#run,
+      dial: this.link.dials,
     });
   }
 

@@ -13,6 +13,7 @@ import type { PaceLimits } from './pace.ts';
 import { Session } from './session.ts';
 import type { WebSocketConstructor } from './socket.ts';
 import { type ClientStorage, Keeper, type Saved, type Tokens } from './storage.ts';
+import { monotonicMs } from './time.ts';
 import { Timeline } from './timeline.ts';
 
 export type { DeviceState } from '../proto/mail.ts';
@@ -224,7 +225,7 @@ export class RingpostClient {
 
   /** Told to the other side if there is a connection right now, and forgotten there after 10 s. May be called at each keystroke. */
   typing(to: UserId, on: boolean): void {
-    const now = Date.now();
+    const now = monotonicMs();
     const known = this.#typed.to === to && this.#typed.on;
     if (on ? known && now - this.#typed.at < sdkLimits.typing_repeat_ms : !known) return;
     this.#typed = { to, on, at: now };

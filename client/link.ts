@@ -6,6 +6,7 @@ import type { StateNews } from './events.ts';
 import { sdkLimits } from './limits.ts';
 import type { Session } from './session.ts';
 import { type OpenSocket, openSocket, platformWebSocket, type WebSocketConstructor } from './socket.ts';
+import { monotonicMs } from './time.ts';
 
 /** Whom a link serves. */
 export interface LinkOwner {
@@ -73,6 +74,7 @@ export class Link {
   /** In which order to try the urls since a connection has ended. */
   #ways: readonly string[] | undefined;
   #turn = 0;
+  #dials = 0;
   /** Failed tries since the last connection that was a good one. */
   #failures = 0;
   /** The last token that a server has not taken, and how many of them since the last welcome. */
@@ -90,6 +92,11 @@ export class Link {
   /** The connection that is talked over, if it was welcomed. */
   get #live(): Online | undefined {
     return this.#stage.at === 'online' ? this.#stage : this.#old;
+  }
+
+  /** Sockets so far, the one being dialled included. */
+  get dials(): number {
+    return this.#dials;
   }
 
   /** Home first, then all others in turn. Any node will do: at home, words are spared a way between nodes. */
@@ -144,8 +151,8 @@ export class Link {
     if (this.#stage.at !== 'greeting') return;
     const { token, socket, hangUp, deadline } = this.#stage;
     clearTimeout(deadline);
-    const now = Date.now();
-    const health = setInterval(() => this.#checkHealth(online, Date.now()), sdkLimits.health_check_ms);
+    const now = monotonicMs();
+    const health = setInterval(() => this.#checkHealth(online, monotonicMs()), sdkLimits.health_check_ms);
     const online: Online = { at: 'online', token, socket, hangUp, since: now, health, heardAt: now, probedAt: 0 };
     this.#stage = online;
     this.#stale = undefined;
@@ -157,7 +164,7 @@ export class Link {
   goAway(afterMs: number): void {
     if (this.#goAway !== undefined || this.#stage.at !== 'online') return;
     const wait = Math.min(afterMs * (1 + random()), sdkLimits.goaway_wait_ms_max);
-    this.#notBefore = Date.now() + wait;
+    this.#notBefore = monotonicMs() + wait;
     this.#goAway = setTimeout(() => {
       this.#goAway = undefined;
       if (this.#stage.at === 'online') this.#switchOver(this.#stage);
@@ -180,6 +187,7 @@ export class Link {
 
   async #dial(): Promise<void> {
     const dialling: Stage = { at: 'dialling' };
+    this.#dials++;
     this.#stage = dialling;
     this.#tell({ kind: 'state', state: 'connecting', url: this.url });
     try {
@@ -203,7 +211,7 @@ export class Link {
       },
       frame: (data: Uint8Array | string) => this.#frame(open, data),
       ping: () => {
-        if (this.#live?.socket === open.socket) this.#live.heardAt = Date.now();
+        if (this.#live?.socket === open.socket) this.#live.heardAt = monotonicMs();
       },
       closed: (code: number, reason: string, status: number, cause: unknown) => {
         const loss = this.#lossOf(code, reason, status, cause);
@@ -221,7 +229,7 @@ export class Link {
 
   #frame({ socket }: OpenSocket, data: Uint8Array | string): void {
     const live = this.#live;
-    if (live?.socket === socket) live.heardAt = Date.now();
+    if (live?.socket === socket) live.heardAt = monotonicMs();
     const frame = decodeServerFrame(data, this.#options.encoding);
     if (frame.ok) this.#owner.heard(frame.words);
     else this.drop({ error: new RingpostError('bad_answer', `The server spoke unclearly: ${frame.reason}`, true) });
@@ -273,7 +281,7 @@ export class Link {
 
   #lost({ error, final, stale, elsewhere, waitMsMin = 0 }: Loss): void {
     if (this.#stage.at === 'closed' || this.#stage.at === 'idle') return;
-    const now = Date.now();
+    const now = monotonicMs();
     if (this.#stage.at === 'online') {
       const wasSteady = now - this.#stage.since >= sdkLimits.steady_ms_min;
       this.#failures = wasSteady ? 0 : Math.min(this.#failures, this.#options.urls.length);

@@ -5,6 +5,7 @@ import { sdkLimits } from './limits.ts';
 import type { Outbox } from './outbox.ts';
 import { Pace, type PaceLimits } from './pace.ts';
 import type { ReadMarks } from './read-marks.ts';
+import { monotonicMs } from './time.ts';
 
 export interface SpeechOptions {
   readonly encoding: Encoding;
@@ -44,7 +45,7 @@ export class Speech {
 
   /** A new socket. */
   restart(): void {
-    this.#pace.restart(Date.now());
+    this.#pace.restart(monotonicMs());
   }
 
   /** The one word that may leave before `open`. */
@@ -71,7 +72,7 @@ export class Speech {
 
   /** Nothing is said for so long: the server asked for it. */
   pause(ms: number): void {
-    const now = Date.now();
+    const now = monotonicMs();
     if (this.#limits === undefined || now + ms <= this.#pausedUntil) return;
     this.#pausedUntil = now + ms;
     clearTimeout(this.#pause);
@@ -106,7 +107,7 @@ export class Speech {
     this.#scheduled = false;
     if (this.#limits === undefined || this.#pause !== undefined) return;
     const { reads, encoding, put, tooLong, received } = this.#options;
-    const now = Date.now();
+    const now = monotonicMs();
     const words: ClientWord[] = [];
     const upTo = received();
     if (upTo > 0) words.push({ kind: 'received', upTo });

@@ -83,16 +83,23 @@ function read(fields: Fields): Read | Fault {
 }
 
 function hello(fields: Fields): Hello | Fault {
-  const { epoch, cursor, client } = fields;
+  const { epoch, cursor, client, run, dial } = fields;
   if (typeof epoch !== 'string' || !isShort(epoch, clientLimits.epoch_chars_max)) {
     return badText('hello.epoch', epoch, clientLimits.epoch_chars_max, fields);
   }
   if (!isCount(cursor)) return badCount('hello.cursor', fields);
-  if (client === undefined || client === null) return { kind: 'hello', epoch, cursor };
-  if (typeof client !== 'string' || !isShort(client, clientLimits.client_chars_max)) {
-    return badText('hello.client', client, clientLimits.client_chars_max, fields);
+  const word: { -readonly [field in keyof Hello]: Hello[field] } = { kind: 'hello', epoch, cursor };
+  for (const [name, text] of [['client', client] as const, ['run', run] as const]) {
+    if (text === undefined || text === null) continue;
+    if (typeof text !== 'string' || !isShort(text, clientLimits.client_chars_max)) {
+      return badText(`hello.${name}`, text, clientLimits.client_chars_max, fields);
+    }
+    word[name] = text;
   }
-  return { kind: 'hello', epoch, cursor, client };
+  if (dial === undefined || dial === null) return word;
+  if (!isCount(dial)) return badCount('hello.dial', fields);
+  word.dial = dial;
+  return word;
 }
 
 function history(fields: Fields): History | Fault {

@@ -131,19 +131,18 @@ export type UserProtocol = {
 /** The connection actor, `connection/<user>/<node>.<socket>`: in its user's partition, awake as long as its socket. */
 export type ConnectionProtocol = {
   // ---- from the edge (volatile)
-  /** `answered`: the edge counts its frames from here on, and wants an empty push for each. */
   open: {
-    mail: {
-      readonly socket: SocketAt;
-      readonly claims: Claims;
-      readonly encoding: Encoding;
-      readonly again: boolean;
-      readonly answered?: boolean;
-    };
+    mail: { readonly socket: SocketAt; readonly claims: Claims; readonly encoding: Encoding; readonly again: boolean };
     reply: never;
   };
-  /** `number`: 1, 2, 3, … since the last `open`. A push of nothing says that one more has been through. */
-  frame: { mail: { readonly bytes: Uint8Array | string; readonly number?: number }; reply: never };
+  /**
+   * `number`: 1, 2, 3, … since the last `open`, so that a lost one is noticed. `answer`: when the frame has had its effect, the edge wants a push
+   * of its number, as decimal text, which no frame to a client begins with.
+   */
+  frame: {
+    mail: { readonly bytes: Uint8Array | string; readonly number?: number; readonly answer?: boolean };
+    reply: never;
+  };
   closed: { mail: object; reply: never };
   // ---- from its user (volatile)
   /** The hello was taken: events follow from `welcome.cursor` on. */

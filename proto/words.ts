@@ -51,6 +51,9 @@ export interface Hello {
   readonly cursor: number;
   /** Free text such as `ringpost-sdk/0.1`, at most 64 characters. */
   readonly client?: string;
+  /** Which of a client's sockets is the newest, however late their hellos come: a name for this run of the client, and its dials from 1. */
+  readonly run?: string;
+  readonly dial?: number;
 }
 export interface Send {
   readonly kind: 'send';

@@ -22,6 +22,9 @@ export interface Attached {
   readonly to: Ref<ConnectionProtocol>;
   readonly device: DeviceId;
   readonly session: string;
+  /** Which of the client's sockets it is. */
+  readonly run: string;
+  readonly dial: number;
   activeAt: number;
   /** Mails of words that have come from it. */
   words: number;

@@ -16,9 +16,9 @@ export class Socket {
   readonly words: ServerWord[] = [];
   /** Frames that came, decoded or not. */
   frames = 0;
-  /** Frames handed over since the actor was told of this socket, and how many of them it says are through. */
+  /** Frames handed over since the actor was told of this socket, and the numbers of those that it says it has. */
   handed = 0;
-  through = 0;
+  answers: number[] = [];
   closed: { readonly code: number; readonly word: string } | undefined;
   readonly claims: Claims;
   readonly #world: World;
@@ -40,10 +40,9 @@ export class Socket {
 
   introduce(again: boolean): void {
     const socket = { node: 'n1', incarnation: 'a', id: this.#id };
-    const about = { claims: this.claims, encoding: this.#encoding, answered: true };
-    this.#world.whisper(this.ref, { kind: 'open', socket, again, ...about });
+    this.#world.whisper(this.ref, { kind: 'open', socket, claims: this.claims, encoding: this.#encoding, again });
     this.handed = 0;
-    this.through = 0;
+    this.answers = [];
   }
 
   say(...words: ClientWord[]): void {
@@ -52,12 +51,12 @@ export class Socket {
 
   raw(bytes: Uint8Array | string): void {
     this.handed++;
-    this.#world.whisper(this.ref, { kind: 'frame', bytes, number: this.handed });
+    this.#world.whisper(this.ref, { kind: 'frame', bytes, number: this.handed, answer: true });
   }
 
   receive(push: Push): void {
-    if (push === '') {
-      this.through++;
+    if (typeof push === 'string' && /^\d/.test(push)) {
+      this.answers.push(Number(push));
       return;
     }
     if (typeof push === 'object' && 'close' in push) {
@@ -151,7 +150,7 @@ export function logIn(world: World, user: string, device: string, more: Partial<
 export function connect(
   world: World,
   claims: Claims,
-  from: { epoch: string; cursor: number } = { epoch: '', cursor: 0 },
+  from: { epoch: string; cursor: number; run?: string; dial?: number } = { epoch: '', cursor: 0 },
   encoding: Encoding = 'json',
 ): Socket {
   const socket = new Socket(world, claims, encoding);

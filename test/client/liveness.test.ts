@@ -10,8 +10,11 @@ async function pass(ms: number): Promise<void> {
     await settled();
   }
 }
-t.beforeEach(() => mock.timers.enable({ apis: ['setInterval', 'Date'], now: Date.now() }));
-t.afterEach(() => mock.timers.reset());
+t.beforeEach(() => {
+  mock.timers.enable({ apis: ['setInterval', 'Date'], now: Date.now() });
+  mock.method(performance, 'now', () => Date.now());
+});
+t.afterEach(() => mock.reset());
 
 t.test('silence: a question that must be answered; its answer is a sign of life', async (t) => {
   const { client, peer } = await online(t);
