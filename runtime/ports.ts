@@ -114,7 +114,7 @@ export interface Journal {
   read(partition: PartitionId, fromSeq: number, toSeq: number): AsyncIterable<JournalEntry>;
   /** Follows these partitions, each from its first entry after the given sequence. A bounded number of bytes waits for `next`. */
   follow(after: ReadonlyMap<PartitionId, number>): Following;
-  /** Forgets the entries of all partitions with `seq < beforeSeq`, but no partition's last. Rejects when the outcome is unknown. */
+  /** Forgets entries of all partitions with `seq < beforeSeq`, but no partition's last; may keep some of them longer. Rejects when the outcome is unknown. */
   truncate(beforeSeq: number): Promise<void>;
   close(): Promise<void>;
 }
@@ -155,7 +155,7 @@ export interface Store {
   range(partition: PartitionId, range: StoreRange): Iterable<readonly [key: string, value: Uint8Array]>;
   /**
    * Checks up to `rowsMax` rows, those after the key `after` or, where that is undefined, the first ones. Answers the last key that it
-   * checked, to go on after, or undefined when there are no more rows. Throws StoreDamaged.
+   * checked, to go on after, or undefined when there are no more rows: at the latest when there are none after `after`. Throws StoreDamaged.
    */
   verify(partition: PartitionId, after: string | undefined, rowsMax: number): string | undefined;
   /** All or nothing, in the order of the calls; resolves when committed and visible to reads. */
@@ -169,14 +169,24 @@ export interface Store {
 
 /**
  * Where snapshots are kept, apart from the journal and the nodes. Segments are immutable: a name is written once and names the same bytes for
- * ever. Each partition has one pointer, changed by compare-and-set, to what describes its newest snapshot.
+ * ever. Each partition has one pointer, changed by compare-and-set, to what describes its newest snapshot. A name is `${partition}/` and 1 to
+ * 200 characters of `[A-Za-z0-9_-]`.
  */
 export interface Archive {
-  /** Writes a segment; resolves when it is durable. Rejects when it is not, or that is unknown: then use another name. */
+  /**
+   * Writes a segment; resolves when it is durable. Rejects when it is not, or that is unknown: then use another name. Rejects when there is
+   * one of this name, be it of the same bytes. A part is its giver's again once the next is asked for.
+   */
   put(name: string, parts: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void>;
-  /** Its bytes in parts of the archive's own choosing. Throws when it is not there, or breaks off: never ends early in silence. */
+  /**
+   * Its bytes in parts of the archive's own choosing. Throws when it is not there, breaks off, or is found to be damaged, maybe only at its
+   * end: nothing of it counts before that. Never ends early in silence.
+   */
   get(name: string): AsyncIterable<Uint8Array>;
-  /** Names of a partition's segments, in any order: those whose name begins with `${partition}/`. */
+  /**
+   * Names of a partition's segments, in any order: those whose name begins with `${partition}/`. Also of some whose put goes on or broke off;
+   * those can't be read, and `remove` takes away what is left of them.
+   */
   names(partition: PartitionId): Promise<readonly string[]>;
   /** Resolves also when it was not there. */
   remove(name: string): Promise<void>;

@@ -6,6 +6,8 @@ import type { NatsLink } from './nats.ts';
 const limits = {
   answer_wait_ms_max: 5_000,
   message_wait_ms_max: 1_000,
+  /** A leader hears of the others every second; before this they have not elected another (4 to 9 s). */
+  leader_contact_ms_max: 4_000,
   /** A cluster that is just making a stream leaves some questions about it without an answer. */
   ensure_answer_wait_ms_max: 1_500,
   ensure_poll_ms: 250,
@@ -88,20 +90,33 @@ export interface StreamState {
 
 /**
  * What a stream holds, from its leader; with its subjects where a filter is given. Where there is no leader any server may answer with what it
- * has itself, and names none (seen with 2.15.1, two of three servers paused): that is no answer here.
+ * has itself, and names none; and a leader that is cut off from the others goes on for 20 s (both seen with 2.15.1, two of three servers paused).
+ * Neither is an answer here.
  */
 export async function askState(link: NatsLink, stream: string, subjects?: string): Promise<StreamState> {
   const body = subjects === undefined ? undefined : { subjects_filter: subjects };
   const api = `STREAM.INFO.${stream}`;
-  const info = await askJetStream<InfoAnswer>(link, api, body, limits.message_wait_ms_max);
-  if (info.cluster !== undefined && !info.cluster.leader) throw new Error(`$JS.API.${api}: the stream has no leader`);
-  return info.state;
+  const { state, cluster } = await askJetStream<InfoAnswer>(link, api, body, limits.message_wait_ms_max);
+  if (cluster !== undefined && !isLed(cluster)) throw new Error(`$JS.API.${api}: no leader with a majority`);
+  return state;
 }
 
 interface InfoAnswer {
   readonly state: StreamState;
   /** A server that is alone may leave it out. */
-  readonly cluster?: { readonly leader?: string };
+  readonly cluster?: StreamCluster;
+}
+
+interface StreamCluster {
+  readonly leader?: string;
+  /** The other servers of the stream; `active` is when the leader heard of one last, nanoseconds ago, 0 for never. */
+  readonly replicas?: readonly { readonly active?: number }[] | null;
+}
+
+function isLed({ leader, replicas }: StreamCluster): boolean {
+  const others = replicas ?? [];
+  const heard = others.filter(({ active = 0 }) => active > 0 && active <= limits.leader_contact_ms_max * 1e6);
+  return Boolean(leader) && heard.length >= Math.floor((others.length + 1) / 2);
 }
 
 /** What a stream of ours is; whatever is left out is JetStream's default. */

@@ -15,6 +15,7 @@ export function truncateContract(t: Test, open: () => Promise<JournalWorld>): vo
   };
   t.test('truncate contract', async (t) => {
     forgetTests(t, opened);
+    edgeTests(t, opened);
     followTests(t, opened);
     propertyTest(t, opened);
   });
@@ -79,7 +80,9 @@ function forgetTests(t: Test, open: Open): void {
     for (const partition of [cold, warm, never])
       t.equal((await settle(other.last(partition)))?.seq, log.lastSeq(partition));
   });
+}
 
+function edgeTests(t: Test, open: Open): void {
   t.test('an empty log, and one with a single entry', async (t) => {
     const { journal, other, settle } = await open(t);
     const partition = newPartition();

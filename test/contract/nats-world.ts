@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
 import { connectNats, type NatsLink } from '../../runtime/io/nats.ts';
+import { askJetStream } from '../../runtime/io/nats-stream.ts';
 import type { Append, Journal, Log } from '../../runtime/ports.ts';
 
 export const quiet: Log = { info() {}, warn() {}, error() {} };
@@ -55,5 +56,29 @@ async function ownSeqs(journal: Journal, appends: readonly Append[]): Promise<re
       if (error instanceof TypeError) throw error;
       await sleep(50);
     }
+  }
+}
+
+/** The server that leads a stream, as far as anybody knows. */
+export async function leaderOf(one: NatsLink, stream: string): Promise<string | undefined> {
+  const { cluster } = await askJetStream<{ cluster?: { leader?: string } }>(one, `STREAM.INFO.${stream}`);
+  return cluster?.leader;
+}
+
+/** Makes this server the leader of a stream. */
+export async function makeLeader(one: NatsLink, stream: string, name: string): Promise<void> {
+  const endMs = performance.now() + 30_000;
+  for (;;) {
+    const info = await askJetStream<{ cluster?: { leader?: string } }>(one, `STREAM.INFO.${stream}`).catch(
+      () => undefined,
+    );
+    if (info?.cluster?.leader === name) return;
+    if (performance.now() > endMs) throw new Error(`${name} does not lead: ${JSON.stringify(info)}`);
+    if (info?.cluster?.leader !== undefined) {
+      const body = { placement: { preferred: name } };
+      await askJetStream(one, `STREAM.LEADER.STEPDOWN.${stream}`, body).catch(() => {});
+    }
+    // An election has to have its time.
+    await sleep(1_000);
   }
 }

@@ -23,11 +23,11 @@ function openAt(folder: string, log: Log = quiet()): Promise<Store> {
 
 const write = (store: Store, words: string) => store.write([{ partition: 2, key: 'a', value: bytesOf(words) }]);
 
-let folders = 0;
-
 t.test('on LMDB', (t) => {
+  const root = t.testdir();
+  let folders = 0;
   storeContract(t, async () => {
-    const store = await openAt(join(t.testdirName, String(folders++)));
+    const store = await openAt(join(root, String(folders++)));
     return { store, settle: (promise) => promise, runs: 60, close: () => store.close() };
   });
   t.end();
@@ -46,6 +46,25 @@ t.test('simulated', (t) => {
     return { store, settle: (promise) => time.until(promise), runs: 100, close: () => time.until(store.close()) };
   });
   t.end();
+});
+
+t.test('on LMDB, a range may be held up while rows come and go', async (t) => {
+  const store = await openAt(t.testdir());
+  const rows = (from: number, to: number) =>
+    Array.from({ length: to - from }, (_, i) => ({ partition: 1, key: `k${from + i}`, value: bytesOf('x') }));
+  await store.write(rows(100, 110));
+  for (const reverse of [false, true]) {
+    const range = store.range(1, { from: 'k', to: 'l', reverse })[Symbol.iterator]();
+    range.next();
+    await store.write([...rows(90, 99), ...rows(200, 210)]);
+    await store.write(rows(100, 105).map((row) => ({ ...row, value: undefined })));
+    await store.write(rows(105, 110).map((row) => ({ ...row, value: undefined })));
+    for (let n = 1; n < 10; n++) t.ok(range.next().done !== true);
+    t.equal(range.next().done, true);
+    await store.write(rows(100, 110));
+    await store.write([...rows(90, 99), ...rows(200, 210)].map((row) => ({ ...row, value: undefined })));
+  }
+  await store.close();
 });
 
 t.test('on LMDB, what was written is there after a restart', async (t) => {
@@ -90,6 +109,11 @@ const damages: readonly [words: string, damage: (folder: string) => void][] = [
   ['nothing says how it was left', (folder) => rmSync(join(folder, 'mark.json'))],
   ['nothing says how it was left', (folder) => writeFileSync(join(folder, 'mark.json'), '{')],
   ['the last process died opening it', (folder) => changeMark(folder, { state: 'opening' })],
+  ['its rows are written in layout 1', (folder) => changeMark(folder, { layout: undefined })],
+  ['its rows are written in layout 3', (folder) => changeMark(folder, { layout: 3 })],
+  ['its file is gone', (folder) => rmSync(join(folder, 'data.mdb'))],
+  ['its file is gone', (folder) => truncateSync(join(folder, 'data.mdb'), 0)],
+  ['damage was found in it', (folder) => changeMark(folder, { state: 'damaged' })],
   ['its last 3 processes died soon', (folder) => changeMark(folder, { state: 'open', deaths: 3 })],
 ];
 

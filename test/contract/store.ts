@@ -42,6 +42,7 @@ export function storeContract(t: Test, open: () => Promise<StoreWorld>): void {
   test('values are what they were, whatever is written later', valuesTest);
   test('a write that is not right changes nothing', refusalTest);
   test('a partition is dropped whole, and alone', dropTest);
+  test('rows are checked in slices', verifyTest);
   test('twenty thousand rows in one write', largeTest);
   test('a closed store says so', closedTest);
   test('any course of writes and ranges is that of a sorted map', propertyTest);
@@ -141,6 +142,24 @@ async function dropTest(t: Test, { store, settle }: StoreWorld): Promise<void> {
   await settle(store.drop(3));
 }
 
+async function verifyTest(t: Test, { store, settle }: StoreWorld): Promise<void> {
+  t.equal(store.verify(0, undefined, 10), undefined, 'nothing');
+  const keys = Array.from({ length: 25 }, (_, i) => `k/${i + 10}`);
+  await settle(store.write(keys.map((key) => put(0, key))));
+  await settle(store.write([put(1, 'a'), put(1, 'z')]));
+  t.equal(store.verify(0, undefined, 10), 'k/19');
+  t.equal(store.verify(0, 'k/19', 10), 'k/29');
+  // The end may be told with the last rows, or when it is asked what follows them.
+  for (const [after, rowsMax] of [['k/29', 10] as const, [undefined, 25] as const, ['k/33', 1] as const])
+    t.ok([undefined, 'k/34'].includes(store.verify(0, after, rowsMax)));
+  t.equal(store.verify(0, 'k/34', 10), undefined);
+  t.equal(store.verify(0, undefined, 24), 'k/33');
+  await settle(store.write([{ partition: 0, key: 'k/29', value: undefined }]));
+  t.equal(store.verify(0, 'k/29', 4), 'k/33', 'after a row that is gone');
+  t.equal(store.verify(0, 'zzz', 4), undefined);
+  t.equal(store.verify(1, undefined, 1), 'a');
+}
+
 async function largeTest(t: Test, { store, settle }: StoreWorld): Promise<void> {
   const keyOf = (i: number) => `row/${String(i).padStart(6, '0')}`;
   const value = bytesOf('x'.repeat(100));
@@ -158,6 +177,7 @@ async function closedTest(t: Test, { store, settle }: StoreWorld): Promise<void>
   await settle(store.close());
   t.throws(() => store.get(0, 'a'), /closed/);
   t.throws(() => [...store.range(0, { from: '', to: '~' })], /closed/);
+  t.throws(() => store.verify(0, undefined, 1), /closed/);
   await t.rejects(settle(store.write([put(0, 'c')])), /closed/);
   await t.rejects(settle(store.drop(0)), /closed/);
 }
