@@ -34,6 +34,8 @@ export const sdkLimits = {
   backoff_ms_max: 5_000,
   /** A server that said it is overloaded is left alone for at least so long. */
   overload_wait_ms_min: 1_000,
+  /** A connection that another one replaced is made again once; replaced again within so long, it is left to the other. */
+  replaced_again_ms: 60_000,
   /** The longest wait before a new connection that a server's go-away may ask for. */
   goaway_wait_ms_max: 60_000,
   /** Time for the other side to answer a close before the socket is torn down. */

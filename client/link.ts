@@ -75,6 +75,10 @@ export class Link {
   #ways: readonly string[] | undefined;
   #turn = 0;
   #dials = 0;
+  /** The socket of the last frame. */
+  #heard: OpenSocket['socket'] | undefined;
+  /** When the server last said that another connection took over, monotonic ms. */
+  #replacedAt = Number.NEGATIVE_INFINITY;
   /** Failed tries since the last connection that was a good one. */
   #failures = 0;
   /** The last token that a server has not taken, and how many of them since the last welcome. */
@@ -148,7 +152,8 @@ export class Link {
   }
 
   welcomed(): void {
-    if (this.#stage.at !== 'greeting') return;
+    // While the next connection is being made the old one may be welcomed again.
+    if (this.#stage.at !== 'greeting' || this.#stage.socket !== this.#heard) return;
     const { token, socket, hangUp, deadline } = this.#stage;
     clearTimeout(deadline);
     const now = monotonicMs();
@@ -230,6 +235,7 @@ export class Link {
   #frame({ socket }: OpenSocket, data: Uint8Array | string): void {
     const live = this.#live;
     if (live?.socket === socket) live.heardAt = monotonicMs();
+    this.#heard = socket;
     const frame = decodeServerFrame(data, this.#options.encoding);
     if (frame.ok) this.#owner.heard(frame.words);
     else this.drop({ error: new RingpostError('bad_answer', `The server spoke unclearly: ${frame.reason}`, true) });
@@ -267,7 +273,11 @@ export class Link {
         return { error: new RingpostError('revoked', 'This device was removed from the account.', false), final: true };
       case closeCodes.replaced: {
         const why = 'Another connection of this device took over.';
-        return { error: new RingpostError('replaced', why, false), final: true };
+        // The late hello of a process that is gone does so, too, but it does not come back.
+        const again = monotonicMs() - this.#replacedAt < sdkLimits.replaced_again_ms;
+        this.#replacedAt = monotonicMs();
+        const error = new RingpostError('replaced', why, !again);
+        return { error, final: again, waitMsMin: sdkLimits.overload_wait_ms_min };
       }
       case closeCodes.overloaded:
       case closeCodes.too_fast: {

@@ -10,8 +10,9 @@ type Body = { readonly kind: string };
 export type Parcel =
   | readonly [kind: 'mail', from: PartitionId, to: PartitionId, mails: readonly PackedMail[]]
   | readonly [kind: 'settle', from: PartitionId, to: PartitionId, upTo: number]
-  | readonly [kind: 'whisper', to: Address, from: Address | null, body: Body]
-  | readonly [kind: 'ask', ask: number, to: Address, body: Body]
+  /** `epoch`: of the partition's owner, as the sender knows it. An owner of a lower one is not whom it is for. */
+  | readonly [kind: 'whisper', to: Address, from: Address | null, body: Body, epoch: number]
+  | readonly [kind: 'ask', ask: number, to: Address, body: Body, epoch: number]
   | readonly [kind: 'reply', ask: number, value: unknown]
   | readonly [kind: 'refuse', ask: number, why: Refusal]
   | readonly [kind: 'push', outlet: number, push: string | Uint8Array | readonly [code: number, word: string]]

@@ -20,6 +20,8 @@ export interface PostHost {
   readonly links: Links;
   partitionOf(address: Address): PartitionId;
   ownerOf(partition: PartitionId): Owner | undefined;
+  /** Epoch of that owner. */
+  epochOf(partition: PartitionId): number;
   /** A partition that this node serves now. */
   serving(partition: PartitionId): Partition | undefined;
   /** This node has claimed the partition and is opening it. */
@@ -120,10 +122,11 @@ export class Post {
     const partition = this.#host.partitionOf(to);
     const local = this.#host.serving(partition);
     if (local !== undefined) return local.deliver({ to, body, from, asker: undefined, origin: undefined, tries: 0 });
-    if (this.#host.opening(partition)) return this.#park(partition, ['whisper', to, from ?? null, body], undefined);
+    if (this.#host.opening(partition)) return this.#park(partition, ['whisper', to, from ?? null, body, 0], undefined);
     const owner = this.#remote(partition);
     if (owner === undefined) return 'moved';
-    return this.#host.links.send(owner, ['whisper', to, from ?? null, body], parcelBytes(body)) ? 'ok' : 'moved';
+    const epoch = this.#host.epochOf(partition);
+    return this.#host.links.send(owner, ['whisper', to, from ?? null, body, epoch], parcelBytes(body)) ? 'ok' : 'moved';
   }
 
   #sendAsk(ask: PendingAsk): void {
@@ -137,7 +140,8 @@ export class Post {
     }
     const owner = this.#remote(ask.partition);
     if (owner === undefined) return;
-    if (this.#host.links.send(owner, ['ask', ask.id, ask.to, ask.body], parcelBytes(ask.body))) ask.at = owner;
+    const epoch = this.#host.epochOf(ask.partition);
+    if (this.#host.links.send(owner, ['ask', ask.id, ask.to, ask.body, epoch], parcelBytes(ask.body))) ask.at = owner;
   }
 
   /** The other node that owns a partition as far as we know. */
@@ -196,10 +200,10 @@ export class Post {
     const partition =
       parcel[0] === 'mail' ? parcel[2] : this.#host.partitionOf(parcel[0] === 'ask' ? parcel[2] : parcel[1]);
     const local = this.#host.serving(partition);
-    if (local !== undefined) this.#handOver(local, from, parcel);
+    if (local !== undefined && !isForLater(parcel, local)) this.#handOver(local, from, parcel);
     else if (this.#host.opening(partition)) this.#park(partition, parcel, from);
     else {
-      // Who sent it may know of our ownership before we do.
+      // Who sent it may know of our ownership before we do, or that the one we know of is at its end.
       this.#park(partition, parcel, from);
       if (this.#looking.has(partition)) return;
       this.#looking.add(partition);
@@ -210,7 +214,8 @@ export class Post {
   #looked(partition: PartitionId): void {
     this.#looking.delete(partition);
     const local = this.#host.serving(partition);
-    if (local !== undefined) this.opened(local);
+    const parked = this.#parked.get(partition) ?? [];
+    if (local !== undefined && !parked.some(({ parcel }) => isForLater(parcel, local))) this.opened(local);
     else if (!this.#host.opening(partition)) this.#turnAway(partition);
   }
 
@@ -272,6 +277,10 @@ export class Post {
     this.#turnAway(partition);
     this.outlets.moved((one) => one === partition);
   }
+}
+
+function isForLater(parcel: Incoming, { position }: Partition): boolean {
+  return parcel[0] !== 'mail' && position.epoch < parcel[4];
 }
 
 type PackedPush = Extract<Parcel, readonly ['push', ...unknown[]]>[2];

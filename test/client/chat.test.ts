@@ -241,7 +241,11 @@ t.test('taken over by another chat of the same device: said, and the end', async
   const alice = start(server, t.testdir(), 'alice');
   await alice.sees(/new here/);
   await until(() => server.peersOf('alice').length === 1);
-  server.peersOf('alice')[0]?.close(4409, 'replaced');
+  const [first] = server.peersOf('alice');
+  first?.close(4409, 'replaced');
+  await until(() => server.peersOf('alice').some((peer) => peer !== first));
+  await alice.sees(/Connected again/);
+  for (const peer of server.peersOf('alice')) if (peer !== first) peer.close(4409, 'replaced');
   t.equal(await alice.code, 1);
   t.match(alice.io.stderr.text, /Another chat of the same user and device took over/);
 });

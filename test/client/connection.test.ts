@@ -219,20 +219,30 @@ t.test('a server that closes earlier than its go-away said is still given its ti
   t.ok(Date.now() - from >= 298);
 });
 
-for (const word of ['revoked', 'replaced'] as const) {
-  t.test(`closed as ${word}: for good, with the reason`, async (t) => {
-    const { server, client, peer } = await online(t);
-    const sent = client.send('bob', 'too late');
-    await peer.word('send');
-    peer.close(closeCodes[word], word);
-    t.match(await next(client, 'state'), { state: 'closed', error: { code: word, retry: false } });
-    await t.rejects(sent.accepted, { code: word });
-    await t.rejects(client.connect(), { code: word });
-    t.throws(() => client.send('bob', 'x'), { code: word });
-    await settled();
-    t.equal(server.waiting, 0);
-  });
-}
+t.test('CON6 replaced: once it may be a ghost, so the client comes back; a second time it stays away', async (t) => {
+  const { server, client, peer } = await online(t);
+  peer.close(closeCodes.replaced, 'replaced');
+  const again = await server.peer();
+  await again.welcome();
+  await until(() => client.state === 'online');
+  again.close(closeCodes.replaced, 'replaced');
+  t.match(await next(client, 'state'), { state: 'closed', error: { code: 'replaced', retry: false } });
+  await settled();
+  t.equal(server.waiting, 0);
+});
+
+t.test('closed as revoked: for good, with the reason', async (t) => {
+  const { server, client, peer } = await online(t);
+  const sent = client.send('bob', 'too late');
+  await peer.word('send');
+  peer.close(closeCodes.revoked, 'revoked');
+  t.match(await next(client, 'state'), { state: 'closed', error: { code: 'revoked', retry: false } });
+  await t.rejects(sent.accepted, { code: 'revoked' });
+  await t.rejects(client.connect(), { code: 'revoked' });
+  t.throws(() => client.send('bob', 'x'), { code: 'revoked' });
+  await settled();
+  t.equal(server.waiting, 0);
+});
 
 t.test(
   'a token that is not taken is renewed once; a renewed one that is not taken either ends the client',

@@ -36,6 +36,7 @@ class Office extends Stage {
       links: links as unknown as Links,
       partitionOf: (address) => this.partitionOf(address),
       ownerOf: () => this.owner,
+      epochOf: () => 1,
       serving: (id) => this.open.get(id),
       opening: () => this.isOpening,
       doubtView: () => this.doubts++,
@@ -50,7 +51,7 @@ class Office extends Stage {
   }
 
   askFromAfar(number: number, add: string): void {
-    this.post.parcel('n2', ['ask', number, 'list/a', act({ add })]);
+    this.post.parcel('n2', ['ask', number, 'list/a', act({ add }), 1]);
   }
 }
 
@@ -102,7 +103,7 @@ t.test(
     office.owner = { node: 'n3', incarnation: 'z' };
     office.askFromAfar(7, 'one');
     office.post.parcel('n2', ['mail', 4, 0, []]);
-    office.post.parcel('n2', ['whisper', 'list/a', null, act({})]);
+    office.post.parcel('n2', ['whisper', 'list/a', null, act({}), 1]);
     t.strictSame(office.out, [], 'not before the register was looked at');
     await new Promise((resolve) => setImmediate(resolve));
     t.strictSame(office.out, [
@@ -110,6 +111,24 @@ t.test(
       ['n2', ['stranger', 0], 'n2-first'],
     ]);
     t.equal(office.doubts, 1);
+  },
+);
+
+t.test(
+  '§5: what is for a later owner of a partition is not given to one that has not heard of its end yet',
+  async (t) => {
+    const office = new Office();
+    const old = office.add(0, 1);
+    office.post.parcel('n2', ['whisper', 'list/a', null, act({ add: 'x' }), 2]);
+    t.equal(old.mailboxes.waiting, 0);
+    office.open.delete(0);
+    office.isOpening = true;
+    await new Promise((resolve) => setImmediate(resolve));
+    const next = office.add(0, 2);
+    office.isOpening = false;
+    office.post.opened(next);
+    t.equal(next.mailboxes.waiting, 1);
+    t.strictSame(office.out, []);
   },
 );
 
