@@ -79,14 +79,14 @@ export class SimArchiveLink implements Archive {
     const sent: Uint8Array[] = [];
     for await (const part of parts) {
       await this.#here();
-      sent.push(part.slice());
+      sent.push(new Uint8Array(part));
     }
     // What was not sent whole is not kept.
     await this.#way();
     if (random.chance(faults.putRefused))
       throw new Error(`the archive did not keep ${name}: no space left (simulated)`);
     if (segments.has(name)) throw new Error(`the archive has a segment ${name} already`);
-    segments.set(name, Buffer.concat(sent));
+    segments.set(name, new Uint8Array(Buffer.concat(sent)));
     await this.#answer(faults.answerLost);
   }
 
@@ -126,7 +126,7 @@ export class SimArchiveLink implements Archive {
 
   async point(partition: PartitionId, version: number, bytes: Uint8Array): Promise<number | undefined> {
     if (bytes.length > pointer_bytes_max) throw new RangeError(`a pointer has at most ${pointer_bytes_max} bytes`);
-    const kept = bytes.slice();
+    const kept = new Uint8Array(bytes);
     await this.#there();
     const { pointers, faults, random } = this.#archive;
     const last = pointers.get(partition)?.version ?? 0;

@@ -24,7 +24,7 @@ export interface EmbeddedOptions {
   readonly node: NodeId;
   /** Fixed for the life of the data. */
   readonly partitions: number;
-  /** Holds the journal and the store; belongs to this process alone. */
+  /** Holds the store and, in one process, the journal and the archive; belongs to this process alone. */
   readonly dataFolder: string;
   readonly log: Log;
 }
@@ -34,25 +34,15 @@ export interface EmbeddedOptions {
  * @throws FolderInUse
  */
 export async function embeddedPorts({ node, partitions, dataFolder, log }: EmbeddedOptions): Promise<OpenPorts> {
-  const { journal, ownership, close: closeJournal } = await openLmdbJournal(join(dataFolder, 'journal'));
+  const { open, close } = openedTogether();
   try {
-    const store = await openLmdbStore({ folder: join(dataFolder, 'store'), partitions, log });
-    const archive = await openFolderArchive(join(dataFolder, 'archive'));
-    const network = loneNetwork(node);
-    return {
-      ...systemPorts(),
-      network,
-      journal,
-      store,
-      ownership,
-      archive,
-      log,
-      async close() {
-        await Promise.all([network.close(), store.close(), closeJournal()]);
-      },
-    };
+    const { journal, ownership } = await open(openLmdbJournal(join(dataFolder, 'journal')));
+    const store = await open(openLmdbStore({ folder: join(dataFolder, 'store'), partitions, log }));
+    const archive = await open(openFolderArchive(join(dataFolder, 'archive')));
+    const network = await open(Promise.resolve(loneNetwork(node)));
+    return { ...systemPorts(), network, journal, store, ownership, archive, log, close };
   } catch (error) {
-    await closeJournal();
+    await close();
     throw error;
   }
 }
@@ -67,7 +57,7 @@ export interface ClusterOptions extends EmbeddedOptions, Pick<NatsOptions, 'serv
 }
 
 /**
- * A node of a cluster: mail, journal and ownership over NATS, the store on this machine's disk. Waits for nats-server up to
+ * A node of a cluster: mail, journal, ownership and archive over NATS, the store on this machine's disk. Waits for nats-server up to
  * `connectWaitMs`; rejects in words when a server is too old or a stream was made with other settings.
  * @throws FolderInUse
  */
@@ -76,36 +66,45 @@ export async function natsPorts(options: ClusterOptions): Promise<OpenPorts> {
   for (const name of [node, cluster])
     if (!/^[a-z0-9-]{1,32}$/.test(name)) throw new TypeError(`not a name: ${JSON.stringify(name)}`);
   const random = systemRandom();
-  const opened: { close(): Promise<void> }[] = [];
-  const open = async <T extends { close(): Promise<void> }>(opening: Promise<T>): Promise<T> => {
-    const one = await opening;
-    opened.unshift(one);
-    return one;
-  };
+  const { open, close } = openedTogether();
   const link = (what: string): Promise<NatsLink> =>
     open(connectNats({ ...options, name: `ringpost ${cluster} ${node} ${what}` }));
-  const close = async () => {
-    for (const one of opened.splice(0)) await one.close();
-  };
   try {
     const store = await open(openLmdbStore({ folder: join(dataFolder, 'store'), partitions, log }));
-    // Two, so that a flood of mail, or the server's cut of a slow reader of mail, doesn't hold up the journal.
+    // Three, so that a flood of mail, the server's cut of a slow reader of mail, or a snapshot doesn't hold up the journal.
     const journalLink = await link('journal');
     const mailLink = await link('mail');
+    const archiveLink = await link('archive');
     const settings = { link: journalLink, cluster, replicas };
     const writer = `${node}-${random.id()}`;
     const journal = await open(
       openNatsJournal({ ...settings, writer, ...(appendWaitMs !== undefined && { appendWaitMs }) }),
     );
     const ownership = await open(openNatsOwnership(settings));
-    // Bulk reading is not to hold up journal or mail.
-    const archive = await open(openNatsArchive({ ...settings, link: await link('archive') }));
+    const archive = await open(openNatsArchive({ ...settings, link: archiveLink }));
     const network = natsNetwork({ link: mailLink, cluster, self: node });
     return { ...systemPorts(), random, network, journal, store, ownership, archive, log, close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+type Closable = { close(): Promise<void> };
+
+/** What was opened is closed together, the last first, once. */
+function openedTogether() {
+  const opened: Closable[] = [];
+  return {
+    async open<T extends Closable>(opening: Promise<T>): Promise<T> {
+      const one = await opening;
+      opened.unshift(one);
+      return one;
+    },
+    async close(): Promise<void> {
+      for (const one of opened.splice(0)) await one.close();
+    },
+  };
 }
 
 function systemPorts(): Pick<Ports, 'clock' | 'timers' | 'random' | 'codec'> {

@@ -69,9 +69,14 @@ export class Rows {
     void this.#table.remove(key);
   }
 
-  /** As `put`. */
+  /** As `put`; call `cleared` once it is committed. */
   clear(): void {
     void this.#table.clearAsync();
+  }
+
+  /** All that the table will hold is of this process. */
+  cleared(): void {
+    this.#proven = true;
   }
 
   /** Throws StoreDamaged. */
@@ -204,6 +209,7 @@ export class Rows {
 
   #damaged(what: string): StoreDamaged {
     this.#proven = false;
+    this.#provenTo = undefined;
     this.#found();
     return new StoreDamaged(this.#partition, what);
   }

@@ -1,5 +1,5 @@
 /** The local store of a node: all its partitions' rows in one LMDB environment, one table a partition. */
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RootDatabaseOptions } from 'lmdb';
@@ -114,7 +114,8 @@ class Notes {
 }
 
 function doubtOf(folder: string, mark: Mark | undefined): string | undefined {
-  if (!existsSync(join(folder, dataFile))) return undefined;
+  const size = statSync(join(folder, dataFile), { throwIfNoEntry: false })?.size ?? 0;
+  if (size === 0) return mark === undefined || mark.state === 'opening' ? undefined : 'its file is gone';
   if (mark === undefined) return 'nothing says how it was left';
   if (mark.layout !== layout)
     return `its rows are written in layout ${mark.layout}, and this version reads layout ${layout}, in which they carry checksums`;
@@ -215,6 +216,7 @@ class LmdbStore implements Store {
   async drop(partition: PartitionId): Promise<void> {
     const table = this.#table(partition);
     await this.#commit(() => table.clear());
+    table.cleared();
   }
 
   close(): Promise<void> {

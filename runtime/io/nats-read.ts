@@ -40,7 +40,7 @@ export async function* readLog(reader: LogReader, fromSeq: number, toSeq: number
 }
 
 /** Up to `end`, which the leader has, or to the first entry beyond `toSeq`. */
-export async function* pullLog(
+async function* pullLog(
   reader: Pick<LogReader, 'link' | 'stream' | 'subject'>,
   from: number,
   toSeq: number,

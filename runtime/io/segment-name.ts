@@ -1,7 +1,7 @@
 /** Names of the archive's segments, which become subjects and files: nothing else is let through. */
 import type { PartitionId } from '../ports.ts';
 
-const shape = /^(\d{1,5})\/([A-Za-z0-9_-]{1,200})$/;
+const shape = /^(0|[1-9][0-9]{0,4})\/([A-Za-z0-9_-]{1,200})$/;
 
 /** Throws TypeError on what is no segment's name. */
 export function segmentName(name: string): { readonly partition: PartitionId; readonly rest: string } {
@@ -12,7 +12,7 @@ export function segmentName(name: string): { readonly partition: PartitionId; re
 }
 
 /** At most so many bytes describe a partition's newest snapshot. */
-export const pointer_bytes_max = 256 * 1024;
+const pointer_bytes_max = 256 * 1024;
 
 export function mustBePointer(bytes: Uint8Array): void {
   if (bytes.byteLength > pointer_bytes_max)
