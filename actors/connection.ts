@@ -65,7 +65,7 @@ function open(memory: ConnectionMemory, mail: Mail<'open'>, turn: Turn): void {
     claims: mail.claims,
     user: User.ref(mail.claims.user),
     encoding: mail.encoding,
-    frames: mail.answered === true ? 0 : undefined,
+    frames: 0,
     forwarded: 0,
     since: turn.now,
     bucket: { tokens: limits.words_burst_max, at: turn.now },

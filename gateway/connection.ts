@@ -1,12 +1,11 @@
-import type { WebSocket } from 'ws';
 import { encode } from '../proto/codec.ts';
-import type { Claims, ConnectionProtocol } from '../proto/mail.ts';
-import { type CloseWord, closeCodes, type Encoding } from '../proto/words.ts';
-import type { Door, Log, OpenOutlet, Push, Ref } from '../runtime/index.ts';
-import type { Lanes, Waiter } from './lane.ts';
-import type { GatewayLimits } from './limits.ts';
-import { Parked, type ParkedTotal } from './parked.ts';
-import { Passage } from './passage.ts';
+import { type CloseWord, closeCodes } from '../proto/words.ts';
+import type { OpenOutlet, Push } from '../runtime/index.ts';
+import type { Waiter } from './lane.ts';
+import { Parked } from './parked.ts';
+import { isAnswer, Passage } from './passage.ts';
+import type { Socket, Surroundings } from './surroundings.ts';
+import type { Share } from './turns.ts';
 
 /**
  * - `introducing`: the actor does not know the socket yet. Reading is paused; what was read already waits in `parked`.
@@ -20,27 +19,6 @@ import { Passage } from './passage.ts';
  */
 type Phase = 'introducing' | 'open' | 'parked' | 'queued' | 'reintroducing' | 'leaving' | 'gone';
 
-export interface Surroundings {
-  readonly door: Door;
-  readonly limits: GatewayLimits;
-  readonly log: Log;
-  readonly lanes: Lanes;
-  readonly parked: ParkedTotal;
-  /** For the log: the edge itself ended a socket (with a word, or `dead`), or its actor could not be told of the end. */
-  readonly note: (what: CloseWord | 'dead' | 'untold') => void;
-}
-
-export interface Socket {
-  readonly ws: WebSocket;
-  readonly ref: Ref<ConnectionProtocol>;
-  readonly claims: Claims;
-  readonly encoding: Encoding;
-  /** Number of the socket at this node: spreads the pings. */
-  readonly number: number;
-  /** Called once, when nothing is left to do for this socket. */
-  readonly settled: () => void;
-}
-
 /** One client's socket, and the way between it and its connection actor. Knows one word alone: frames go through as they are. */
 export class Connection implements Waiter {
   private readonly around: Surroundings;
@@ -53,6 +31,8 @@ export class Connection implements Waiter {
   private deadlineMs = 0;
   private pauseMs = 0;
   private timer: NodeJS.Timeout | undefined;
+  private introducedMs = Number.NEGATIVE_INFINITY;
+  private againMs = 0;
   private closed = false;
   private settled = false;
 
@@ -97,6 +77,15 @@ export class Connection implements Waiter {
   /** Bytes written that the client has not read. */
   get unreadBytes(): number {
     return this.closed ? 0 : this.socket.ws.bufferedAmount;
+  }
+
+  get share(): Share {
+    return this.passage.share;
+  }
+
+  get nextCost(): number {
+    const { first } = this.parked;
+    return this.phase === 'queued' && first !== undefined ? this.passage.costOf(first) : 0;
   }
 
   get left(): boolean {
@@ -156,6 +145,9 @@ export class Connection implements Waiter {
       }
       this.alive = false;
       this.pingMs = nowMs + limits.ping_ms;
+      this.socket.ws.ping();
+    } else if (this.phase === 'queued') {
+      // Held back, not lost: a client that hears nothing for long would look for another server, and be one more there.
       this.socket.ws.ping();
     }
   }
@@ -230,9 +222,11 @@ export class Connection implements Waiter {
 
   private whisperFrame(bytes: Uint8Array | string): boolean {
     const { passage } = this;
-    const mail = { kind: 'frame', bytes, number: passage.nextNumber } as const;
+    const cost = passage.costOf(bytes);
+    const answer = passage.lane.wantsAnswer(cost);
+    const mail = { kind: 'frame', bytes, number: passage.nextNumber, answer } as const;
     if (this.around.door.whisper(this.socket.ref, mail) !== 'ok') return false;
-    passage.took(bytes, performance.now());
+    passage.took(cost, answer, performance.now());
     return true;
   }
 
@@ -241,7 +235,7 @@ export class Connection implements Waiter {
   private push(push: Push): void {
     if (this.left) return;
     const { ws } = this.socket;
-    if (push === '') this.passage.through(performance.now());
+    if (isAnswer(push)) this.passage.answered(Number(push), performance.now());
     else if (typeof push !== 'string' && !(push instanceof Uint8Array)) {
       this.leave();
       this.closeSocket(push.close, push.word);
@@ -261,8 +255,12 @@ export class Connection implements Waiter {
     this.letGo();
     this.waitIn('reintroducing', this.around.limits.introduce_ms_max);
     this.socket.ws.resume();
-    // In a moment: the door is in the middle of something when it calls.
-    this.retryAfter(0);
+    // In a moment: the door is in the middle of something when it calls. And later each time: whoever was told of this socket just now, and
+    // does not know it, is busy with becoming the owner; all sockets of a partition at once, again and again, would keep it from that.
+    const { retry_ms_min, retry_ms_max } = this.around.limits;
+    const isNew = performance.now() - this.introducedMs >= 2 * retry_ms_max;
+    this.againMs = isNew ? 0 : Math.min(retry_ms_max, Math.max(retry_ms_min, this.againMs * 2));
+    this.retryAfter(this.againMs);
   }
 
   /** Frames here and on their way are not wanted any more. */
@@ -367,8 +365,9 @@ export class Connection implements Waiter {
   private introduce(again: boolean): boolean {
     const { ref, claims, encoding } = this.socket;
     const { outlet } = this.outlet;
-    const mail = { kind: 'open', socket: outlet, claims, encoding, again, answered: true } as const;
+    const mail = { kind: 'open', socket: outlet, claims, encoding, again } as const;
     if (this.around.door.whisper(ref, mail) !== 'ok') return false;
+    this.introducedMs = performance.now();
     this.passage = this.newPassage();
     return true;
   }

@@ -2,9 +2,10 @@ import type { WebSocket } from 'ws';
 import type { Claims, ConnectionProtocol } from '../proto/mail.ts';
 import type { Encoding } from '../proto/words.ts';
 import type { ActorKind, Door, Log } from '../runtime/index.ts';
-import { Connection, type Surroundings } from './connection.ts';
+import { Connection } from './connection.ts';
 import { Lanes } from './lane.ts';
 import type { GatewayLimits } from './limits.ts';
+import type { Surroundings } from './surroundings.ts';
 
 /** All sockets of this node's edge. */
 export interface Connections {
@@ -82,14 +83,10 @@ export function connections(options: ConnectionsOptions): Connections {
       });
       all.add(connection);
     },
-    async handOver() {
-      const sockets = [...all];
+    handOver() {
       const mine = {};
       handingOver = mine;
-      const isOff = (): boolean => handingOver !== mine;
-      const spanMs = Math.min(limits.handover_ms_max, sockets.length * limits.handover_gap_ms);
-      await evenly(sockets, spanMs, (socket) => socket.sendAway(performance.now()), isOff);
-      while (!isOff() && sockets.some((socket) => !socket.left)) await pause(closingStepMs);
+      return sendAway([...all], limits, () => handingOver !== mine);
     },
     stay() {
       handingOver = undefined;
@@ -105,6 +102,13 @@ export function connections(options: ConnectionsOptions): Connections {
       for (const connection of all) connection.cutOff();
     },
   };
+}
+
+/** Resolves when all have gone, or it is off. */
+async function sendAway(sockets: readonly Connection[], limits: GatewayLimits, isOff: () => boolean): Promise<void> {
+  const overMs = Math.min(limits.handover_ms_max, sockets.length * limits.handover_gap_ms);
+  await evenly(sockets, overMs, (socket) => socket.sendAway(performance.now()), isOff);
+  while (!isOff() && sockets.some((socket) => !socket.left)) await pause(closingStepMs);
 }
 
 /** Acts on sockets evenly over `overMs`: clients that all come back at once would be a load of their own. */

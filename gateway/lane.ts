@@ -1,16 +1,20 @@
 import type { GatewayLimits } from './limits.ts';
+import { type Share, Turns } from './turns.ts';
 
 /** A socket with frames that wait for their turn. */
 export interface Waiter {
-  /** Hands over its oldest frame: what that cost; 0 when there is none left, or it was not taken. */
+  readonly share: Share;
+  /** What its oldest frame that waits for a turn will cost; 0 for none. */
+  readonly nextCost: number;
+  /** Hands over that frame: what it cost; 0 when it was not taken. */
   handOver(): number;
 }
 
-interface Place {
-  /** What it may still hand over before the others have their turns. */
-  credit: number;
-  /** When it began to wait as one that asks for little, monotonic ms. */
-  readonly sinceMs: number;
+/** A frame that was asked to be answered when it has had its effect. */
+export interface Mark {
+  /** Of all that went over the lane, the bytes up to and including this frame. */
+  readonly upTo: number;
+  readonly atMs: number;
 }
 
 /** Share of the last look in the moving mean of what a frame takes while little is under way. */
@@ -25,15 +29,20 @@ const shrink_most = 0.5;
  * The way from this edge to the actors of one node. What is under way on it has a budget in bytes, so that frames take a bounded time
  * from the edge to their effect however many sockets want to send: all others wait in their sockets, which are not read meanwhile.
  *
- * The budget follows the time that frames take, as TCP Vegas (Brakmo, Peterson 1995) has a window follow the round trip. Turns go
- * around as in FQ-CoDel (RFC 8290): a socket that asks for little comes before those that have had their share of this round.
+ * One frame in some KiB is answered: what went before it counts as done with it, for the engine gives all actors their turns in rounds. So
+ * knowing what is under way costs next to nothing, and a single actor that does not answer holds up nobody else.
+ *
+ * The budget follows the time that frames take, as TCP Vegas (Brakmo, Peterson 1995) has a window follow the round trip.
  */
 export class Lane {
   readonly #limits: GatewayLimits;
-  readonly #fresh = new Map<Waiter, Place>();
-  readonly #served = new Map<Waiter, Place>();
+  readonly #turns = new Turns<Waiter>();
   #budget: number;
-  #underWay = 0;
+  /** Bytes that went over the lane; up to which they are done; up to the last mark. And marks without an answer. */
+  #sent = 0;
+  #done = 0;
+  #marked = 0;
+  #marks = 0;
   #serving = false;
   #soon = false;
   #tookMs = 0;
@@ -45,11 +54,12 @@ export class Lane {
 
   constructor(limits: GatewayLimits) {
     this.#limits = limits;
-    this.#budget = limits.lane_bytes_max;
+    // What the node can do is not known yet; the budget doubles in a few looks where it is too small.
+    this.#budget = limits.lane_bytes_min;
   }
 
   get underWay(): number {
-    return this.#underWay;
+    return this.#sent - this.#done;
   }
 
   get budget(): number {
@@ -57,51 +67,63 @@ export class Lane {
   }
 
   get waiting(): number {
-    return this.#fresh.size + this.#served.size;
+    return this.#turns.waiting;
   }
 
   /** How long even a socket that asks for little has waited by now. */
   behindMs(nowMs: number): number {
-    const [first] = this.#fresh.values();
-    return first === undefined ? 0 : nowMs - first.sinceMs;
+    return nowMs - (this.#turns.modestSinceMs ?? nowMs);
   }
 
   /** True when a frame may go now, without a wait. */
   get free(): boolean {
-    return this.waiting === 0 && this.#underWay < this.#budget;
+    return this.waiting === 0 && this.underWay < this.#budget;
   }
 
-  /** A frame of this cost is under way. */
-  took(cost: number): void {
-    this.#underWay += cost;
+  /** Whether the next frame, of this cost, is to be answered. */
+  wantsAnswer(cost: number): boolean {
+    return this.#marks === 0 || this.#sent + cost - this.#marked >= this.#limits.lane_mark_bytes;
+  }
+
+  /** A frame of this cost is under way; a mark if it is to be answered. */
+  took(cost: number, marked: boolean, nowMs: number): Mark | undefined {
+    this.#sent += cost;
+    if (!marked) return undefined;
+    this.#marks++;
+    this.#marked = this.#sent;
+    return { upTo: this.#sent, atMs: nowMs };
   }
 
   wait(waiter: Waiter, nowMs: number): void {
-    if (this.#fresh.has(waiter) || this.#served.has(waiter)) return;
-    this.#fresh.set(waiter, { credit: this.#limits.lane_share_bytes, sinceMs: nowMs });
+    if (waiter.nextCost > 0) this.#turns.join(waiter, waiter.nextCost, nowMs);
   }
 
   leave(waiter: Waiter): void {
-    this.#fresh.delete(waiter);
-    this.#served.delete(waiter);
+    this.#turns.leave(waiter);
   }
 
-  /** A frame has had its effect after `tookMs`. */
-  done(cost: number, tookMs: number, nowMs: number): void {
-    this.#underWay -= cost;
+  /** A marked frame has had its effect. */
+  answered({ upTo, atMs }: Mark, nowMs: number): void {
+    this.#end(upTo);
     // What was under way at the last look says nothing of the budget since then.
-    if (nowMs - tookMs >= this.#lookedMs) {
+    if (atMs >= this.#lookedMs) {
       if (this.#frames++ === 0) this.#firstMs = nowMs;
-      this.#tookMs += tookMs;
+      this.#tookMs += nowMs - atMs;
       if (nowMs - this.#firstMs >= look_ms) this.#look(nowMs);
     }
     this.#serveSoon();
   }
 
-  /** Frames that will not be answered any more. */
-  forget(cost: number): void {
-    this.#underWay -= cost;
+  /** A marked frame that will not be answered any more. */
+  forget(_: Mark): void {
+    this.#end(0);
     this.#serveSoon();
+  }
+
+  #end(upTo: number): void {
+    this.#marks--;
+    // With no answer to wait for, what is left unmarked is little; or the node that it was for is gone.
+    this.#done = this.#marks === 0 ? this.#sent : Math.max(this.#done, upTo);
   }
 
   /** The engine calls in the middle of something: what follows from that waits until it is done. */
@@ -118,26 +140,16 @@ export class Lane {
     // A frame that is handed over may call back: the loop below goes on anyhow.
     if (this.#serving) return;
     this.#serving = true;
-    while (this.#underWay < this.#budget && this.waiting > 0) this.#serveOne();
+    while (this.underWay < this.#budget && this.waiting > 0) this.#serveOne();
     this.#serving = false;
   }
 
   #serveOne(): void {
-    const line = this.#fresh.size > 0 ? this.#fresh : this.#served;
-    const [first] = line;
-    if (first === undefined) return;
-    const [waiter, place] = first;
-    if (place.credit <= 0) {
-      line.delete(waiter);
-      place.credit += this.#limits.lane_share_bytes;
-      this.#served.set(waiter, place);
-      return;
-    }
-    const cost = waiter.handOver();
-    place.credit -= cost;
-    if (cost > 0 || !line.delete(waiter)) return;
-    // It keeps its place for a round: nobody gets ahead by always asking for a little, again and again.
-    if (line === this.#fresh) this.#served.set(waiter, place);
+    const waiter = this.#turns.next();
+    if (waiter === undefined) return;
+    const { share } = waiter;
+    this.#turns.charge(share, waiter.handOver());
+    this.wait(waiter, performance.now());
   }
 
   #look(nowMs: number): void {
@@ -147,8 +159,8 @@ export class Lane {
     this.#tookMs = 0;
     this.#frames = 0;
     // With nothing waiting the budget bounds nothing; and with little under way it is not this edge that makes frames slow.
-    if (this.waiting === 0 || this.#underWay * 2 < this.#budget) {
-      if (this.#underWay * 4 < lane_bytes_min) this.#idleMs += (meanMs - this.#idleMs) * idle_weight;
+    if (this.waiting === 0 || this.underWay * 2 < this.#budget) {
+      if (this.underWay * 4 < lane_bytes_min) this.#idleMs += (meanMs - this.#idleMs) * idle_weight;
       return;
     }
     // Where frames take long even while little is under way, a bound below what that needs would only leave the node idle.

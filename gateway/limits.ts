@@ -45,8 +45,8 @@ export interface GatewayLimits {
   readonly lane_bytes_min: number;
   readonly lane_bytes_max: number;
   readonly lane_frame_bytes: number;
-  /** Bytes that a socket may send before all others that wait have had their turns. */
-  readonly lane_share_bytes: number;
+  /** One frame in so many bytes is answered. */
+  readonly lane_mark_bytes: number;
   /** Time that a socket's frames wait for a turn before it is closed. */
   readonly lane_wait_ms_max: number;
   /** When even sockets that ask for little have waited so long, no new ones are taken, and no logins. */
@@ -116,10 +116,10 @@ export const defaultGatewayLimits: GatewayLimits = {
   retry_ms_max: 500,
   effect_ms_max: 30_000,
   lane_ms_target: 100,
-  lane_bytes_min: 64 * 1024,
+  lane_bytes_min: 128 * 1024,
   lane_bytes_max: 1024 * 1024,
   lane_frame_bytes: 256,
-  lane_share_bytes: 2 * 1024,
+  lane_mark_bytes: 4 * 1024,
   lane_wait_ms_max: 15_000,
   overload_ms: 1_000,
   parked_total_bytes_max: 128 * 1024 * 1024,

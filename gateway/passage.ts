@@ -1,15 +1,18 @@
-import type { Lane, Waiter } from './lane.ts';
+import type { Push } from '../runtime/index.ts';
+import type { Lane, Mark, Waiter } from './lane.ts';
+import { Share } from './turns.ts';
 
-interface Frame {
-  readonly cost: number;
-  readonly atMs: number;
+interface Marked {
+  readonly number: number;
+  readonly mark: Mark;
 }
 
-/** The frames of one socket that are on their way to their effect: numbered, in order, and counted on the lane to their node. */
+/** The way of one socket's frames to its actor: they are numbered, and some of them are answered when they have had their effect. */
 export class Passage {
   readonly lane: Lane;
+  readonly share = new Share();
   readonly #frameBytes: number;
-  #underWay: Frame[] = [];
+  #marked: Marked[] = [];
   #count = 0;
 
   /** `frameBytes`: what a frame counts for besides its own bytes. */
@@ -22,34 +25,39 @@ export class Passage {
     return this.#count + 1;
   }
 
-  /** When the oldest of them was handed over, monotonic ms; Infinity for none. */
+  /** When the oldest frame that waits for its answer was handed over, monotonic ms; Infinity for none. */
   get oldestMs(): number {
-    return this.#underWay[0]?.atMs ?? Number.POSITIVE_INFINITY;
+    return this.#marked[0]?.mark.atMs ?? Number.POSITIVE_INFINITY;
   }
 
   costOf(frame: Uint8Array | string): number {
     return frame.length + this.#frameBytes;
   }
 
-  /** A frame was handed over. */
-  took(frame: Uint8Array | string, nowMs: number): void {
+  /** The next frame was handed over. */
+  took(cost: number, marked: boolean, nowMs: number): void {
     this.#count++;
-    const cost = this.costOf(frame);
-    this.#underWay.push({ cost, atMs: nowMs });
-    this.lane.took(cost);
+    const mark = this.lane.took(cost, marked, nowMs);
+    if (mark !== undefined) this.#marked.push({ number: this.#count, mark });
   }
 
-  /** The actor has been through one more frame, and what it caused is durable. */
-  through(nowMs: number): void {
-    const first = this.#underWay.shift();
-    if (first !== undefined) this.lane.done(first.cost, nowMs - first.atMs, nowMs);
+  /** The frame of this number has had its effect, and so have all before it, or they were lost. */
+  answered(upTo: number, nowMs: number): void {
+    for (let first = this.#marked[0]; first !== undefined && first.number <= upTo; first = this.#marked[0]) {
+      this.#marked.shift();
+      if (first.number === upTo) this.lane.answered(first.mark, nowMs);
+      else this.lane.forget(first.mark);
+    }
   }
 
   /** What is on its way, or waits for its turn, is not wanted any more. */
   end(waiter: Waiter): void {
     this.lane.leave(waiter);
-    const cost = this.#underWay.reduce((sum, frame) => sum + frame.cost, 0);
-    this.#underWay = [];
-    this.lane.forget(cost);
+    for (const { mark } of this.#marked.splice(0)) this.lane.forget(mark);
   }
+}
+
+/** The number of a frame that has had its effect: no frame begins with a digit. */
+export function isAnswer(push: Push): boolean {
+  return typeof push === 'string' && push.charCodeAt(0) >= 0x30 && push.charCodeAt(0) <= 0x39;
 }

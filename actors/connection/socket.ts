@@ -12,8 +12,8 @@ export interface Socket {
   readonly claims: Claims;
   readonly user: Ref<UserProtocol>;
   readonly encoding: Encoding;
-  /** Frames that it has had, where the edge numbers them and wants an answer to each. */
-  frames: number | undefined;
+  /** Number of the last frame that came. */
+  frames: number;
   /** Mails of words that its user was sent since the last hello. */
   forwarded: number;
   /** When it began to wait for the hello, or for the answer to it. */
@@ -55,15 +55,15 @@ export function detach(socket: Socket, turn: Turn): void {
   turn.whisper(socket.user, { kind: 'detach', connection: turn.self });
 }
 
-/** Tells the edge that the frame is through. False when frames before it were lost: what is in it must not overtake them. */
+/** Tells the edge that it has the frame, if it wants to know. False when frames before it were lost: what is in it must not overtake them. */
 export function answer(
   socket: Socket,
-  { number }: Extract<MailOf<ConnectionProtocol>, { kind: 'frame' }>,
+  { number, answer: isWanted }: Extract<MailOf<ConnectionProtocol>, { kind: 'frame' }>,
   turn: Turn,
 ): boolean {
-  const { outlet, frames } = socket;
-  if (frames === undefined || number === undefined) return true;
-  for (let past = frames; past < number; past++) turn.push(outlet, '');
+  if (number === undefined) return true;
+  const isNext = number <= socket.frames + 1;
   socket.frames = number;
-  return number <= frames + 1;
+  if (isWanted) turn.push(socket.outlet, String(number));
+  return isNext;
 }

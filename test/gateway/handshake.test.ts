@@ -38,7 +38,6 @@ t.test('the token of the Authorization header, and what the actor is told', asyn
       claims: { user: 'alice', device: 'phone', session },
       encoding: 'msgpack',
       again: false,
-      answered: true,
     },
   ] as never);
   t.equal(gateway.connections(), 1);

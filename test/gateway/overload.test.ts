@@ -1,12 +1,25 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
 import t from 'tap';
-import { Lane } from '../../gateway/lane.ts';
+import { Lane, type Mark } from '../../gateway/lane.ts';
 import { defaultGatewayLimits } from '../../gateway/limits.ts';
+import { Share, Turns } from '../../gateway/turns.ts';
 import { bearerPrefix, subprotocols } from '../../proto/words.ts';
 import { type Client, closing, dial, pause, refusal, stage, until } from './stage.ts';
-import { frames, opens } from './staged-door.ts';
+import { frames, opens, type StagedDoor } from './staged-door.ts';
 
-/** A budget that does not move. */
-const fixed = (bytes: number) => ({ lane_bytes_min: bytes, lane_bytes_max: bytes, lane_frame_bytes: 0 });
+/** A budget that does not move, and an answer to every frame. */
+const fixed = (bytes: number) => ({
+  lane_bytes_min: bytes,
+  lane_bytes_max: bytes,
+  lane_frame_bytes: 0,
+  lane_mark_bytes: 1,
+});
+/** Answers the oldest frame without an answer. */
+function answerNext(door: StagedDoor): void {
+  const next = door.handed.shift();
+  next?.connection.push(String(next.number));
+}
 const kib = 'x'.repeat(1_024);
 
 t.test('A9 no more is under way than the budget; what waits is not read, and comes in order', async (t) => {
@@ -19,10 +32,10 @@ t.test('A9 no more is under way than the budget; what waits is not read, and com
   await pause(100);
   t.equal(frames(connection).length, 8);
   t.ok(ws.bufferedAmount > 4 * 1_024 * 1_024, 'the client is held back');
-  connection.push('');
+  answerNext(door);
   await until(() => frames(connection).length === 9);
   door.answers = true;
-  for (let n = 0; n < 9; n++) connection.push('');
+  for (let n = 0; n < 9; n++) answerNext(door);
   await until(() => frames(connection).length === count, 20_000);
   t.strictSame(
     frames(connection).map((text) => Number.parseInt(text as string, 10)),
@@ -31,7 +44,7 @@ t.test('A9 no more is under way than the budget; what waits is not read, and com
 });
 
 t.test('A9 who asks for little comes before those who have had their share', async (t) => {
-  const { client, register, door } = await stage(t, { ...fixed(4 * 1_024), lane_share_bytes: 1_024 });
+  const { client, register, door } = await stage(t, fixed(4 * 1_024));
   const { accessToken } = await register('alice');
   const greedy: Client[] = [];
   while (greedy.length < 4) greedy.push(await client(accessToken));
@@ -42,17 +55,9 @@ t.test('A9 who asks for little comes before those who have had their share', asy
   await until(() => taken() === 4);
   const shares = (): number[] => greedy.map(({ connection }) => frames(connection).length);
   const first = shares();
-  const answered = greedy.map(() => 0);
-  /** One of those that have most under way. */
-  const answer = (): void => {
-    const underWay = shares().map((share, i) => share - answered[i]!);
-    const most = underWay.indexOf(Math.max(...underWay));
-    answered[most]!++;
-    greedy[most]!.connection.push('');
-  };
   for (let n = 0; n < 16; n++) {
     const before = taken();
-    answer();
+    answerNext(door);
     await until(() => taken() === before + 1);
   }
   const since = shares().map((share, i) => share - first[i]!);
@@ -60,7 +65,7 @@ t.test('A9 who asks for little comes before those who have had their share', asy
   modest.ws.send('one word');
   await pause(50);
   t.equal(frames(modest.connection).length, 0);
-  answer();
+  answerNext(door);
   await until(() => frames(modest.connection).length === 1);
 });
 
@@ -90,7 +95,7 @@ t.test('an actor that has moved: what was under way to it counts no more', async
   one.connection.moved();
   await until(() => frames(two.connection).length === 1);
   await until(() => opens(one.connection).length === 2);
-  t.match(one.connection.mail.at(-1), { kind: 'open', again: true, answered: true });
+  t.match(one.connection.mail.at(-1), { kind: 'open', again: true });
   one.ws.send('after');
   await until(() => frames(one.connection).length === 3);
   t.match(one.connection.mail.at(-1), { kind: 'frame', bytes: 'after', number: 1 });
@@ -112,6 +117,22 @@ t.test('frames that wait too long for their turn: closed with a word', async (t)
   for (let n = 0; n < 5; n++) ws.send(kib);
   t.strictSame(await closing(ws), { code: 1013, reason: 'overloaded' });
   t.equal(connection.mail.at(-1)?.kind, 'closed');
+});
+
+t.test('who is held back hears that the server lives', async (t) => {
+  const { client, register, door } = await stage(t, { ...fixed(1_024), sweep_ms: 20 });
+  const { ws, connection } = await client((await register('alice')).accessToken);
+  door.answers = false;
+  ws.send(kib);
+  await until(() => frames(connection).length === 1);
+  let pings = 0;
+  ws.on('ping', () => pings++);
+  await pause(150);
+  t.equal(pings, 0);
+  ws.send('waits');
+  await until(() => pings >= 3);
+  answerNext(door);
+  await until(() => frames(connection).length === 2);
 });
 
 t.test('A9 frames that wait are bounded over all sockets', async (t) => {
@@ -149,31 +170,47 @@ t.test('when even the modest wait, those who come anew are told when to come aga
   t.ok(refused.body.error.afterMs >= 1_000);
   t.match((await call('GET', '/v1/health')).body, { error: { code: 'overloaded' } });
   t.equal((await call('POST', '/v1/sessions/refresh', { refreshToken })).status, 200, 'who is there may stay');
-  connection.push('');
+  answerNext(door);
   await until(() => frames(connection).length === 2);
   t.equal((await call('GET', '/v1/health')).status, 200);
+});
+
+t.test('one frame in some bytes is answered, and stands for those before it', async (t) => {
+  const { client, register, door } = await stage(t, { lane_frame_bytes: 0, lane_mark_bytes: 10 * 1_024 });
+  const { ws, connection } = await client((await register('alice')).accessToken);
+  for (let n = 0; n < 101; n++) ws.send(kib);
+  await until(() => frames(connection).length === 101);
+  const asked = door.handed.filter(({ answer }) => answer).length;
+  t.ok(asked >= 10 && asked <= 30, `${asked} of 101`);
+  door.answers = false;
+  ws.send('a lone one is answered');
+  await until(() => door.handed.length === 102);
+  t.equal(door.handed.at(-1)?.answer, true);
 });
 
 /** A node that takes `bytesPerMs`, one frame after another, and `idleMs` for each besides; asked for ever more by many sockets. */
 function served(bytesPerMs: number, idleMs: number, limits = defaultGatewayLimits): { tookMs: number; budget: number } {
   const lane = new Lane(limits);
   const cost = 1_000;
-  const underWay: { atMs: number; doneMs: number }[] = [];
+  const underWay: { atMs: number; doneMs: number; mark: Mark | undefined }[] = [];
   let nowMs = 0;
   let freeMs = 0;
   const waiters = Array.from({ length: 500 }, () => ({
+    share: new Share(),
+    nextCost: cost,
     handOver() {
       freeMs = Math.max(freeMs, nowMs) + cost / bytesPerMs;
-      underWay.push({ atMs: nowMs, doneMs: freeMs + idleMs });
-      lane.took(cost);
+      const mark = lane.took(cost, lane.wantsAnswer(cost), nowMs);
+      underWay.push({ atMs: nowMs, doneMs: freeMs + idleMs, mark });
       return cost;
     },
   }));
   // Some quiet times before: what frames take by themselves is known.
   for (let n = 0; n < 100; n++) {
-    lane.took(cost);
+    const mark = lane.took(cost, true, nowMs);
+    nowMs += idleMs + cost / bytesPerMs;
+    if (mark !== undefined) lane.answered(mark, nowMs);
     nowMs += 1_000;
-    lane.done(cost, idleMs + cost / bytesPerMs, nowMs);
   }
   freeMs = nowMs;
   for (const waiter of waiters) lane.wait(waiter, nowMs);
@@ -184,7 +221,7 @@ function served(bytesPerMs: number, idleMs: number, limits = defaultGatewayLimit
     if (first === undefined) throw new Error('nothing is under way');
     nowMs = first.doneMs;
     tookMs = nowMs - first.atMs;
-    lane.done(cost, tookMs, nowMs);
+    if (first.mark !== undefined) lane.answered(first.mark, nowMs);
     lane.serve();
   }
   return { tookMs, budget: lane.budget };
@@ -201,4 +238,54 @@ t.test('A9 the budget follows the time that frames take, whatever the node can d
   t.equal(quick.budget, lane_bytes_max);
   const far = served(4_000, 400);
   t.ok(far.budget > lane_bytes_max / 2, `what takes long by itself is no overload: ${far.budget}`);
+});
+
+t.test('A9 turns: whoever asks all the time gets the same, and who comes now and then waits for one turn', async () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 1, max: 100 }), { minLength: 2, maxLength: 8 }), (costs) => {
+      const turns = new Turns<{ share: Share; cost: number; had: number }>();
+      const greedy = costs.map((cost) => ({ share: new Share(), cost, had: 0 }));
+      const modest = { share: new Share(), cost: 1, had: 0 };
+      for (const one of greedy) turns.join(one, one.cost, 0);
+      let waited = 0;
+      for (let n = 0; n < 2_000; n++) {
+        // It comes and goes; so do the greedy, but in the same moment.
+        if (n % 50 === 0) turns.join(modest, 1, n);
+        const one = turns.next();
+        if (one === undefined) throw new Error('somebody waits');
+        one.had += one.cost;
+        turns.charge(one.share, one.cost);
+        if (one === modest) assert.ok(waited <= greedy.length + 1);
+        waited = one === modest ? 0 : waited + (modest.share.turn === undefined ? 0 : 1);
+        if (one !== modest) turns.join(one, one.cost, n);
+      }
+      const had = greedy.map((one) => one.had);
+      assert.ok(Math.max(...had) - Math.min(...had) <= 2 * Math.max(...costs));
+      assert.equal(modest.had, 40);
+    }),
+  );
+});
+
+t.test('A9 turns: those who leave are passed over, and when nobody waits all are quits', async (t) => {
+  const turns = new Turns<{ share: Share; name: string }>();
+  const [one, two, three] = ['one', 'two', 'three'].map((name) => ({ share: new Share(), name }));
+  for (const who of [one!, two!, three!]) turns.join(who, 10, 5);
+  turns.join(two!, 10, 6);
+  t.equal(turns.waiting, 3);
+  t.equal(turns.modestSinceMs, 5);
+  turns.leave(two!);
+  turns.leave(two!);
+  t.equal(turns.next()?.name, 'one');
+  turns.charge(one!.share, 1_000_000);
+  turns.join(one!, 10, 7);
+  turns.join(two!, 10, 8);
+  t.same([turns.next()?.name, turns.next()?.name, turns.next()?.name], ['three', 'two', 'one']);
+  t.equal(turns.next(), undefined);
+  turns.charge(one!.share, 1_000_000);
+  turns.leave(one!);
+  turns.join(two!, 10, 9);
+  t.equal(turns.next()?.name, 'two');
+  turns.join(one!, 10, 10);
+  turns.join(three!, 10, 11);
+  t.equal(turns.waiting, 2);
 });

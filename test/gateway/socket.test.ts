@@ -267,6 +267,24 @@ t.test('an actor that has moved: the socket is introduced again, frames meanwhil
   await until(() => opens(connection).length === 3);
 });
 
+t.test('an owner that does not know the socket yet is told again, later each time', async (t) => {
+  const { client, register, door } = await stage(t);
+  const { ws, connection } = await client((await register('alice')).accessToken);
+  await pause(20);
+  let strangers = 0;
+  door.whispers = (mail) => {
+    if (mail.kind === 'open' && strangers++ < 100) setImmediate(() => connection.moved());
+    return 'ok';
+  };
+  connection.moved();
+  await pause(400);
+  t.ok(strangers >= 3 && strangers <= 6, `${strangers} times in 400 ms`);
+  strangers = 100;
+  await until(() => strangers > 100);
+  ws.send('after');
+  await until(() => frames(connection).includes('after'));
+});
+
 t.test('an actor that has moved and does not come back: 4503', async (t) => {
   const { client, register, door } = await stage(t, { introduce_ms_max: 100 });
   const { ws, connection } = await client((await register('alice')).accessToken);

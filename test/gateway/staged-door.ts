@@ -35,8 +35,10 @@ export class StagedDoor implements Door {
   /** What whispers are answered with, and how many were refused. */
   whispers: (mail: ConnectionMail) => 'ok' | 'full' | 'moved' = () => 'ok';
   refusedWhispers = 0;
-  /** Whether frames are answered by themselves; otherwise a test does it, by an empty push. */
+  /** Whether frames are answered by themselves; otherwise a test does it. */
   answers = true;
+  /** All frames that were taken, in order. */
+  readonly handed: { readonly connection: StagedConnection; readonly number: number; readonly answer: boolean }[] = [];
   /** Answers asks in place of the accounts. */
   instead: Asked<never> | undefined;
 
@@ -55,8 +57,13 @@ export class StagedDoor implements Door {
     const connection = this.byAddress.get(to.address);
     if (answer === 'ok') connection?.mail.push(told);
     else this.refusedWhispers += 1;
-    // As an actor does once the frame is through. An empty push is no frame.
-    if (answer === 'ok' && told.kind === 'frame' && this.answers) queueMicrotask(() => connection?.push(''));
+    if (answer === 'ok' && told.kind === 'frame' && connection !== undefined) {
+      this.handed.push({ connection, number: told.number ?? 0, answer: told.answer === true });
+    }
+    // As an actor does once the frame has had its effect.
+    if (answer === 'ok' && told.kind === 'frame' && told.answer && this.answers) {
+      queueMicrotask(() => connection?.push(String(told.number)));
+    }
     return answer;
   };
 
