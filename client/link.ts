@@ -58,6 +58,8 @@ interface Loss {
   readonly stale?: boolean;
   /** This server takes nobody, but another may: those that were not tried yet are tried without a wait. */
   readonly elsewhere?: boolean;
+  /** Another connection of the device took over. */
+  readonly replaced?: boolean;
   readonly waitMsMin?: number;
 }
 
@@ -273,11 +275,8 @@ export class Link {
         return { error: new RingpostError('revoked', 'This device was removed from the account.', false), final: true };
       case closeCodes.replaced: {
         const why = 'Another connection of this device took over.';
-        // The late hello of a process that is gone does so, too, but it does not come back.
-        const again = monotonicMs() - this.#replacedAt < sdkLimits.replaced_again_ms;
-        this.#replacedAt = monotonicMs();
-        const error = new RingpostError('replaced', why, !again);
-        return { error, final: again, waitMsMin: sdkLimits.overload_wait_ms_min };
+        const error = new RingpostError('replaced', why, true);
+        return { error, replaced: true, waitMsMin: sdkLimits.overload_wait_ms_min };
       }
       case closeCodes.overloaded:
       case closeCodes.too_fast: {
@@ -289,8 +288,12 @@ export class Link {
     return { error: new RingpostError(reason, `${this.url} closed the connection: ${reason}.`, true) };
   }
 
-  #lost({ error, final, stale, elsewhere, waitMsMin = 0 }: Loss): void {
+  #lost({ error, final, stale, elsewhere, replaced, waitMsMin = 0 }: Loss): void {
     if (this.#stage.at === 'closed' || this.#stage.at === 'idle') return;
+    if (replaced && this.#isReplacedAgain()) {
+      this.close(new RingpostError('replaced', error.reason, false));
+      return;
+    }
     const now = monotonicMs();
     if (this.#stage.at === 'online') {
       const wasSteady = now - this.#stage.since >= sdkLimits.steady_ms_min;
@@ -328,6 +331,14 @@ export class Link {
       if (stale) this.#wasStale(token);
       this.#owner.state({ kind: 'state', state: 'waiting', url: this.url, error });
     }
+  }
+
+  /** The late hello of a process that is gone replaces a connection, too, but not again and again. */
+  #isReplacedAgain(): boolean {
+    const now = monotonicMs();
+    const again = now - this.#replacedAt < sdkLimits.replaced_again_ms;
+    this.#replacedAt = now;
+    return again;
   }
 
   #wasStale(token: string | undefined): void {
