@@ -66,6 +66,7 @@ function open(memory: ConnectionMemory, mail: Mail<'open'>, turn: Turn): void {
     user: User.ref(mail.claims.user),
     encoding: mail.encoding,
     frames: 0,
+    nth: mail.nth ?? 0,
     forwarded: 0,
     since: turn.now,
     bucket: { tokens: limits.words_burst_max, at: turn.now },

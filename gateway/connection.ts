@@ -36,6 +36,8 @@ export class Connection implements Waiter {
   private closed = false;
   private settled = false;
 
+  /** Introductions that went off. */
+  private nth = 0;
   private readonly openedMs: number;
   private pingMs: number;
   /** Told to go elsewhere: closed by then if it has not gone by itself. */
@@ -224,7 +226,7 @@ export class Connection implements Waiter {
     const { passage } = this;
     const cost = passage.costOf(bytes);
     const answer = passage.lane.wantsAnswer(cost);
-    const mail = { kind: 'frame', bytes, number: passage.nextNumber, answer } as const;
+    const mail = { kind: 'frame', bytes, number: passage.nextNumber, nth: this.nth, answer } as const;
     if (this.around.door.whisper(this.socket.ref, mail) !== 'ok') return false;
     passage.took(cost, answer, performance.now());
     return true;
@@ -365,8 +367,9 @@ export class Connection implements Waiter {
   private introduce(again: boolean): boolean {
     const { ref, claims, encoding } = this.socket;
     const { outlet } = this.outlet;
-    const mail = { kind: 'open', socket: outlet, claims, encoding, again } as const;
+    const mail = { kind: 'open', socket: outlet, claims, encoding, again, nth: this.nth + 1 } as const;
     if (this.around.door.whisper(ref, mail) !== 'ok') return false;
+    this.nth++;
     this.introducedMs = performance.now();
     this.passage = this.newPassage();
     return true;

@@ -132,15 +132,27 @@ export type UserProtocol = {
 export type ConnectionProtocol = {
   // ---- from the edge (volatile)
   open: {
-    mail: { readonly socket: SocketAt; readonly claims: Claims; readonly encoding: Encoding; readonly again: boolean };
+    /** `nth`: counts the introductions of the socket. */
+    mail: {
+      readonly socket: SocketAt;
+      readonly claims: Claims;
+      readonly encoding: Encoding;
+      readonly again: boolean;
+      readonly nth?: number;
+    };
     reply: never;
   };
   /**
-   * `number`: 1, 2, 3, … since the last `open`, so that a lost one is noticed. `answer`: when the frame has had its effect, the edge wants a push
+   * `number`: 1, 2, 3, … since the last `open`, which was the `nth`, so that a lost one is noticed, and a lost `open`. `answer`: when the frame has had its effect, the edge wants a push
    * of its number, as decimal text, which no frame to a client begins with.
    */
   frame: {
-    mail: { readonly bytes: Uint8Array | string; readonly number?: number; readonly answer?: boolean };
+    mail: {
+      readonly bytes: Uint8Array | string;
+      readonly number?: number;
+      readonly nth?: number;
+      readonly answer?: boolean;
+    };
     reply: never;
   };
   closed: { mail: object; reply: never };

@@ -12,8 +12,9 @@ export interface Socket {
   readonly claims: Claims;
   readonly user: Ref<UserProtocol>;
   readonly encoding: Encoding;
-  /** Number of the last frame that came. */
+  /** Number of the last frame that came, and in which introduction of the socket. */
   frames: number;
+  nth: number;
   /** Mails of words that its user was sent since the last hello. */
   forwarded: number;
   /** When it began to wait for the hello, or for the answer to it. */
@@ -58,11 +59,12 @@ export function detach(socket: Socket, turn: Turn): void {
 /** Tells the edge that it has the frame, if it wants to know. False when frames before it were lost: what is in it must not overtake them. */
 export function answer(
   socket: Socket,
-  { number, answer: isWanted }: Extract<MailOf<ConnectionProtocol>, { kind: 'frame' }>,
+  { number, nth = socket.nth, answer: isWanted }: Extract<MailOf<ConnectionProtocol>, { kind: 'frame' }>,
   turn: Turn,
 ): boolean {
   if (number === undefined) return true;
-  const isNext = number <= socket.frames + 1;
+  const isNext = nth === socket.nth && number <= socket.frames + 1;
+  socket.nth = nth;
   socket.frames = number;
   if (isWanted) turn.push(socket.outlet, String(number));
   return isNext;

@@ -296,3 +296,21 @@ t.test('the edge hears that a frame came, whatever became of it, if it wants to'
   world.settle();
   t.strictSame(socket.answers, [1], 'counted anew by the next owner');
 });
+
+t.test('SND6 a frame after an introduction that was lost is not taken for the next one', async (t) => {
+  const world = messenger();
+  const claims = register(world, 'alice');
+  const socket = connect(world, claims);
+  const words = (id: string) => JSON.stringify([{ kind: 'send', id, to: 'bob', body: '' }]);
+  const frame = (nth: number, number: number, id: string) =>
+    world.whisper(socket.ref, { kind: 'frame', bytes: words(id), number, nth });
+  frame(0, 1, 'm1');
+  // The edge introduced the socket again, and dropped what came meanwhile; the introduction was lost.
+  frame(1, 1, 'm3');
+  world.settle();
+  t.equal(socket.all('resync').length, 1);
+  t.strictSame(
+    socket.all('accepted').map(({ id }) => id),
+    ['m1'],
+  );
+});
