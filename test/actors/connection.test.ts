@@ -305,6 +305,7 @@ t.test('SND6 a frame after an introduction that was lost is not taken for the ne
   const frame = (nth: number, number: number, id: string) =>
     world.whisper(socket.ref, { kind: 'frame', bytes: words(id), number, nth });
   frame(0, 1, 'm1');
+  world.settle();
   // The edge introduced the socket again, and dropped what came meanwhile; the introduction was lost.
   frame(1, 1, 'm3');
   world.settle();

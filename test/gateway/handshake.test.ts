@@ -18,7 +18,7 @@ t.test('the subprotocol is the first known one that is offered, never the one wi
     await once(ws, 'open');
     t.equal(ws.protocol, chosen);
     await until(() => door.connections.at(-1)?.mail.length === 1);
-    t.match(door.connections.at(-1)?.mail[0], { kind: 'open', encoding, again: false });
+    t.match(door.connections.at(-1)?.mail[0], { kind: 'open', encoding, again: false, nth: 1 });
     ws.terminate();
   }
 });
@@ -38,6 +38,7 @@ t.test('the token of the Authorization header, and what the actor is told', asyn
       claims: { user: 'alice', device: 'phone', session },
       encoding: 'msgpack',
       again: false,
+      nth: 1,
     },
   ] as never);
   t.equal(gateway.connections(), 1);
