@@ -3,7 +3,7 @@
  * come out, once), set-full (each element at each reader) and its outcomes: ok, failed, unknown. An unknown message may have arrived or
  * not, but never twice.
  */
-import type { Accepted, Digest, Fate, Seen, SeenMessage, View } from './history.ts';
+import type { Accepted, Digest, Fate, Seen, SeenMessage, Sent, View } from './history.ts';
 
 /** One breach, in words with the names of what it is about. */
 export type Breach = string;
@@ -27,15 +27,12 @@ export const columns = Object.keys(checks) as Column[];
 // ---------------------------------------------------------------- what goes in must come out
 
 /** Accepted, and not with every device that should have it: those of the recipient, and the sender's other ones. */
-export function lostAcked({ fates, views }: Digest): Breach[] {
+function lostAcked({ fates, views }: Digest): Breach[] {
   const held = new Map(views.map((view) => [view, new Set(messagesOf(view).map(({ id }) => id))]));
   const breaches: Breach[] = [];
   for (const { sent, answers } of fates.values()) {
     if (answers.length === 0) continue;
-    const without = views.filter(
-      (view) =>
-        owed(view, sent.user, sent.to, sent.device) && view.joinedAt <= sent.at && !held.get(view)?.has(sent.id),
-    );
+    const without = views.filter((view) => owed(view, sent) && !held.get(view)?.has(sent.id));
     if (without.length > 0)
       breaches.push(`${named(sent)} was accepted, and is not with ${without.map(nameOf).join(', ')}`);
   }
@@ -47,12 +44,13 @@ export function lostAcked({ fates, views }: Digest): Breach[] {
   return breaches;
 }
 
-function owed(view: View, from: string, to: string, sentBy: string): boolean {
-  return view.user === to || (view.user === from && view.device !== sentBy);
+function owed(view: View, { user, device, to, at }: Sent): boolean {
+  const theirs = view.user === to || (view.user === user && view.device !== device);
+  return theirs && view.joinedAt <= at && at <= view.leftAt;
 }
 
 /** Seen twice by one device, or accepted as two. */
-export function duplicates({ fates, views }: Digest): Breach[] {
+function duplicates({ fates, views }: Digest): Breach[] {
   const breaches: Breach[] = [];
   for (const view of views) {
     const seen = new Map<string, SeenMessage>();
@@ -92,7 +90,7 @@ function sharedPlaces(fates: ReadonlyMap<string, Fate>): Breach[] {
 
 // ---------------------------------------------------------------- in order, and the same for all
 
-export function orderViolations(digest: Digest): Breach[] {
+function orderViolations(digest: Digest): Breach[] {
   return [...viewsOutOfOrder(digest), ...sendsOutOfOrder(digest), ...seqsApart(digest), ...timelinesApart(digest)];
 }
 
@@ -179,7 +177,7 @@ function whatOf(event: Seen): string {
 // ---------------------------------------------------------------- receipts
 
 /** Marks never shrink, none is read before delivered, none delivered before sent (A11). */
-export function receiptRegressions({ fates, views }: Digest): Breach[] {
+function receiptRegressions({ fates, views }: Digest): Breach[] {
   const sent = new Map<string, number>();
   for (const fate of fates.values()) {
     const conversation = `${fate.sent.user} to ${fate.sent.to}`;
@@ -206,33 +204,35 @@ export function receiptRegressions({ fates, views }: Digest): Breach[] {
 }
 
 /** When all is drained, every accepted message is known to have been read: all clients read all at once. */
-export function receiptsMissing({ fates, views }: Digest): Breach[] {
-  const accepted = new Map<string, number>();
-  for (const { sent, answers } of fates.values()) {
-    const conversation = `${sent.user} to ${sent.to}`;
-    for (const { seq } of answers) accepted.set(conversation, Math.max(seq, accepted.get(conversation) ?? 0));
-  }
+function receiptsMissing({ fates, views }: Digest): Breach[] {
   const breaches: Breach[] = [];
   for (const view of views) {
     const read = new Map<string, number>();
     for (const event of view.events) {
       if (event.kind === 'receipt') read.set(event.with, Math.max(event.read, read.get(event.with) ?? 0));
     }
-    for (const [conversation, seq] of accepted) {
-      const [from, to] = conversation.split(' to ') as [string, string];
+    for (const [to, seq] of acceptedFrom(view, fates)) {
       const upTo = read.get(to) ?? 0;
-      if (from === view.user && upTo < seq) {
-        breaches.push(`${nameOf(view)} knows of ${to} reading up to ${upTo}, and ${seq} was accepted`);
-      }
+      if (upTo < seq) breaches.push(`${nameOf(view)} knows of ${to} reading up to ${upTo}, and ${seq} was accepted`);
     }
   }
   return breaches;
 }
 
+/** The newest seq that was accepted for each recipient, of what a device should know of. */
+function acceptedFrom({ user, leftAt }: View, fates: ReadonlyMap<string, Fate>): Map<string, number> {
+  const accepted = new Map<string, number>();
+  for (const { sent, answers } of fates.values()) {
+    if (sent.user !== user || sent.at > leftAt) continue;
+    for (const { seq } of answers) accepted.set(sent.to, Math.max(seq, accepted.get(sent.to) ?? 0));
+  }
+  return accepted;
+}
+
 // ---------------------------------------------------------------- nothing out of nothing
 
 /** Seen, but never sent, refused for good, not as it was sent, or not to this user. */
-export function phantoms({ fates, told, strays }: Digest): Breach[] {
+function phantoms({ fates, told, strays }: Digest): Breach[] {
   const breaches = strays.map(
     (answer) => `${nameOf(answer)} was told of the acceptance of ${answer.id}, which nobody sent`,
   );
@@ -251,14 +251,14 @@ export function phantoms({ fates, told, strays }: Digest): Breach[] {
 }
 
 /** The server said of a timeline that part of it is lost. */
-export function resets({ views }: Digest): Breach[] {
+function resets({ views }: Digest): Breach[] {
   return views.flatMap((view) =>
     Array.from({ length: view.resets }, () => `the timeline of ${nameOf(view)} began anew`),
   );
 }
 
 /** A client had to log in anew, though nobody had ended its session. */
-export function loggedOut({ ended }: Digest): Breach[] {
+function loggedOut({ ended }: Digest): Breach[] {
   return ended.map((news) => `${nameOf(news)} was logged out at ${Math.round(news.at)}: ${news.why}`);
 }
 

@@ -42,9 +42,18 @@ function sweep(above: string): void {
     if (!name.startsWith(folder_prefix) || !existsSync(owner)) continue;
     if (commandOf(Number(readFileSync(owner, 'utf8'))).includes('chaos')) continue;
     for (const pid of readdirSync('/proc').map(Number)) {
-      if (Number.isInteger(pid) && pid > 0 && commandOf(pid).includes(folder)) process.kill(pid, 'SIGKILL');
+      if (Number.isInteger(pid) && pid > 0 && commandOf(pid).includes(folder)) endProcess(pid);
     }
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function endProcess(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    // It has ended by itself meanwhile.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
 

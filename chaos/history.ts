@@ -12,6 +12,7 @@ export type Entry =
   | SeenFailure
   | SeenOther
   | DeviceRestarted
+  | DeviceLeft
   | TimelineReset
   | LinkNews;
 
@@ -21,7 +22,7 @@ interface Told {
   readonly device: string;
 }
 
-/** From here on the device must see everything of its account. */
+/** The device must see everything of its account that was sent since, at 0 everything. */
 export interface DeviceJoined extends Told {
   readonly kind: 'joined';
 }
@@ -78,6 +79,10 @@ export interface DeviceRestarted extends Told {
   readonly kind: 'restarted';
   readonly cursor: number;
 }
+/** The device is not there any more: nothing later is owed to it. */
+export interface DeviceLeft extends Told {
+  readonly kind: 'left';
+}
 /** The server says that part of the timeline is lost and begins it anew. */
 export interface TimelineReset extends Told {
   readonly kind: 'reset';
@@ -111,7 +116,8 @@ export interface Fate {
 export interface View {
   readonly user: string;
   readonly device: string;
-  readonly joinedAt: number;
+  joinedAt: number;
+  leftAt: number;
   events: Seen[];
   resets: number;
 }
@@ -139,7 +145,7 @@ export function digest(history: readonly Entry[]): Digest {
     const name = `${user}/${device}`;
     let view = views.get(name);
     if (view === undefined) {
-      view = { user, device, joinedAt: at, events: [], resets: 0 };
+      view = { user, device, joinedAt: at, leftAt: Number.POSITIVE_INFINITY, events: [], resets: 0 };
       views.set(name, view);
     }
     return view;
@@ -157,7 +163,11 @@ export function digest(history: readonly Entry[]): Digest {
     } else if (entry.kind === 'refused') noteRefusal(fates, entry);
     else if (entry.kind === 'link') {
       if (entry.state === 'ended') ended.push(entry);
-    } else if (entry.kind === 'restarted') view.events = view.events.filter(({ n }) => n <= entry.cursor);
+    } else if (entry.kind === 'restarted') {
+      view.events = view.events.filter(({ n }) => n <= entry.cursor);
+      view.leftAt = Number.POSITIVE_INFINITY;
+    } else if (entry.kind === 'left') view.leftAt = entry.at;
+    else if (entry.kind === 'joined') view.joinedAt = entry.at;
     else if (entry.kind === 'reset') {
       view.events = [];
       view.resets++;

@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SimRandom } from '../sim/clock.ts';
+import type { Program } from './cluster/program.ts';
 import type { System } from './cluster/system.ts';
 import type { Endings } from './endings.ts';
 import { Load } from './load/load.ts';
@@ -93,35 +94,16 @@ export class Play {
     const random = new SimRandom(seed).stream(scenario.name);
     const { system } = this.#prepared;
     const stage = new Stage({ system, load, seed, random, users: this.#users });
-    const begunWhole = await until(() => system.whole(), whole_wait_ms, 50);
+    if (!(await stage.whole(whole_wait_ms))) stage.fail('the system was not whole before the round');
+    await stage.owners();
     const startedAt = nowMs();
-    const deathsBefore = deathsOf(system);
-    await load.ask('run', { rate });
-    const troubles = begunWhole ? [] : ['the system was not whole before the round'];
-    let recovered = begunWhole;
-    try {
-      await pause(random.between(warm_ms.least, warm_ms.most));
-      await this.#prepared.round(stage);
-      recovered = (await stage.served(served_wait_ms)) && recovered;
-      if (!recovered) troubles.push('not everybody was served again in time');
-      await pause(after_ms);
-      // Partitions move back to a restarted node under load.
-      if (!(await stage.whole(whole_wait_ms))) {
-        recovered = false;
-        troubles.push('the system did not become whole again in time');
-      }
-    } catch (error) {
-      recovered = false;
-      troubles.push(error instanceof Error ? error.message : String(error));
-    }
-    const deaths = deathsOf(system).slice(deathsBefore.length);
-    if (deaths.length > stage.deathsAllowed) stage.fail(`ended by itself: ${deaths.join('; ')}`);
+    await this.#break(stage, random);
     stage.notes.generator_lag_ms = (await load.ask('stop', null)).lagMs;
     const loadedMs = nowMs() - startedAt;
     const drained = await load.ask('drain', { quietMs: drain_quiet_ms, mostMs: drain_most_ms });
+    if (scenario.audits === true) await load.ask('audit', null);
     const entries = await load.ask('take', null);
     this.#prepared.after?.(stage, entries);
-    troubles.push(...stage.failures, ...drained.missing);
     const verdict = this.#judge.judge(entries, {
       scenario: scenario.name,
       round,
@@ -131,13 +113,35 @@ export class Play {
       users: this.#users,
       faults: stage.faults,
       healedAt: stage.healedAt,
-      recovered: recovered && drained.complete && stage.failures.length === 0,
+      recovered: drained.complete && stage.failures.length === 0,
       notes: stage.notes,
       ackedLeast: Math.max(10, (rate * loadedMs * acked_share_least) / 1_000),
     });
-    const breaches = [...verdict.breaches, ...troubles];
+    const breaches = [...verdict.breaches, ...stage.failures, ...drained.missing];
     if (!verdict.round.ok) this.#keep(verdict.round, breaches);
     return { ...verdict, breaches };
+  }
+
+  /** Load, faults, and the system's recovery from them by itself, or the stage's failures. */
+  async #break(stage: Stage, random: SimRandom): Promise<void> {
+    const { system, load } = stage;
+    const deaths = deathsOf(system);
+    await load.ask('run', { rate: this.#plan.rate });
+    try {
+      await pause(random.between(warm_ms.least, warm_ms.most));
+      await this.#prepared.round(stage);
+      if (!(await stage.served(served_wait_ms))) stage.fail('not everybody was served again in time');
+      await pause(after_ms);
+      // Partitions move back to a restarted node under load.
+      if (!(await stage.whole(whole_wait_ms))) stage.fail('the system did not become whole again in time');
+    } catch (error) {
+      stage.fail(error instanceof Error ? error.message : String(error));
+      await repair(system);
+    }
+    const fresh = [...deathsOf(system)].flatMap(([program, all]) =>
+      all.slice(deaths.get(program)?.length ?? 0).map((why) => `${program.name} (${why})`),
+    );
+    if (fresh.length > stage.deathsAllowed) stage.fail(`ended by itself: ${fresh.join('; ')}`);
   }
 
   /** Leaves the evidence of a bad round beside the logs of the processes. */
@@ -150,7 +154,15 @@ export class Play {
   }
 }
 
-/** How processes of the system ended that nobody had ended. */
-function deathsOf({ nodes, nats }: System): readonly string[] {
-  return [...nodes, ...nats].flatMap(({ program }) => program.deaths.map((why) => `${program.name} (${why})`));
+/** How each process of the system ended whenever it ended by itself. */
+function deathsOf({ nodes, nats }: System): Map<Program, readonly string[]> {
+  return new Map([...nodes, ...nats].map(({ program }) => [program, [...program.deaths]]));
+}
+
+/** A scenario that broke off leaves its victims as they are: the next round needs them. */
+async function repair({ nodes, nats }: System): Promise<void> {
+  for (const { program } of [...nats, ...nodes]) {
+    if (program.paused) program.resume();
+    if (!program.running) await program.start().catch(() => undefined);
+  }
 }

@@ -29,5 +29,7 @@ export interface Scenario {
   readonly needs?: readonly Need[];
   /** Where clients connect: spread over all nodes unless told otherwise. */
   readonly clients?: { readonly urls: (system: System) => readonly string[] };
+  /** After each round a new device of each user reads the whole history: from disks, that is, not from memories. */
+  readonly audits?: true;
   prepare(ground: Ground): Promise<Prepared>;
 }

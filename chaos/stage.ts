@@ -17,7 +17,7 @@ export interface StageParts {
   readonly users: readonly string[];
 }
 
-const owners_wait_ms = 5_000;
+const owners_wait_ms = 1_000;
 
 export class Stage {
   readonly system: System;
@@ -34,6 +34,7 @@ export class Stage {
   /** Processes that may end by themselves without the round being a failure. */
   deathsAllowed = 0;
   #healedAt = 0;
+  #owners: readonly string[] = [];
 
   constructor({ system, load, seed, random, users }: StageParts) {
     this.system = system;
@@ -103,14 +104,14 @@ export class Stage {
     await pause(this.random.between(from, to));
   }
 
+  /** The owner of each partition, '' for none; as last heard of while nobody can tell, as during an election in NATS. */
   async owners(): Promise<readonly string[]> {
-    let owners: readonly string[] = [];
-    const told = await until(async () => {
-      owners = await this.system.owners();
+    await until(async () => {
+      this.#owners = await this.system.owners();
       return true;
     }, owners_wait_ms);
-    if (!told) throw new Error('nobody can tell who owns what');
-    return owners;
+    if (this.#owners.length === 0) throw new Error('nobody can tell who owns what');
+    return this.#owners;
   }
 
   async #usersOf(hits: Hits): Promise<readonly string[]> {

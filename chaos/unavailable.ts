@@ -23,11 +23,14 @@ interface Send {
   readonly acceptedAt: number;
 }
 
-/** When each user's messages were sent and first accepted; Infinity where that has not come. */
-export function sendsOf({ fates }: Digest): Map<string, Send[]> {
+/**
+ * When each user's messages were sent and first accepted; Infinity where that has not come. `settled`: whatever could be answered was, so
+ * a message without an answer is one that a killed client had not stored, and nobody waited for it.
+ */
+export function sendsOf({ fates }: Digest, settled: boolean): Map<string, Send[]> {
   const sends = new Map<string, Send[]>();
   for (const { sent, answers, failed } of fates.values()) {
-    if (failed !== undefined) continue;
+    if (failed !== undefined || (settled && answers.length === 0)) continue;
     const list = sends.get(sent.user) ?? [];
     list.push({ at: sent.at, acceptedAt: Math.min(...answers.map(({ at }) => at)) });
     sends.set(sent.user, list);

@@ -142,14 +142,14 @@ function countsOf({ fates, told }: Digest): Counts {
 }
 
 /** What never ended counts up to the round's end. */
-function hitTimes(digested: Digest, { faults, endedAt }: RoundFacts): number[] {
-  const sends = sendsOf(digested);
+function hitTimes(digested: Digest, { faults, endedAt, recovered }: RoundFacts): number[] {
+  const sends = sendsOf(digested, recovered);
   return faults.flatMap(({ hits, at }) => firstAccepted(sends, hits, at).map((ms) => Math.min(ms, endedAt - at)));
 }
 
 function times(digested: Digest, facts: RoundFacts) {
-  const { faults, users, healedAt, endedAt } = facts;
-  const sends = sendsOf(digested);
+  const { faults, users, healedAt, endedAt, recovered } = facts;
+  const sends = sendsOf(digested, recovered);
   const first = faults[0]?.at ?? endedAt;
   const all = faults.flatMap(({ at }) => firstAccepted(sends, users, at).map((ms) => Math.min(ms, endedAt - at)));
   return {

@@ -1,4 +1,5 @@
 /** Who may own partitions, as one node sees its members and itself. */
+import type { Limits } from './limits.ts';
 import type { Fitness, Heartbeat, Members } from './members.ts';
 import type { NodeId, Owner, PartitionId, Ports } from './ports.ts';
 import { type Candidate, Proposal } from './proposal.ts';
@@ -6,6 +7,7 @@ import { Ring } from './ring.ts';
 
 export interface CandidatesHost {
   readonly ports: Ports;
+  readonly limits: Limits;
   readonly members: Members;
   readonly self: Owner;
   readonly partitions: number;
@@ -16,11 +18,16 @@ export interface CandidatesHost {
   fitness(): Fitness;
 }
 
+/** After so many heartbeats a node's word of itself has reached the others, and theirs this one. */
+const known_heartbeats = 2;
+
 export class Candidates {
   readonly #host: CandidatesHost;
   #ring: { readonly names: string; readonly ring: Ring; readonly wanted: readonly NodeId[] } | undefined;
   /** Since when the journal has answered this node while another says that it does not answer that one. */
   #answeredSinceMs: number | undefined;
+  #asking = false;
+  readonly #storelessSinceMs = new Map<NodeId, number>();
 
   constructor(host: CandidatesHost) {
     this.#host = host;
@@ -29,12 +36,14 @@ export class Candidates {
   /** An outage of the journal is everybody's: only where it answers here for a while, and not there, is another owner any better. */
   async tryJournal(nowMs: number): Promise<void> {
     const isSome = this.#host.members.all().some(({ fitness }) => fitness === 'no journal');
-    const answers =
-      isSome &&
-      (await this.#host.ports.journal.last(0).then(
-        () => true,
-        () => false,
-      ));
+    if (!isSome) this.#answeredSinceMs = undefined;
+    if (!isSome || this.#asking) return;
+    this.#asking = true;
+    const answers = await this.#host.ports.journal.last(0).then(
+      () => true,
+      () => false,
+    );
+    this.#asking = false;
     this.#answeredSinceMs = answers ? (this.#answeredSinceMs ?? nowMs) : undefined;
   }
 
@@ -45,10 +54,12 @@ export class Candidates {
 
   /** Fit nodes; where there are none, unfit ones must do. `leaving`: this node is none of them. */
   proposal(leaving: boolean): Proposal {
+    this.#noteStores();
+    const { self } = this.#host;
     const candidates: Candidate[] = this.#others()
-      .filter(({ fitness }) => this.#mayOwn(fitness, leaving))
+      .filter((other) => this.#mayOwn(other.node, other.fitness, leaving))
       .map(({ copies, ...other }) => ({ ...other, copies: new Map(copies.map(([id, number]) => [id, number])) }));
-    if (!leaving && this.#mayOwn(this.#host.fitness(), leaving)) candidates.push(this.self());
+    if (!leaving && this.#mayOwn(self.node, this.#host.fitness(), leaving)) candidates.push(this.self());
     const names = candidates.map(({ node }) => node).sort();
     if (this.#ring?.names !== names.join()) {
       const ring = new Ring(names);
@@ -62,18 +73,28 @@ export class Candidates {
     return { ...self, format, copies: this.#host.copies() };
   }
 
-  isSomeoneFit(leaving: boolean): boolean {
-    const amFit = !leaving && this.#host.fitness() === 'fit';
-    return amFit || this.#others().some(({ fitness }) => fitness === 'fit');
-  }
-
   #others(): Heartbeat[] {
     return this.#host.members.all().filter(({ role, leaving }) => role === 'owner' && !leaving);
   }
 
-  /** To whom the journal is silent is no worse than the others while it is silent to all. */
-  #mayOwn(fitness: Fitness, leaving: boolean): boolean {
-    if (fitness === 'fit' || !this.isSomeoneFit(leaving)) return true;
-    return fitness === 'no journal' && this.#answeredSinceMs === undefined;
+  #mayOwn(node: NodeId, fitness: Fitness, leaving: boolean): boolean {
+    const { ports, limits } = this.#host;
+    const nowMs = ports.clock.monotonicMs();
+    const isSomeoneFit =
+      (!leaving && this.#host.fitness() === 'fit') || this.#others().some((other) => other.fitness === 'fit');
+    if (fitness === 'fit' || !isSomeoneFit) return true;
+    // While the journal is silent to all, those that have noticed are no worse than the others.
+    if (fitness === 'no journal') return this.answeredMs(nowMs) < limits.unfit_ms;
+    return nowMs - (this.#storelessSinceMs.get(node) ?? nowMs) < limits.heartbeat_ms * known_heartbeats;
+  }
+
+  /** Since when stores take nothing. Where it is all of them, for one reason, all are to know before any one acts on it. */
+  #noteStores(): void {
+    const { self, ports } = this.#host;
+    const nowMs = ports.clock.monotonicMs();
+    for (const one of [...this.#others(), { node: self.node, fitness: this.#host.fitness() }]) {
+      if (one.fitness !== 'no store') this.#storelessSinceMs.delete(one.node);
+      else if (!this.#storelessSinceMs.has(one.node)) this.#storelessSinceMs.set(one.node, nowMs);
+    }
   }
 }

@@ -12,7 +12,7 @@ import { OwnershipView, type View } from './ownership-view.ts';
 import type { Datagram } from './parcel.ts';
 import type { Partition, PartitionHost } from './partition.ts';
 import { Placement } from './placement.ts';
-import type { Owner, PartitionId, Ports } from './ports.ts';
+import type { Owner, PartitionId, Ports, StoreDamaged } from './ports.ts';
 import { Post } from './post.ts';
 import { Rest } from './rest.ts';
 import { Runner } from './runner.ts';
@@ -97,20 +97,16 @@ export class Engine {
       broken: (partition, error) => this.holdings.broken(partition, error),
       advanced: () => this.runner.run(),
     });
-    this.#writeBehind = new WriteBehind(ports, limits, () => this.#here());
+    const damaged = (error: StoreDamaged) => this.#damaged(error);
+    this.#writeBehind = new WriteBehind(ports, limits, () => this.#here(), damaged);
     this.#health = new Health({
       ports,
       limits,
       storeRefusesMs: () => this.#writeBehind.refusedMs,
-      journalSilentMs: () => Math.max(this.committer.stuckMs, this.holdings.bumplessMs),
+      journalStuckMs: () => Math.max(this.committer.stuckMs, this.holdings.bumplessMs),
     });
     this.#rest = new Rest(ports, limits, () => this.holdings.all());
-    this.#scrub = new Scrub(ports, (error) => {
-      // Whoever is just about to begin with it is to hear of it, too.
-      this.#distrusted.add(error.partition);
-      this.holdings.damaged(error);
-      this.#standbys.damaged(error.partition);
-    });
+    this.#scrub = new Scrub(ports, damaged);
     this.#snapshots = new Snapshots({ ports, limits, partitions, served: () => this.holdings.all() });
     this.post = this.#makePost();
     const partitionHost = this.#partitionHost();
@@ -133,6 +129,7 @@ export class Engine {
       links: this.#links,
       partitionOf: (address) => this.partitionOf(address),
       ownerOf: (partition) => this.ownership.ownerOf(partition),
+      epochOf: (partition) => this.ownership.epochOf(partition),
       serving: (partition) => this.holdings.serving(partition),
       opening: (partition) => this.holdings.isOpening(partition),
       doubtView: () => void this.placement.look(true),
@@ -339,7 +336,15 @@ export class Engine {
 
   // ---------------------------------------------------------------- partitions
 
+  #damaged(error: StoreDamaged): void {
+    // Whoever is just about to begin with it is to hear of it, too.
+    this.#distrusted.add(error.partition);
+    this.holdings.damaged(error);
+    this.#standbys.damaged(error.partition);
+  }
+
   #viewChanged(before: View, after: View): void {
+    this.placement.changed(before, after);
     this.holdings.follow(after);
     const moved = new Set<PartitionId>();
     after.owners.forEach((owner, partition) => {

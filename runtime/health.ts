@@ -9,12 +9,15 @@ export interface HealthHost {
   /** For how long the store has taken nothing of what it was to take, ms. */
   storeRefusesMs(): number;
   /** For how long the journal has taken nothing of what it was to take, ms. */
-  journalSilentMs(): number;
+  journalStuckMs(): number;
 }
+
+/** So many times `limits.unfit_ms`: it may be what this node appends that the journal doesn't take. Another would begin without it. */
+const stuck_factor = 8;
 
 export class Health {
   readonly #host: HealthHost;
-  /** It was, and the journal has not answered since. */
+  /** The journal was to take something and didn't, and has not answered since. */
   #silent = false;
   #asking = false;
 
@@ -23,25 +26,26 @@ export class Health {
   }
 
   get fitness(): Fitness {
-    const { limits, storeRefusesMs, journalSilentMs } = this.#host;
-    if (storeRefusesMs() >= limits.unfit_ms) return 'no store';
-    return this.#silent || journalSilentMs() >= limits.unfit_ms ? 'no journal' : 'fit';
+    const { unfit_ms } = this.#host.limits;
+    if (this.#host.storeRefusesMs() >= unfit_ms) return 'no store';
+    return this.#silent || this.#host.journalStuckMs() >= unfit_ms * stuck_factor ? 'no journal' : 'fit';
   }
 
-  /** To be called in a steady rhythm. Others may have all that the journal was to take, and still it should be known when it answers again. */
+  /**
+   * To be called in a steady rhythm. An append that is stuck may be the last that an outage has swallowed, so the journal is asked; and it is asked
+   * until it answers, though others may have by then all that it was to take.
+   */
   look(): void {
-    const { ports, limits, journalSilentMs } = this.#host;
-    const isSilent = journalSilentMs() >= limits.unfit_ms;
-    this.#silent ||= isSilent;
-    if (!this.#silent || isSilent || this.#asking) return;
+    const isStuck = this.#host.journalStuckMs() >= this.#host.limits.unfit_ms;
+    if ((!isStuck && !this.#silent) || this.#asking) return;
     this.#asking = true;
-    const asked = ports.journal.last(0).then(() => {
-      this.#silent = journalSilentMs() >= limits.unfit_ms;
-    });
-    void asked
-      .catch(() => {})
-      .finally(() => {
-        this.#asking = false;
-      });
+    const answered = (answers: boolean): void => {
+      this.#asking = false;
+      this.#silent = !answers;
+    };
+    this.#host.ports.journal.last(0).then(
+      () => answered(true),
+      () => answered(false),
+    );
   }
 }

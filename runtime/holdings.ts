@@ -27,6 +27,9 @@ export interface HoldingsHost extends Omit<PartitionHost, 'broken'> {
   doubtView(): void;
 }
 
+/** After a partition could not be opened for so long it is claimed anew, by whoever is fittest. */
+const opening_ms_max = 15_000;
+
 export class Holdings {
   readonly #host: HoldingsHost;
   readonly #takeover: TakeoverHost;
@@ -193,8 +196,9 @@ export class Holdings {
     if (this.holds(id) || !this.#mayOpen(id)) return;
     this.#opening.add(id);
     const copy = await this.#host.copyOf(id);
-    this.#bumpless.set(id, this.#host.ports.clock.monotonicMs());
+    const endMs = this.#host.ports.clock.monotonicMs() + opening_ms_max;
     for (let tries = 0; this.#mayOpen(id); tries++) {
+      if (!this.#bumpless.has(id)) this.#bumpless.set(id, this.#host.ports.clock.monotonicMs());
       const epoch = this.#host.epochOf(id);
       try {
         const partition = await takeOver(id, epoch, this.#takeover, copy);
@@ -213,6 +217,11 @@ export class Holdings {
           break;
         }
         this.#host.ports.log.error({ partition: id, epoch, error }, 'taking over a partition failed; trying again');
+        if (this.#host.ports.clock.monotonicMs() >= endMs) {
+          // It may be this node's fault: whoever has a sound copy is to have it, or this one once more.
+          this.#spent.set(id, epoch);
+          break;
+        }
       }
       await this.#pause(tries);
     }
@@ -244,6 +253,7 @@ export class Holdings {
       this.resend((to) => to === id);
     } catch (error) {
       this.broken(partition, error);
+      this.#host.notOpened(id);
     }
   }
 

@@ -1,6 +1,7 @@
 /** What an operator's tool says to a cluster: it is no node, it only speaks and listens on the network. */
+import type { Heartbeat } from './members.ts';
 import type { Datagram } from './parcel.ts';
-import type { NodeId, Ports } from './ports.ts';
+import type { Codec, NodeId, Ports } from './ports.ts';
 
 export interface DrainOrder {
   readonly ports: Pick<Ports, 'network' | 'codec' | 'timers' | 'clock'>;
@@ -34,17 +35,17 @@ export function askToDrain(order: DrainOrder): Promise<'done' | 'unknown node' |
       resolve(how);
     };
     network.listen((bytes) => {
-      const datagram = codec.unpack(bytes) as Datagram;
-      if (ended || datagram[0] !== 'heartbeat' || datagram[1].node !== node) return;
+      const heartbeat = ended ? undefined : heartbeatOf(bytes, codec);
+      if (heartbeat?.node !== node) return;
       isKnown = true;
-      const { leaving, owns } = datagram[1];
+      const { leaving, owns } = heartbeat;
       if (leaving === draining) progress?.(owns);
       if (leaving === draining && (!draining || owns === 0)) end('done');
     });
     const say = (): void => {
       const forMs = clock.monotonicMs() - startedMs;
       if (ended) return;
-      if (!isKnown && forMs >= unknown_ms) end('unknown node');
+      if (!isKnown && forMs >= Math.min(unknown_ms, waitMs)) end('unknown node');
       else if (forMs >= waitMs) end('too late');
       else {
         network.send(node, word);
@@ -53,4 +54,14 @@ export function askToDrain(order: DrainOrder): Promise<'done' | 'unknown node' |
     };
     say();
   });
+}
+
+/** What one node sends must not bring the tool down, whatever it is. */
+function heartbeatOf(bytes: Uint8Array, codec: Codec): Heartbeat | undefined {
+  try {
+    const datagram = codec.unpack(bytes) as Datagram;
+    return datagram[0] === 'heartbeat' ? datagram[1] : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -46,6 +46,8 @@ export class Overlay {
   #undo: Undo[] = [];
   #openRows: Row[] = [];
   #committed = new Map<string, Row>();
+  /** Rows on their way to the store. */
+  #storing = 0;
   #writtenBytes = 0;
 
   constructor(partition: PartitionId, store: Store, codec: Codec) {
@@ -164,8 +166,9 @@ export class Overlay {
 
   // ---------------------------------------------------------------- write-behind
 
+  /** Rows that are durable and not yet in the store. */
   get committedRows(): number {
-    return this.#committed.size;
+    return this.#committed.size + this.#storing;
   }
 
   /** Actors with rows that are not only in the store; for figures. */
@@ -177,16 +180,19 @@ export class Overlay {
   takeCommitted(): Map<string, Row> {
     const rows = this.#committed;
     this.#committed = new Map();
+    this.#storing = rows.size;
     return rows;
   }
 
   /** The store failed to take these rows: they are committed rows again, unless written anew meanwhile. */
   putBack(rows: ReadonlyMap<string, Row>): void {
+    this.#storing = 0;
     for (const [key, row] of rows) if (!this.#committed.has(key)) this.#committed.set(key, row);
   }
 
   /** The store has these rows: those not written again since are read from there from now on. */
   stored(rows: ReadonlyMap<string, Row>): void {
+    this.#storing = 0;
     for (const row of rows.values()) {
       if (row.table.get(row.rowKey) !== row) continue;
       row.table.delete(row.rowKey);

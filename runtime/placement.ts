@@ -3,13 +3,12 @@
  * only: safety rests on the journal.
  */
 import { Candidates, type CandidatesHost } from './candidates.ts';
-import type { Limits } from './limits.ts';
-import type { OwnershipView } from './ownership-view.ts';
+import type { OwnershipView, View } from './ownership-view.ts';
 import type { PartitionId } from './ports.ts';
 import type { Candidate, Proposal } from './proposal.ts';
+import { Unrest } from './unrest.ts';
 
 export interface PlacementHost extends CandidatesHost {
-  readonly limits: Limits;
   readonly ownership: OwnershipView;
   /** False for a guest. */
   readonly owns: boolean;
@@ -38,6 +37,7 @@ const look_again_ms = 40;
 export class Placement {
   readonly #host: PlacementHost;
   readonly #candidates: Candidates;
+  readonly #unrest: Unrest;
   #busy = false;
   #unanswered = 0;
   #again = false;
@@ -53,6 +53,7 @@ export class Placement {
   constructor(host: PlacementHost) {
     this.#host = host;
     this.#candidates = new Candidates(host);
+    this.#unrest = new Unrest(host.limits.suspect_ms);
   }
 
   get leaving(): boolean {
@@ -93,6 +94,11 @@ export class Placement {
     } finally {
       this.#busy = false;
     }
+  }
+
+  /** The register names other owners. */
+  changed(before: View, after: View): void {
+    this.#unrest.seen(before, after, this.#host.ports.clock.monotonicMs());
   }
 
   // ---------------------------------------------------------------- leaving
@@ -177,14 +183,14 @@ export class Placement {
     if (!this.#host.owns || nowMs - this.#startedMs < this.#host.settleMs) return;
     // Cut off from the mail, it hears of nobody and nobody would reach what it claimed.
     if (!this.#host.ports.network.connected()) return;
-    await this.#candidates.tryJournal(nowMs);
+    void this.#candidates.tryJournal(nowMs);
     const proposal = this.#candidates.proposal(this.#leaving);
     this.#host.standBy(this.#copiesWanted(proposal));
     if (!this.#isClearing) await this.#claim(proposal, nowMs);
     if (this.#isClearing) return;
     const fitness = this.#host.fitness();
-    const isGiving = this.#leaving || (fitness === 'no store' && this.#candidates.isSomeoneFit(this.#leaving));
-    if (isGiving) await this.#move(this.#targets(proposal, true));
+    const isOut = fitness === 'no store' && proposal.candidate(this.#host.self.node) === undefined;
+    if (this.#leaving || isOut) await this.#move(this.#targets(proposal, true));
     else if (fitness === 'fit') await this.#yield(proposal, nowMs);
   }
 
@@ -228,7 +234,7 @@ export class Placement {
     const claimed = new Map<PartitionId, Candidate>();
     const { node } = this.#host.self;
     this.#host.ownership.view.owners.forEach((_, partition) => {
-      if (this.#isHeld(partition, nowMs)) return;
+      if (this.#isHeld(partition, nowMs) || !this.#unrest.allows(partition, nowMs)) return;
       const mine = this.#host.ownership.isMine(partition);
       if (!mine && this.#leaving) return;
       // One that leaves looks after what it has, while nobody is there to have it.
@@ -256,15 +262,15 @@ export class Placement {
 
   /** Hands partitions to nodes that the ring prefers, that have been alive for a while and have them warm. */
   async #yield(proposal: Proposal, nowMs: number): Promise<void> {
-    const steadyMs = this.#host.limits.suspect_ms * 2;
+    const { members, self, ownership, limits } = this.#host;
     const here = this.#host.copies();
     const targets = new Map<PartitionId, Candidate>();
-    for (const partition of this.#host.ownership.mine) {
+    for (const partition of ownership.mine) {
       const to = proposal.candidate(proposal.wanted(partition));
-      if (to === undefined || to.node === this.#host.self.node || to.format < this.#host.ownership.formatOf(partition))
-        continue;
-      const isSteady = this.#host.members.aliveMs(to.node, nowMs) >= steadyMs;
-      if (isSteady && isWarm(partition, here, to.copies)) targets.set(partition, to);
+      if (to === undefined || to.node === self.node || to.format < ownership.formatOf(partition)) continue;
+      const isSteady = members.aliveMs(to.node, nowMs) >= limits.suspect_ms * 2;
+      const isSound = members.get(to.node)?.fitness === 'fit' && isWarm(partition, here, to.copies);
+      if (isSteady && isSound && this.#unrest.allows(partition, nowMs)) targets.set(partition, to);
     }
     await this.#move(targets);
   }
@@ -277,6 +283,9 @@ export class Placement {
     const wasLeaving = this.#leaving;
     for (let i = 0; i < all.length && !this.#stopped && this.#leaving === wasLeaving; i += move_partitions_max) {
       const few = new Map(all.slice(i, i + move_partitions_max).filter(([, to]) => this.#isThere(to)));
+      if (few.size === 0) continue;
+      // They pause only once it is known that the register answers.
+      await this.#host.ownership.refresh();
       this.#keepMine(few);
       await this.#host.handOver([...few.keys()]);
       // Dropped here: should another write have come first, the next must follow at once.

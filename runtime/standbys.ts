@@ -24,6 +24,7 @@ export interface StandbysHost extends ReplicaHost {
 const slice_ms = 5;
 const retry_first_ms = 100;
 const retry_max_ms = 5_000;
+const follow_retry_max_ms = 1_000;
 
 /** A partition of which a copy could not be built, or had to be thrown away. */
 interface Setback {
@@ -189,16 +190,20 @@ export class Standbys {
 
   async #follow(): Promise<void> {
     const { journal, log } = this.#host.ports;
+    let failures = 0;
     while (!this.#stopped) {
       const after = new Map([...this.#copies].map(([id, { replica }]) => [id, replica.partition.standing.seenSeq]));
       const session = journal.follow(after);
       this.#session = session;
       try {
-        for (;;) await this.#apply(await session.next());
+        for (;;) {
+          await this.#apply(await session.next());
+          failures = 0;
+        }
       } catch (error) {
         if (this.#session === session && !this.#stopped) {
           log.info({ error }, 'following the journal was interrupted; beginning again');
-          await this.#pause(retry_first_ms);
+          await this.#pause(Math.min(follow_retry_max_ms, retry_first_ms * 2 ** failures++));
         }
       }
       session.stop();

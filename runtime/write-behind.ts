@@ -1,7 +1,15 @@
 import type { Limits } from './limits.ts';
 import type { Row } from './overlay.ts';
 import type { Partition } from './partition.ts';
-import type { Cancel, Codec, PartitionId, Ports, Store, StoreWrite } from './ports.ts';
+import {
+  type Cancel,
+  type Codec,
+  type PartitionId,
+  type Ports,
+  type Store,
+  StoreDamaged,
+  type StoreWrite,
+} from './ports.ts';
 import { packPosition, type StoredPosition, unpackPosition } from './standing.ts';
 
 /** Leaves nothing behind; large enough to need room. */
@@ -31,6 +39,7 @@ export class WriteBehind {
   readonly #ports: Ports;
   readonly #limits: Limits;
   readonly #partitions: () => Iterable<Partition>;
+  readonly #damaged: (error: StoreDamaged) => void;
   readonly #storedSeq = new WeakMap<Partition, number>();
   #writing: Promise<void> | undefined;
   #cancel: Cancel | undefined;
@@ -38,10 +47,17 @@ export class WriteBehind {
   #attempts = 0;
   #stopped = false;
 
-  constructor(ports: Ports, limits: Limits, partitions: () => Iterable<Partition>) {
+  /** `damaged`: what stands in the store where a partition's rows were to go is not readable; the partition is to be built anew. */
+  constructor(
+    ports: Ports,
+    limits: Limits,
+    partitions: () => Iterable<Partition>,
+    damaged: (error: StoreDamaged) => void = () => {},
+  ) {
     this.#ports = ports;
     this.#limits = limits;
     this.#partitions = partitions;
+    this.#damaged = damaged;
   }
 
   start(): void {
@@ -103,6 +119,7 @@ export class WriteBehind {
       this.#ports.log.error({ error, rows: writes.length }, 'the local store refused a write; it will be tried again');
       for (const { partition, rows } of taken) partition.overlay.putBack(rows);
       this.#refusedSinceMs ??= this.#ports.clock.monotonicMs();
+      if (error instanceof StoreDamaged) this.#damaged(error);
       return;
     }
     this.#refusedSinceMs = undefined;

@@ -18,7 +18,7 @@ export function audit(world: World, auditors: ReadonlyMap<string, Device>, books
     auditOrder(history, timelines);
   }
   auditInventions(world, timelines);
-  world.tellers.audit(books, world.faults.fired.has('clock-jump'));
+  world.tellers.audit(books, world.deadMail(), world.faults.fired.has('clock-jump'));
   auditStores(world);
 }
 
@@ -32,7 +32,10 @@ function auditTimeline(user: string, timeline: ReadonlyMap<number, NumberedEvent
     const way = `${event.from} to ${event.to}`;
     const before = seqs.get(way) ?? 0;
     if (event.seq <= before) {
-      throw new Violation('A6', `${user}: message ${event.seq} from ${way} follows message ${before}`, [event.from, event.to]);
+      throw new Violation('A6', `${user}: message ${event.seq} from ${way} follows message ${before}`, [
+        event.from,
+        event.to,
+      ]);
     }
     seqs.set(way, event.seq);
   }
@@ -61,9 +64,11 @@ function auditSeen({ user, device, seen, sendings }: History, timelines: Timelin
 function auditSending({ user }: History, { id, to, body, accepted, refused }: Sending, timelines: Timelines): void {
   const about = [user, to, id];
   const own = messages(timelines.get(user), user, id);
-  if (own.length > 1) throw new Violation('A8', `message ${id} of ${user} stands ${own.length} times in its own timeline`, about);
+  if (own.length > 1)
+    throw new Violation('A8', `message ${id} of ${user} stands ${own.length} times in its own timeline`, about);
   const [sent] = own;
-  if (refused !== undefined && sent !== undefined) throw new Violation('A7', `message ${id} was refused, and was sent`, about);
+  if (refused !== undefined && sent !== undefined)
+    throw new Violation('A7', `message ${id} was refused, and was sent`, about);
   if (accepted !== undefined && sent === undefined) {
     throw new Violation('A1', `message ${id} of ${user} was accepted, and is in no timeline`, about);
   }
@@ -76,7 +81,11 @@ function auditSending({ user }: History, { id, to, body, accepted, refused }: Se
   const failed = [...(timelines.get(user)?.values() ?? [])].some((event) => event.kind === 'failed' && event.id === id);
   const arrived = messages(timelines.get(to), user, id);
   if (failed !== (arrived.length === 0)) {
-    throw new Violation('A6', `message ${id} of ${user} arrived ${arrived.length} times${failed ? ', and failed' : ''}`, about);
+    throw new Violation(
+      'A6',
+      `message ${id} of ${user} arrived ${arrived.length} times${failed ? ', and failed' : ''}`,
+      about,
+    );
   }
   if (arrived.length > 1) throw new Violation('A6', `message ${id} of ${user} arrived ${arrived.length} times`, about);
   if (!failed && (arrived[0]?.seq !== sent.seq || arrived[0].body !== body)) {
@@ -93,7 +102,11 @@ function auditOrder({ user, sendings }: History, timelines: Timelines): void {
     if (sending === undefined || event.kind !== 'message' || event.from !== user) continue;
     const before = lasts.get(sending.to);
     if (before !== undefined && before.order > sending.order && before.life === sending.life) {
-      throw new Violation('client', `${user} sent ${sending.id} before ${before.id}, it arrived after it`, [user, sending.id, before.id]);
+      throw new Violation('client', `${user} sent ${sending.id} before ${before.id}, it arrived after it`, [
+        user,
+        sending.id,
+        before.id,
+      ]);
     }
     lasts.set(sending.to, sending);
   }
@@ -101,18 +114,27 @@ function auditOrder({ user, sendings }: History, timelines: Timelines): void {
 
 /** No message that nobody sent. */
 function auditInventions({ devices }: World, timelines: Timelines): void {
-  const sent = new Set(devices.flatMap(({ user, history }) => [...history.sendings.keys()].map((id) => `${user} ${id}`)));
+  const sent = new Set(
+    devices.flatMap(({ user, history }) => [...history.sendings.keys()].map((id) => `${user} ${id}`)),
+  );
   for (const [user, timeline] of timelines) {
     for (const event of timeline.values()) {
       if (event.kind !== 'message' || sent.has(`${event.from} ${event.id}`)) continue;
-      throw new Violation('client', `${user} has a message ${event.id} of ${event.from} that nobody sent`, [user, event.id]);
+      throw new Violation('client', `${user} has a message ${event.id} of ${event.from} that nobody sent`, [
+        user,
+        event.id,
+      ]);
     }
   }
 }
 
 type MessageOf = Extract<NumberedEvent, { readonly kind: 'message' }>;
 
-function messages(timeline: Timelines extends ReadonlyMap<string, infer T> ? T | undefined : never, from: string, id: string): MessageOf[] {
+function messages(
+  timeline: Timelines extends ReadonlyMap<string, infer T> ? T | undefined : never,
+  from: string,
+  id: string,
+): MessageOf[] {
   const found: MessageOf[] = [];
   for (const event of timeline?.values() ?? []) {
     if (event.kind === 'message' && event.from === from && event.id === id) found.push(event);
@@ -130,7 +152,11 @@ function auditStores({ machines, watch }: World): void {
       for (const [key, value] of replayed) {
         const found = stored?.get(key);
         if (found !== undefined && Buffer.compare(found, value) === 0) continue;
-        throw new Violation('A5', `${name} stores row '${key}' ${found === undefined ? 'not at all' : 'with another value'}`, about);
+        throw new Violation(
+          'A5',
+          `${name} stores row '${key}' ${found === undefined ? 'not at all' : 'with another value'}`,
+          about,
+        );
       }
       for (const key of stored?.keys('', '\uffff') ?? []) {
         // The partition's own row is no actor's.

@@ -56,7 +56,8 @@ export function account(throws: () => boolean): AnyBehaviour {
       credit(memory, { amount, id, number }, turn) {
         const from = turn.from ?? 'nobody';
         const last = turn.get<number>('got', from) ?? 0;
-        if (number !== last + 1) turn.put('wrong', `${id} ${number}`, `${id}: number ${number} of ${from} after ${last}`);
+        if (number !== last + 1)
+          turn.put('wrong', `${id} ${number}`, `${id}: number ${number} of ${from} after ${last}`);
         turn.put('got', from, number);
         move(memory, amount, turn);
         count(turn, 'in', id);
@@ -72,7 +73,14 @@ export function account(throws: () => boolean): AnyBehaviour {
         const wrong = turn.range<string>('wrong').map(([, words]) => words);
         const { balance } = memory;
         const [sent, received] = [counts('out'), counts('in')];
-        turn.reply({ balance, out: sent, in: received, confirmed: counts('confirmed'), reminded: counts('reminded'), wrong });
+        turn.reply({
+          balance,
+          out: sent,
+          in: received,
+          confirmed: counts('confirmed'),
+          reminded: counts('reminded'),
+          wrong,
+        });
       },
     },
     replied(_memory, tag, value, turn) {

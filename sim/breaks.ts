@@ -4,10 +4,12 @@
  */
 import { InChannel, OutChannel } from '../runtime/channel.ts';
 import { Partition, type SealedRecord } from '../runtime/partition.ts';
-import type { Ports } from '../runtime/ports.ts';
+import type { JournalEntry, Ports } from '../runtime/ports.ts';
 import { Post } from '../runtime/post.ts';
-import type { Taken } from '../runtime/record.ts';
+import { decodeRecord, type Taken } from '../runtime/record.ts';
+import { Replica } from '../runtime/replica.ts';
 import type { Output } from '../runtime/turn.ts';
+import { quickCodec } from './codec.ts';
 import type { World } from './world.ts';
 
 export interface Break {
@@ -16,11 +18,15 @@ export interface Break {
   ports?(ports: Ports, world: World): Ports;
   atBirth?(world: World): void;
   /** Alters a class; the answer undoes it. */
-  patch?(): () => void;
+  patch?(world: World): () => void;
 }
 
 /** Replaces a method. */
-function patched<T extends object, K extends keyof T>(target: T, method: K, make: (original: T[K]) => T[K]): () => void {
+function patched<T extends object, K extends keyof T>(
+  target: T,
+  method: K,
+  make: (original: T[K]) => T[K],
+): () => void {
   const original = target[method];
   target[method] = make(original);
   return () => {
@@ -80,6 +86,26 @@ export const breaks = {
       patched(InChannel.prototype, 'taken', () => {
         return function (this: InChannel): Taken {
           return { source: this.from, watermark: this.received, above: [] };
+        };
+      }),
+  },
+  truncate: {
+    words: 'the journal is cut before what the snapshots cover',
+    ports: (ports) => ({
+      ...ports,
+      journal: { ...ports.journal, truncate: () => ports.journal.truncate(Number.MAX_SAFE_INTEGER) },
+    }),
+  },
+  standby: {
+    words: 'a standby is promoted without catching up',
+    patch: ({ log }) =>
+      patched(Replica.prototype, 'catchUp', (catchUp) => {
+        return async function (this: Replica, toSeq: number): Promise<void> {
+          const { standing } = this.partition;
+          const entry = log.entries(this.id).find(({ seq }) => seq === toSeq);
+          const record = entry && decodeRecord(entry.bytes, quickCodec);
+          if (record?.type !== 'bump' || standing.seenSeq === 0) await catchUp.call(this, toSeq);
+          else if (standing.seenSeq < toSeq) standing.committed(record, entry as JournalEntry);
         };
       }),
   },

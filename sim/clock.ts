@@ -198,7 +198,6 @@ export class SimTime {
 
 const breath_steps = 1_000;
 
-
 /**
  * Until every promise that can settle has settled. All work is in promises, and Node runs a tick that was asked for by a microtask only
  * when the queue of microtasks is empty (`lib/internal/process/task_queues.js`).

@@ -1,8 +1,17 @@
 /**
- * The codec of simulated worlds: JSON, so that a trace can be read, and strict, so that what only the real codec would
- * take by luck is found here.
+ * Two codecs for simulated worlds. One is JSON, so that bytes can be read, and strict, so that what only the real codec would take by luck is
+ * found; the other is MessagePack as clients speak it, at a tenth of the time.
  */
+import { crc32 as nativeCrc32 } from 'node:zlib';
+import { msgpack } from '../proto/msgpack.ts';
 import type { Codec } from '../runtime/ports.ts';
+
+/** For worlds of many events. */
+export const quickCodec: Codec = {
+  pack: (value) => msgpack.pack(value),
+  unpack: (bytes): unknown => msgpack.unpack(bytes),
+  crc32: (bytes) => nativeCrc32(bytes),
+};
 
 /** Throws TypeError on values that are not plain: dates, maps, instances of classes, big integers, functions, symbols. */
 export const simCodec: Codec = {

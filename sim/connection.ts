@@ -1,9 +1,10 @@
 /** One client's socket at the simulated edge, and the way between it and its connection actor: the phases of `gateway/connection.ts`. */
+import { encode } from '../proto/codec.ts';
 import type { Claims, ConnectionProtocol } from '../proto/mail.ts';
 import { type CloseWord, closeCodes, type Encoding } from '../proto/words.ts';
-import type { Cancel, Ports } from '../runtime/ports.ts';
 import type { Door, OpenOutlet } from '../runtime/door.ts';
 import type { Push, Ref } from '../runtime/index.ts';
+import type { Cancel, Ports } from '../runtime/ports.ts';
 import type { Data, FarEnd } from './line.ts';
 
 /** The bounds of `gateway/limits.ts` that matter here. Less may be unread, so that the bound is met at times. */
@@ -16,6 +17,8 @@ const limits = {
   introduce_ms_max: 15_000,
   retry_ms_min: 20,
   retry_ms_max: 500,
+  effect_ms_max: 30_000,
+  farewell_ms: 3_000,
 };
 
 type Phase = 'introducing' | 'open' | 'parked' | 'reintroducing' | 'leaving' | 'gone';
@@ -46,6 +49,10 @@ export class Connection {
   #pauseMs = 0;
   #introducedMs = Number.NEGATIVE_INFINITY;
   #againMs = 0;
+  /** Frames since the last introduction, and when those were handed over that have had no effect yet. */
+  #frames = 0;
+  #underWay: number[] = [];
+  #farewellMs = Number.POSITIVE_INFINITY;
   #timer: Cancel | undefined;
   #closed = false;
   #settled = false;
@@ -80,10 +87,27 @@ export class Connection {
   }
 
   end(word: CloseWord): void {
-    if (this.#phase === 'leaving' || this.#phase === 'gone') return;
+    if (this.left) return;
     this.#note(`ends: ${word}`);
     this.#leave();
     this.#closeSocket(closeCodes[word], word);
+  }
+
+  /** Asks the client to connect elsewhere, which it does while this socket still serves it. */
+  sendAway(): void {
+    if (this.left || this.#farewellMs !== Number.POSITIVE_INFINITY) return;
+    this.#farewellMs = this.#nowMs + limits.farewell_ms;
+    const word = { kind: 'goaway', reason: 'This server is leaving; connect to another one.', afterMs: 0 } as const;
+    this.#socket.far.send(encode([word], this.#socket.encoding));
+  }
+
+  /** A client that was sent away, and is still here, may stay. */
+  keep(): void {
+    this.#farewellMs = Number.POSITIVE_INFINITY;
+  }
+
+  get left(): boolean {
+    return this.#phase === 'leaving' || this.#phase === 'gone';
   }
 
   cutOff(): void {
@@ -94,7 +118,13 @@ export class Connection {
   }
 
   beat(nowMs: number): void {
-    if (this.#phase === 'leaving' || this.#phase === 'gone') return;
+    if (this.left) return;
+    if (nowMs >= this.#farewellMs) {
+      this.end('goaway');
+      return;
+    }
+    // Lost on the way, and nobody has noticed.
+    if (nowMs - (this.#underWay[0] ?? nowMs) >= limits.effect_ms_max) this.#moved();
     if (!this.#spoken && nowMs - this.#openedMs >= limits.first_frame_ms && this.#phase === 'open') {
       this.end('hello_timeout');
     } else if (nowMs >= this.#pingMs) {
@@ -126,9 +156,11 @@ export class Connection {
   }
 
   #push(push: Push): void {
-    if (this.#phase === 'leaving' || this.#phase === 'gone') return;
+    if (this.left) return;
     const { far } = this.#socket;
-    if (typeof push !== 'string' && !(push instanceof Uint8Array)) {
+    // The number of a frame that has had its effect: no frame begins with a digit.
+    if (typeof push === 'string' && /^\d/.test(push)) this.#answered(Number(push));
+    else if (typeof push !== 'string' && !(push instanceof Uint8Array)) {
       this.#leave();
       this.#closeSocket(push.close, push.word);
     } else if (far.bufferedAmount > limits.unread_bytes_max) {
@@ -136,9 +168,14 @@ export class Connection {
     } else far.send(push);
   }
 
+  #answered(upTo: number): void {
+    this.#underWay.splice(0, this.#underWay.length - (this.#frames - upTo));
+  }
+
   #moved(): void {
     if (this.#phase !== 'open' && this.#phase !== 'parked') return;
     this.#parked = [];
+    this.#underWay = [];
     this.#waitIn('reintroducing', limits.introduce_ms_max);
     this.#socket.far.resume();
     // At once, unless it was introduced a moment ago: an owner that does not serve yet answers every introduction with `moved`.
@@ -148,7 +185,7 @@ export class Connection {
   }
 
   #leave(): void {
-    if (this.#phase === 'leaving' || this.#phase === 'gone') return;
+    if (this.left) return;
     const known = this.#phase !== 'introducing';
     this.#parked = [];
     this.#waitIn('leaving', limits.introduce_ms_max);
@@ -214,9 +251,12 @@ export class Connection {
   #introduce(again: boolean): boolean {
     const { ref, claims, encoding } = this.#socket;
     const { outlet } = this.#outlet;
-    const ok = this.#around.door.whisper(ref, { kind: 'open', socket: outlet, claims, encoding, again }) === 'ok';
-    if (ok) this.#introducedMs = this.#nowMs;
-    return ok;
+    const mail = { kind: 'open', socket: outlet, claims, encoding, again } as const;
+    if (this.#around.door.whisper(ref, mail) !== 'ok') return false;
+    this.#introducedMs = this.#nowMs;
+    this.#frames = 0;
+    this.#underWay = [];
+    return true;
   }
 
   #unpark(): boolean {
@@ -238,7 +278,11 @@ export class Connection {
   }
 
   #whisperFrame(bytes: Data): boolean {
-    return this.#around.door.whisper(this.#socket.ref, { kind: 'frame', bytes }) === 'ok';
+    const mail = { kind: 'frame', bytes, number: this.#frames + 1, answer: true } as const;
+    if (this.#around.door.whisper(this.#socket.ref, mail) !== 'ok') return false;
+    this.#frames++;
+    this.#underWay.push(this.#nowMs);
+    return true;
   }
 
   #note(words: string): void {

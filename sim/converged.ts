@@ -1,6 +1,6 @@
 /** What a healed world must come to by itself: everything delivered, everything owned, everybody caught up. */
 import { readStoredPosition } from '../runtime/write-behind.ts';
-import { simCodec } from './codec.ts';
+import { quickCodec } from './codec.ts';
 import type { World } from './world.ts';
 
 /** Words on what is still lacking; undefined when nothing is. */
@@ -19,7 +19,8 @@ function owners({ machines, partitions }: World): Lacking {
   for (let partition = 0; partition < partitions; partition++) {
     const by = owned.get(partition) ?? [];
     const words = by.length === 0 ? 'nobody' : by.join(' and ');
-    if (by.length !== 1) return { words: `partition ${partition} is served by ${words}`, about: [`p${partition}`, ...by] };
+    if (by.length !== 1)
+      return { words: `partition ${partition} is served by ${words}`, about: [`p${partition}`, ...by] };
   }
   return undefined;
 }
@@ -30,7 +31,8 @@ function devices(world: World): Lacking {
     const about = [user];
     if (!device.online || client === undefined) return { words: `${user}/${name} is not online`, about };
     const [unsent] = client.unsent();
-    if (unsent !== undefined) return { words: `${user}/${name} has no answer to ${unsent.id}`, about: [user, unsent.id] };
+    if (unsent !== undefined)
+      return { words: `${user}/${name} has no answer to ${unsent.id}`, about: [user, unsent.id] };
     const head = world.headOf(user);
     const { cursor } = client.saved();
     if (cursor !== head) return { words: `${user}/${name} is at event ${cursor} of ${head}`, about };
@@ -54,12 +56,15 @@ function deliveries(world: World): Lacking {
 }
 
 function transfers(world: World): Lacking {
+  const { ids } = world.deadMail();
+  const isDead = (id: string, ...kinds: readonly string[]): boolean => kinds.some((kind) => ids.get(kind)?.has(id));
   for (const { id, from } of world.tellers.transfers) {
     const times = (table: string): number => world.row<number>(`account/${from}`, table, id) ?? 0;
     if (times('out') === 0) continue;
-    if (times('confirmed') === 0) return { words: `transfer ${id} is not confirmed`, about: [id, from] };
+    if (times('confirmed') === 0 && !isDead(id, 'credit', '$reply'))
+      return { words: `transfer ${id} is not confirmed`, about: [id, from] };
     // A timer that was set while its node's clock was ahead comes when the others get there.
-    if (times('reminded') > 0 || world.faults.fired.has('clock-jump')) continue;
+    if (times('reminded') > 0 || isDead(id, 'remind') || world.faults.fired.has('clock-jump')) continue;
     return { words: `the timer of transfer ${id} has not come`, about: [id, from] };
   }
   return undefined;
@@ -69,7 +74,8 @@ function channels({ watch }: World): Lacking {
   for (const [channel, sent] of watch.sent) {
     const done = watch.taken.get(channel)?.watermark ?? 0;
     const [from, to] = channel.split('>');
-    if (done !== sent) return { words: `channel ${channel} has done ${done} of ${sent} mails`, about: [`p${from}`, `p${to}`] };
+    if (done !== sent)
+      return { words: `channel ${channel} has done ${done} of ${sent} mails`, about: [`p${from}`, `p${to}`] };
   }
   return undefined;
 }
@@ -92,5 +98,5 @@ type Disk = NonNullable<ReturnType<World['machines']['get']>>;
 /** Journal sequence that a disk's rows of a partition are as of; 0 for none. */
 export function positionOf({ disk }: Disk, partition: number): number {
   const store = { get: (id: number, key: string) => disk.committed.get(id)?.get(key) };
-  return readStoredPosition(store as Parameters<typeof readStoredPosition>[0], partition, simCodec)?.seq ?? 0;
+  return readStoredPosition(store as Parameters<typeof readStoredPosition>[0], partition, quickCodec)?.seq ?? 0;
 }

@@ -216,6 +216,8 @@ export class Device {
     machine: Machine,
   ): Promise<void> {
     for await (const event of client.events()) {
+      // The next client begins where this one's reader was.
+      if (this.client !== client) return;
       if ('n' in event && event.kind !== 'accepted') told(event);
       if (this.#random.chance(0.1)) await this.#pause(machine, this.#random.between(1, 500));
     }
@@ -234,7 +236,9 @@ export class Device {
     });
     if (code === 'login_needed' || code === 'revoked') return;
     this.#world.check(() => {
-      throw new Violation('client', `${this.#where} was closed for good, though nobody wanted that: ${code}`, [this.user]);
+      throw new Violation('client', `${this.#where} was closed for good, though nobody wanted that: ${code}`, [
+        this.user,
+      ]);
     });
   }
 
@@ -291,10 +295,9 @@ export class Device {
     return {
       load: async () => this.#kept,
       save: async (saved) => {
-        const copy = JSON.parse(JSON.stringify(saved)) as Saved;
         await this.#pause(machine, this.#random.between(...save_ms));
         if (this.#random.chance(this.storageRefuses)) throw new Error('the quota is exceeded (simulated)');
-        this.#kept = copy;
+        this.#kept = saved;
       },
     };
   }
@@ -309,11 +312,13 @@ export class Device {
       bearer: authorization?.slice('Bearer '.length),
     };
     return new Promise((resolve, reject) => {
-      const mine = <T>(settle: (value: T) => void) => (value: T): void => {
-        if (!machine.on) return;
-        enter(machine);
-        settle(value);
-      };
+      const mine =
+        <T>(settle: (value: T) => void) =>
+        (value: T): void => {
+          if (!machine.on) return;
+          enter(machine);
+          settle(value);
+        };
       init.signal?.addEventListener('abort', () => reject(init.signal?.reason));
       this.#world.internet.request(hostname, request).then(
         mine(({ status, body }) => {

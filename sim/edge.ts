@@ -12,6 +12,7 @@ import type { FarEnd, Server } from './line.ts';
 import type { SimProcess } from './process.ts';
 
 const sweep_ms = 1_000;
+const handover_gap_ms = 5;
 /** Statuses of handshakes that are refused. */
 const leaving_status = 503;
 
@@ -78,6 +79,17 @@ export class Edge implements Server {
       return { status: 503, body: { error: { code: 'leaving', reason: 'This server is going away.', retry: true } } };
     }
     return await this.#accounts.answer(request);
+  }
+
+  /** Sends clients to other nodes, and goes on to serve those that come. */
+  handOver(): void {
+    const { timers } = this.#process.ports;
+    for (const [i, socket] of [...this.#all].entries()) timers.after(i * handover_gap_ms, () => socket.sendAway());
+  }
+
+  /** Those that are still here may stay. */
+  stay(): void {
+    for (const socket of this.#all) socket.keep();
   }
 
   /** Sends all sockets away with a word, evenly over most of the time, and takes no new ones. */

@@ -1,13 +1,14 @@
 /** What goes wrong in a simulated world, when, and how it is made good again. */
+
+import type { SimArchive } from './archive.ts';
 import type { SimRandom, SimTime } from './clock.ts';
 import type { Device } from './device.ts';
 import type { Internet } from './internet.ts';
 import type { SimLog } from './journal.ts';
-import type { Machine } from './machine.ts';
+import { type Machine, right_wall_ms } from './machine.ts';
 import type { SimSwitchboard } from './network.ts';
 import { type Mishap, mishaps, type Odds } from './odds.ts';
 import type { SimRegister } from './ownership.ts';
-import type { SimArchive } from './archive.ts';
 import type { Trace } from './trace.ts';
 
 export interface FaultsWorld {
@@ -82,6 +83,7 @@ export class Faults {
     }
     for (const device of devices) {
       device.storageRefuses = 0;
+      device.clock.wallOffsetMs = right_wall_ms;
       device.boot();
     }
   }
@@ -91,7 +93,11 @@ export class Faults {
     const { log, board, register, archive, internet, machines, odds } = this.#world;
     Object.assign(log.faults, odds.journal);
     log.idsFirst = odds.idsFirst;
-    Object.assign(board.faults, { loss: odds.loss, delayMs: odds.networkMs, listensUnknown: this.#random.chance(0.5) ? 0.5 : 0 });
+    Object.assign(board.faults, {
+      loss: odds.loss,
+      delayMs: odds.networkMs,
+      listensUnknown: this.#random.chance(0.5) ? 0.5 : 0,
+    });
     Object.assign(register.faults, odds.register);
     Object.assign(archive.faults, odds.archive);
     Object.assign(internet.faults, odds.internet);

@@ -56,7 +56,8 @@ export class History {
   /** The client's word on a message: for good. Throws `Violation`. */
   accepted(word: Accepted): void {
     const sending = this.sendings.get(word.id);
-    if (sending === undefined) throw this.#wrong('client', `was told that ${word.id} was accepted, which it never sent`, word.id);
+    if (sending === undefined)
+      throw this.#wrong('client', `was told that ${word.id} was accepted, which it never sent`, word.id);
     const before = sending.accepted;
     if (before !== undefined && (before.n !== word.n || before.seq !== word.seq || before.at !== word.at)) {
       const [first, second] = [before, word].map(({ n, seq, at }) => `event ${n}, seq ${seq}, at ${at}`);
@@ -90,7 +91,11 @@ export class History {
     // Events of a life before, told again.
     if (before !== undefined && n <= before.n) return;
     if (before !== undefined && (delivered < before.delivered || read < before.read)) {
-      throw this.#wrong('A11', `heard that ${peer} went back from ${before.delivered}/${before.read} to ${delivered}/${read}`, peer);
+      throw this.#wrong(
+        'A11',
+        `heard that ${peer} went back from ${before.delivered}/${before.read} to ${delivered}/${read}`,
+        peer,
+      );
     }
     this.#receipts.set(peer, { n, delivered, read });
   }

@@ -76,7 +76,9 @@ export class Internet {
       await this.time.passed(this.wayMs());
       throw new TypeError('fetch failed', { cause: Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }) });
     }
-    const answer = await new Promise<HttpAnswer>((resolve) => server.run(() => void server.http(request).then(resolve)));
+    const answer = await new Promise<HttpAnswer>((resolve) =>
+      server.run(() => void server.http(request).then(resolve)),
+    );
     await this.time.passed(this.wayMs());
     if (this.random.chance(this.faults.answerLost) || this.blocked.has(host)) return await new Promise<never>(() => {});
     return answer;

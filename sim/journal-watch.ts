@@ -57,7 +57,10 @@ export class JournalWatch {
   #note({ type, partition, epoch, number, writer, rows, outbox }: PartitionRecord, seq: number): void {
     const mails = outbox.reduce((sum, { mails }) => sum + mails.length, 0);
     const holds = type === 'bump' ? 'bump' : `${rows.length / 2} rows${mails > 0 ? `, ${mails} mails` : ''}`;
-    this.#trace.note('journal', `p${partition} #${seq} is record ${number} of epoch ${epoch} by ${nodeOf(writer)}: ${holds}`);
+    this.#trace.note(
+      'journal',
+      `p${partition} #${seq} is record ${number} of epoch ${epoch} by ${nodeOf(writer)}: ${holds}`,
+    );
   }
 
   #checkChain(partition: PartitionId, record: PartitionRecord): void {
@@ -85,7 +88,10 @@ export class JournalWatch {
       for (const { seq } of mails) {
         const last = this.sent.get(channel) ?? 0;
         if (seq !== last + 1) {
-          throw new Violation('A6', `mail ${seq} of channel ${channel} follows mail ${last}`, [`p${record.partition}`, `p${to}`]);
+          throw new Violation('A6', `mail ${seq} of channel ${channel} follows mail ${last}`, [
+            `p${record.partition}`,
+            `p${to}`,
+          ]);
         }
         this.sent.set(channel, seq);
       }
@@ -110,7 +116,8 @@ export class JournalWatch {
       throw new Violation('A6', `the watermark of channel ${channel} went back to ${taken.watermark}`, about);
     }
     const lost = before?.above.find((seq) => seq > taken.watermark && !taken.above.includes(seq));
-    if (lost !== undefined) throw new Violation('A6', `mail ${lost} of channel ${channel} was done, and is not any more`, about);
+    if (lost !== undefined)
+      throw new Violation('A6', `mail ${lost} of channel ${channel} was done, and is not any more`, about);
     this.taken.set(channel, taken);
   }
 }

@@ -30,8 +30,8 @@ export class Line {
   readonly #server: Server;
   readonly #arrivals = { up: 0, down: 0 };
   #stalledUntilMs = 0;
-  /** Nothing passes any more, and neither end is told. */
-  #silent = false;
+  /** `silent`: nothing passes any more, and neither end is told. `broken`: whoever says something next is told. */
+  #state: 'whole' | 'silent' | 'broken' = 'whole';
 
   constructor(internet: Internet, host: string, server: Server, near: SimWebSocket) {
     this.#internet = internet;
@@ -65,20 +65,14 @@ export class Line {
     this.over();
   }
 
-  /** Half open no more: the next word would find out. */
+  /** The way is there again, but what was sent meanwhile is lost: whoever says something finds out. */
   mend(): void {
-    if (!this.#silent) return;
-    this.#silent = false;
-    this.cut();
+    if (this.#state === 'silent') this.#state = 'broken';
   }
 
   /** Half open: what either end sends from now on is lost. */
   silence(): void {
-    this.#silent = true;
-  }
-
-  get silent(): boolean {
-    return this.#silent;
+    this.#state = 'silent';
   }
 
   /** What is sent from now on arrives only then. */
@@ -96,12 +90,17 @@ export class Line {
 
   #carry(way: 'up' | 'down', item: Item): void {
     const { time } = this.#internet;
-    if (this.#silent) return;
+    if (this.#state === 'silent') return;
+    if (this.#state === 'broken') {
+      this.#state = 'whole';
+      this.cut();
+      return;
+    }
     const takesMs = this.#internet.wayMs();
     const atMs = Math.max(time.nowMs + takesMs, this.#stalledUntilMs, this.#arrivals[way] + 0.0001);
     this.#arrivals[way] = atMs;
     time.after(atMs - time.nowMs, () => {
-      if (this.#silent) return;
+      if (this.#state !== 'whole') return;
       if (way === 'up') this.#server.run(() => this.far.arrived(item));
       else this.#arriveDown(item);
     });
@@ -135,9 +134,14 @@ export class Line {
     }
   }
 
-  /** Both ends are done with it. */
+  /** The device is done with it. */
+  left(): void {
+    if (this.#state !== 'whole') this.#internet.lines.delete(this);
+  }
+
+  /** The far end is done with it. The other is told, if anything passes. */
   over(): void {
-    this.#internet.lines.delete(this);
+    if (this.#state === 'whole') this.#internet.lines.delete(this);
   }
 
   after(ms: number, run: () => void): void {

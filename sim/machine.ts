@@ -2,6 +2,7 @@
 import { type AnyBehaviour, type Limits, Node } from '../runtime/index.ts';
 import type { Log, Ports } from '../runtime/ports.ts';
 import type { SimRandom, SimTime } from './clock.ts';
+import { quickCodec } from './codec.ts';
 import { Edge } from './edge.ts';
 import type { Internet } from './internet.ts';
 import { SimProcess, type Surroundings } from './process.ts';
@@ -55,6 +56,7 @@ export class Machine {
       random: this.#random.stream(`boot ${++this.#boots}`),
       log: this.#log(),
       appendWaitMs: append_wait_ms,
+      codec: quickCodec,
     });
     if (this.#wallOffsetMs !== undefined) process.clock.wallOffsetMs = this.#wallOffsetMs;
     process.unplug(this.#unplugged);
@@ -68,6 +70,8 @@ export class Machine {
     trace.note(this.name, `boots as ${node.incarnation.slice(0, 6)}`);
     node.start();
     internet.plug(this.name, this.edge);
+    // Sockets of the process before, that nobody reset.
+    for (const line of internet.linesOf(this.name)) line.mend();
   }
 
   /** `kill -9`; its system resets the sockets. */
@@ -107,8 +111,13 @@ export class Machine {
   drain(draining: boolean): void {
     if (this.state !== 'up' || this.node === undefined) return;
     this.#world.trace.note(this.name, draining ? 'is drained' : 'takes its share again');
-    if (draining) void this.node.drain();
-    else this.node.resume();
+    if (draining) {
+      this.edge?.handOver();
+      void this.node.drain();
+    } else {
+      this.edge?.stay();
+      this.node.resume();
+    }
   }
 
   /** A stop as on SIGTERM: clients are sent away, partitions handed over. */

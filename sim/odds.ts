@@ -115,10 +115,14 @@ export function drawOdds(random: SimRandom): Odds {
       getBroken: odds(0.3),
       slow: odds(0.2),
     },
-    internet: { delayMs: [random.between(1, 5), random.pick([10, 60, 300])], refused: odds(0.3), answerLost: odds(0.2) },
+    internet: {
+      delayMs: [random.between(1, 5), random.pick([10, 60, 300])],
+      refused: odds(0.3),
+      answerLost: odds(0.2),
+    },
     turnThrows: odds(0.3),
-    deviceMs: random.pick([100, 400, 1_500]),
-    tellerMs: random.pick([100, 400, 1_500]),
+    deviceMs: random.pick([400, 1_000, 3_000]),
+    tellerMs: random.pick([200, 500, 1_500]),
     mishaps: Object.fromEntries(mishaps.map((mishap) => [mishap, happens(meansMs[mishap])])) as Odds['mishaps'],
   };
 }
@@ -162,21 +166,21 @@ function drawLimits(random: SimRandom): Partial<Limits> {
     channel_resend_ms: random.pick([300, 1_000, 1_000]),
     idle_ms: random.pick([1_000, 60_000]),
     channel_window_mails: random.pick([4, 4_096, 4_096]),
-    mailbox_mails_max: random.pick([16, 4_096, 4_096, 4_096]),
+    mailbox_mails_max: random.pick([256, 4_096, 4_096, 4_096]),
     record_bytes_max: random.pick([2_048, 256 * 1_024, 256 * 1_024]),
     append_batch_max: random.pick([2, 256, 256]),
     appends_in_flight_max: random.pick([1, 1, 2]),
     turn_retry_ms: random.pick([5, 50]),
     standbys: random.pick([0, 1, 1, 2]),
     snapshot_look_ms: random.pick([100, 1_000]),
-    snapshot_records: random.pick([10, 50, 20_000]),
+    snapshot_records: random.pick([5, 20, 20_000]),
     snapshot_bytes: random.pick([4_096, 16 * 1_024 * 1_024]),
-    snapshot_first_ms: random.pick([500, 5_000, 60_000]),
+    snapshot_first_ms: random.pick([500, 2_000, 20_000]),
     snapshot_span_entries_max: random.pick([50, 500_000]),
     snapshot_fold_bytes_max: random.pick([8_192, 32 * 1_024 * 1_024]),
     snapshot_merge_percent: random.pick([10, 50, 200]),
     snapshot_garbage_ms: random.pick([2_000, 600_000]),
-    truncate_ms: random.pick([1_000, 5_000, 30_000]),
+    truncate_ms: random.pick([500, 2_000, 10_000]),
   };
 }
 

@@ -41,7 +41,8 @@ export class SimRegister {
     const request = async <T>(carryOut: () => T, answerLost: number): Promise<T> => {
       if (gone) throw new Error('the register is closed');
       await way();
-      if (!link.connected || this.#random.chance(this.faults.unavailable)) throw new Error('the register is not available now');
+      if (!link.connected || this.#random.chance(this.faults.unavailable))
+        throw new Error('the register is not available now');
       const result = carryOut();
       await way();
       if (gone) return never;

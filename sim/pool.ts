@@ -30,9 +30,11 @@ export async function runAll({ runs, judge, workers = availableParallelism() }: 
         else child.send(at);
       });
       child.on('error', reject);
-      child.on('exit', (code, signal) => reject(new Error(`seed ${at?.seed}: the worker ended with ${code ?? signal}`)));
+      child.on('exit', (code, signal) =>
+        reject(new Error(`seed ${at?.seed}: the worker ended with ${code ?? signal}`)),
+      );
     });
-  const children = Array.from({ length: workers }, () => fork(worker));
+  const children = Array.from({ length: workers }, () => fork(worker, { execArgv: ['--enable-source-maps'] }));
   try {
     await Promise.all(children.map(work));
   } finally {

@@ -1,5 +1,5 @@
 /** One simulated process: what it holds of the world, and how it is stopped in its tracks, or ended. */
-import type { JournalEntry, Log, NodeId, Ports } from '../runtime/ports.ts';
+import type { Codec, JournalEntry, Log, NodeId, Ports } from '../runtime/ports.ts';
 import type { SimArchive } from './archive.ts';
 import { SimClock, type SimRandom, type SimTime } from './clock.ts';
 import { simCodec } from './codec.ts';
@@ -24,6 +24,8 @@ export interface ProcessOptions {
   readonly random: SimRandom;
   readonly log: Log;
   readonly appendWaitMs?: number;
+  /** The strict one unless told otherwise. */
+  readonly codec?: Codec;
 }
 
 /** Something a process does while it is stopped (`kill -STOP`): it happens when it goes on. */
@@ -88,7 +90,7 @@ export class SimProcess {
   readonly #board: SimSwitchboard;
 
   constructor({ time, log, board, register, archive }: Surroundings, options: ProcessOptions) {
-    const { name, disk, random, appendWaitMs = 500 } = options;
+    const { name, disk, random, appendWaitMs = 500, codec = simCodec } = options;
     this.name = name;
     this.#disk = disk;
     this.clock = new SimClock(time);
@@ -104,7 +106,7 @@ export class SimProcess {
       clock: this.clock,
       timers: pausedTimers(this.clock, pause),
       random,
-      codec: simCodec,
+      codec,
       network: {
         self: name,
         send: (to, bytes) => network.send(to, bytes),

@@ -81,6 +81,7 @@ export class SimWebSocket implements WebSocketLike {
   ended(code: number, reason: string): void {
     if (this.readyState === 3) return;
     this.readyState = 3;
+    this.line?.left();
     if (this.#wakes()) this.onclose?.({ code, reason } as never);
   }
 

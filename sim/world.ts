@@ -2,14 +2,14 @@
 import { messengerBehaviours } from '../actors/index.ts';
 import { numberKey, numberOf } from '../actors/user/rows.ts';
 import type { Accepted, ClientEvent } from '../client/index.ts';
+import { partitionOf } from '../runtime/hash.ts';
 import { type AnyBehaviour, defaultLimits, type Limits, type Node } from '../runtime/index.ts';
 import type { PartitionId, Ports } from '../runtime/ports.ts';
-import { partitionOf } from '../runtime/hash.ts';
 import { SimArchive } from './archive.ts';
 import { account } from './bank.ts';
 import type { Break } from './breaks.ts';
 import { SimRandom, SimTime } from './clock.ts';
-import { simCodec } from './codec.ts';
+import { quickCodec } from './codec.ts';
 import { Device } from './device.ts';
 import { Faults } from './faults.ts';
 import { leave } from './globals.ts';
@@ -22,7 +22,7 @@ import { SimSwitchboard } from './network.ts';
 import { drawOdds, type Odds } from './odds.ts';
 import { SimRegister } from './ownership.ts';
 import { People } from './people.ts';
-import { Tellers } from './tellers.ts';
+import { type DeadMail, Tellers } from './tellers.ts';
 import { Trace } from './trace.ts';
 import { Violation } from './violation.ts';
 
@@ -33,6 +33,14 @@ export interface WorldOptions {
   /** A rule that is broken on purpose. */
   readonly broken?: Break | undefined;
   readonly print?: ((line: string) => void) | undefined;
+}
+
+/** A mail of an account, or the reply to one. */
+interface DeadBody {
+  readonly kind: string;
+  readonly id?: string;
+  readonly tag?: string;
+  readonly amount?: number;
 }
 
 const machines_max = 6;
@@ -86,7 +94,7 @@ export class World {
     this.partitions = this.odds.partitions;
     this.users = Array.from({ length: this.odds.users }, (_, i) => names[i] as string);
     this.accounts = Array.from({ length: this.odds.accounts }, (_, i) => `acc${i}`);
-    this.watch = new JournalWatch(simCodec, this.trace);
+    this.watch = new JournalWatch(quickCodec, this.trace);
     this.watch.onRecord = ({ rows }) => this.#heads(rows);
     this.log.onAppended = (partition, { seq, bytes }) => this.check(() => this.watch.appended(partition, seq, bytes));
     this.people = new People({
@@ -196,6 +204,22 @@ export class World {
       const user = actor.slice('user/'.length);
       this.#headsByUser.set(user, Math.max(this.headOf(user), numberOf(key)));
     }
+  }
+
+  /** The accounts' dead letters, as the journal has them. */
+  deadMail(): DeadMail {
+    const ids = new Map<string, Set<string>>();
+    let amount = 0;
+    for (const rows of this.watch.rows.values()) {
+      for (const [key, bytes] of rows) {
+        if (!key.startsWith(' dead ')) continue;
+        const { body } = quickCodec.unpack(bytes) as { readonly body: DeadBody };
+        const id = body.id ?? body.tag ?? '';
+        ids.set(body.kind, (ids.get(body.kind) ?? new Set()).add(id));
+        if (body.kind === 'credit') amount += body.amount ?? 0;
+      }
+    }
+    return { ids, amount };
   }
 
   /** A row of an actor as the journal has it. */

@@ -142,7 +142,7 @@ export class Program {
 }
 
 /** Does anybody take connections there? */
-export function answers(host: string, port: number): Promise<boolean> {
+function answers(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host, port });
     const done = (answer: boolean) => () => {

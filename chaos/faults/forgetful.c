@@ -49,6 +49,10 @@ struct node {
   struct undo *newest;
 };
 
+/* Descriptors through which a durable write went: the kernel has it followed by a sync, which is for that write alone. */
+#define FILES_MAX 65536
+static char sync_is_due[FILES_MAX];
+
 static struct node root = {.path = -1, .lookups = 1};
 static struct node *nodes;
 static int fuse = -1;
@@ -293,6 +297,7 @@ static void write_file(const struct fuse_in_header *in, struct node *node, const
   ssize_t put = pwrite(write->fh, bytes, write->size, write->offset);
   int error = put < 0 ? errno : 0;
   if (durable && put > 0) settle_range(node, write->offset, put, bytes);
+  if (durable && write->fh < FILES_MAX) sync_is_due[write->fh] = 1;
   struct fuse_write_out out = {.size = put < 0 ? 0 : put};
   answer(in, error, &out, sizeof out);
 }
@@ -300,6 +305,18 @@ static void write_file(const struct fuse_in_header *in, struct node *node, const
 static void allocate(const struct fuse_in_header *in, struct node *node, const struct fuse_fallocate_in *allocate) {
   keep(node, allocate->fh, allocate->offset, allocate->length, 0);
   answer_done(in, fallocate(allocate->fh, allocate->mode, allocate->offset, allocate->length));
+}
+
+static void sync_file(const struct fuse_in_header *in, struct node *node, const struct fuse_fsync_in *sync) {
+  int due = sync->fh < FILES_MAX && sync_is_due[sync->fh];
+  if (due) sync_is_due[sync->fh] = 0;
+  else drop_undos(node);
+  answer(in, 0, NULL, 0);
+}
+
+static void release_file(const struct fuse_in_header *in, const struct fuse_release_in *release) {
+  if (release->fh < FILES_MAX) sync_is_due[release->fh] = 0;
+  answer_done(in, close(release->fh));
 }
 
 static void open_folder(const struct fuse_in_header *in, struct node *node) {
@@ -392,8 +409,8 @@ static void serve(const struct fuse_in_header *in, void *body) {
     case FUSE_READ: return read_file(in, body);
     case FUSE_WRITE: return write_file(in, node, body);
     case FUSE_FALLOCATE: return allocate(in, node, body);
-    case FUSE_RELEASE: return answer_done(in, close(((struct fuse_release_in *)body)->fh));
-    case FUSE_FSYNC: drop_undos(node); return answer(in, 0, NULL, 0);
+    case FUSE_RELEASE: return release_file(in, body);
+    case FUSE_FSYNC: return sync_file(in, node, body);
     case FUSE_FLUSH: case FUSE_FSYNCDIR: return answer(in, 0, NULL, 0);
     case FUSE_OPENDIR: return open_folder(in, node);
     case FUSE_READDIR: return read_folder(in, body);

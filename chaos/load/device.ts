@@ -17,6 +17,8 @@ export interface DeviceOptions {
   readonly urls: readonly string[];
   readonly goesHome: boolean;
   readonly note: (entry: Entry) => void;
+  /** It must see all that was sent since then, ms; since it joined when left out. Such a device looks, and marks nothing as read. */
+  readonly since?: number;
 }
 
 /** What is told; who and when is added to it. */
@@ -62,7 +64,8 @@ export class Device {
       }
     }
     await this.#client?.connect();
-    this.#note({ kind: 'joined' });
+    const { note, since = nowMs() } = this.#options;
+    note({ kind: 'joined', at: since, user: this.user, device: this.name });
   }
 
   /** Throws what the SDK throws. */
@@ -167,7 +170,7 @@ export class Device {
     on('refused', ({ id, code, retry }) => this.#note({ kind: 'refused', id, code, retry }));
     on('message', ({ n, id, from, to, seq, body }) => {
       this.#note({ kind: 'message', n, id, from, to, seq, intact: body === bodyOf(id) });
-      if (from !== this.user) client.read(from, seq);
+      if (from !== this.user && this.#options.since === undefined) client.read(from, seq);
     });
     on('receipt', ({ n, with: other, delivered, read }) =>
       this.#note({ kind: 'receipt', n, with: other, delivered, read }),

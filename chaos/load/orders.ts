@@ -41,6 +41,8 @@ export interface Orders {
   readonly cut: { readonly order: null; readonly answer: number };
   /** Ends these users' sending devices as a kill of their process would, and starts them from what they had stored. */
   readonly restart: { readonly order: { readonly users: readonly string[] }; readonly answer: null };
+  /** A new device of each user gets the account's whole history from the server, and goes again. */
+  readonly audit: { readonly order: null; readonly answer: null };
   /** The url that each user's sending device is connected to. */
   readonly whereabouts: { readonly order: null; readonly answer: { readonly [user: string]: string } };
   readonly close: { readonly order: null; readonly answer: null };

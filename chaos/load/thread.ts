@@ -30,6 +30,10 @@ const handlers: {
     await traffic.restart(users);
     return null;
   },
+  async audit() {
+    await traffic.audit();
+    return null;
+  },
   whereabouts: () => traffic.whereabouts(),
   async close() {
     await traffic.close();

@@ -1,7 +1,7 @@
 /** All users of a run: they send at a steady rate, whatever becomes of it, and know what is still under way. */
 import { SimRandom } from '../../sim/clock.ts';
 import type { Entry } from '../history.ts';
-import { nowMs, pause } from '../time.ts';
+import { nowMs, pause, until } from '../time.ts';
 import { Device } from './device.ts';
 import type { Drained, UserPlan } from './orders.ts';
 
@@ -12,6 +12,9 @@ const linger_ms = 250;
 const opened_at_once = 8;
 /** After a fault all users send within so long. */
 const mark_spread_ms = 20;
+/** The device that only looks. */
+const auditor = 'auditor';
+const audit_wait_ms = 30_000;
 const missing_told_max = 12;
 
 interface Writer {
@@ -68,17 +71,9 @@ export class Traffic {
       this.#writers.push(writer);
       this.#byName.set(plan.name, writer);
     }
-    const rest = [...this.#writers];
-    const openNext = async (): Promise<void> => {
-      for (let writer = rest.shift(); writer !== undefined; writer = rest.shift()) {
-        let first = true;
-        for (const device of writer.devices) {
-          await device.open(first);
-          first = false;
-        }
-      }
-    };
-    await Promise.all(Array.from({ length: opened_at_once }, openNext));
+    await eachOf(this.#writers, opened_at_once, async ({ devices }) => {
+      for (const [i, device] of devices.entries()) await device.open(i === 0);
+    });
   }
 
   run(rate: number): void {
@@ -199,6 +194,18 @@ export class Traffic {
     return missing;
   }
 
+  async audit(): Promise<void> {
+    await eachOf(this.#writers, opened_at_once, async ({ plan: { name, urls } }) => {
+      const note = (entry: Entry): void => void this.#entries.push(entry);
+      const device = new Device({ user: name, device: auditor, urls, goesHome: false, note, since: 0 });
+      note({ kind: 'restarted', at: nowMs(), user: name, device: auditor, cursor: 0 });
+      await device.open(false);
+      await until(() => device.settled, audit_wait_ms);
+      await device.close();
+      note({ kind: 'left', at: nowMs(), user: name, device: auditor });
+    });
+  }
+
   take(): Entry[] {
     const taken = this.#entries;
     this.#entries = [];
@@ -230,4 +237,12 @@ export class Traffic {
     this.stop();
     await Promise.all(this.#writers.flatMap(({ devices }) => devices).map((device) => device.close()));
   }
+}
+
+async function eachOf<T>(list: readonly T[], atOnce: number, work: (one: T) => Promise<void>): Promise<void> {
+  const rest = [...list];
+  const worker = async (): Promise<void> => {
+    for (let one = rest.shift(); one !== undefined; one = rest.shift()) await work(one);
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
 }

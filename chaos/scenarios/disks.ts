@@ -15,6 +15,7 @@ const nats_disk_mb = 512;
 
 export const diskFull: Scenario = {
   name: 'disk-full',
+  audits: true,
   about: 'the disk of a node, or of a nats-server, is full for 3 to 8 s; then there is room again',
   needs: ['namespaces'],
   async prepare({ folder, set, endings }) {
@@ -98,6 +99,7 @@ async function jump(stage: Stage, clocks: ReadonlyMap<string, ShiftedClock>): Pr
 
 export const corruptLmdb: Scenario = {
   name: 'corrupt-lmdb',
+  audits: true,
   about:
     "a node's local store is damaged while it is down: bits flipped, cut short, zeroed, foreign, deleted; one of 6 a round, in turn",
   prepare: (ground) => plainCluster(ground).then(({ system }) => ({ system, round: corruptOne })),

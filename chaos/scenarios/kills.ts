@@ -1,5 +1,6 @@
 /** Nodes that are killed, paused and restarted. */
-import { Cluster } from '../cluster/cluster.ts';
+import { execFile } from 'node:child_process';
+import { Cluster, launcher } from '../cluster/cluster.ts';
 import { startEmbedded } from '../cluster/embedded.ts';
 import type { Scenario } from '../scenario.ts';
 import type { Stage } from '../stage.ts';
@@ -21,7 +22,7 @@ export const killNode: Scenario = {
   prepare: (ground) => plainCluster(ground).then(({ system }) => ({ system, round: killOne })),
 };
 
-export async function killOne(stage: Stage): Promise<void> {
+async function killOne(stage: Stage): Promise<void> {
   const victim = await stage.anyNode();
   await stage.strike('kill -9', victim.name, { nodes: [victim.name] }, () => victim.program.kill());
   await stage.rest(...restart_after_ms);
@@ -48,6 +49,7 @@ export const killHeirs: Scenario = {
 
 export const killAllNodes: Scenario = {
   name: 'kill-all-nodes',
+  audits: true,
   about: 'kill -9 of all nodes at once, all restarted',
   prepare: (ground) =>
     plainCluster(ground).then(({ system }) => ({
@@ -71,7 +73,7 @@ export const pauseNode: Scenario = {
 };
 
 /** Short pauses that nobody should notice, and long ones after which the node is a zombie. */
-export async function pauseOne(stage: Stage): Promise<void> {
+async function pauseOne(stage: Stage): Promise<void> {
   const victim = await stage.anyNode();
   const longMs = stage.random.chance(0.2) ? stage.random.between(10_000, 30_000) : stage.random.between(1_000, 5_000);
   const fencedBefore = occurrences(victim, 'fenced');
@@ -111,7 +113,7 @@ export const rollingRestart: Scenario = {
 
 export const joinAndDrain: Scenario = {
   name: 'join-and-drain',
-  about: 'a fourth node joins under load, gets its share, and leaves again with SIGTERM',
+  about: 'a fourth node joins under load, gets its share, is emptied by `ringpost drain`, and leaves',
   async prepare({ folder, set, endings }) {
     const system = await Cluster.start({ folder, set });
     endings.add(() => system.stop());
@@ -124,12 +126,27 @@ export const joinAndDrain: Scenario = {
         await stage.strike('join', name, 'all', () => node.program.start());
         stage.notes.joined = (await until(() => system.whole(), 60_000, 50)) ? 1 : 0;
         await stage.rest(0, 500);
-        await stage.strike('drain', name, { nodes: [name] }, () => system.remove(name));
-        joined--;
+        await stage.strike('drain', name, { nodes: [name] }, async () => {
+          const { code, said } = await drain(name, system);
+          if (code !== 0) stage.fail(`ringpost drain ${name} ended with ${code}: ${said}`);
+        });
+        const left = (await stage.owners()).filter((owner) => owner === name).length;
+        if (left > 0) stage.fail(`${name} still owns ${left} partitions after it was drained`);
+        await stage.strike('SIGTERM', name, 'all', () => system.remove(name));
       },
     };
   },
 };
+
+/** As an operator types it. */
+function drain(name: string, { nats }: Cluster): Promise<{ readonly code: number; readonly said: string }> {
+  const words = ['drain', name, '--nats', nats.map(({ url }) => url).join(','), '--wait', '60'];
+  return new Promise((resolve) => {
+    execFile(process.execPath, [launcher, ...words], (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code ?? 1), said: `${stdout}${stderr}`.trim() });
+    });
+  });
+}
 
 export const edgeKill: Scenario = {
   name: 'edge-kill',
@@ -162,6 +179,7 @@ function busiestOf(urls: readonly string[]): string {
 
 export const embeddedKill: Scenario = {
   name: 'embedded-kill',
+  audits: true,
   about: 'kill -9 of a process with everything in it (ringpost start), restarted',
   async prepare({ folder, set, endings }) {
     const system = await startEmbedded({ folder, set });

@@ -16,7 +16,7 @@ export const killNats: Scenario = {
 };
 
 /** Leader and follower in turn, by the seed. */
-export async function killOneServer(stage: Stage): Promise<void> {
+async function killOneServer(stage: Stage): Promise<void> {
   const leading = await leaderOf(stage);
   const isLeader = stage.random.chance(0.5);
   const victim = isLeader ? leading : stage.pick(stage.system.nats.filter((server) => server !== leading));
@@ -86,8 +86,10 @@ export const natsQuorumLoss: Scenario = {
         await stage.strike('kill -9', victims.map(({ name }) => name).join(' and '), 'all', () =>
           Promise.all(victims.map(({ program }) => program.kill())),
         );
-        const downMs = stage.random.between(10_000, 20_000);
-        await pause(downMs);
+        const downMs = stage.random.between(13_000, 20_000);
+        const [refusal] = await Promise.all([refusalAt(stage.pick(system.nodes).url), pause(downMs)]);
+        stage.notes.newcomer_told = refusal;
+        if (!refusal.includes('retry')) stage.fail(`a newcomer was not told to try again, but: ${refusal}`);
         const growth = system.nodes.map(({ program }, i) => rssMb(program.pid) - (before[i] ?? 0));
         stage.notes.down_ms = downMs;
         stage.notes.grown_mb = Math.max(...growth);
@@ -96,19 +98,36 @@ export const natsQuorumLoss: Scenario = {
         stage.healed();
       },
       after(stage, entries) {
-        const overloaded = entries.filter(
+        stage.notes.told_to_try_again = entries.filter(
           (entry) =>
             (entry.kind === 'refused' && entry.retry) || (entry.kind === 'link' && entry.why.startsWith('overloaded')),
-        );
-        stage.notes.told_to_try_again = overloaded.length;
-        if (overloaded.length === 0) stage.fail('nobody was told to try again, though nothing could be accepted');
+        ).length;
       },
     };
   },
 };
 
+/** Time for a node to say that it can't carry out what it is asked, ms. */
+const refusal_wait_ms = 12_500;
+
+/** Asks for a new account, and answers in words what came of it: `503 unavailable, retry`. */
+async function refusalAt(url: string): Promise<string> {
+  try {
+    const response = await fetch(`${url}/v1/accounts`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ user: 'newcomer', password: 'correct horse' }),
+      signal: AbortSignal.timeout(refusal_wait_ms),
+    });
+    const { error } = (await response.json()) as { error?: { code: string; retry: boolean } };
+    return `${response.status} ${error?.code ?? 'done'}${error?.retry === true ? ', retry' : ''}`;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
 /** Resident memory of a process. */
-export function rssMb(pid: number): number {
+function rssMb(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, 'latin1');
   return Math.round(Number(/^RssAnon:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) / 1_024);
 }

@@ -42,6 +42,7 @@ async function cutPower(stage: Stage, what: string, machines: readonly Machine[]
 
 export const lostUnsynced: Scenario = {
   name: 'lost-unsynced',
+  audits: true,
   about:
     'power cut of everything, of one nats-server or of one node, in turn: what was not synced is gone from its disk',
   needs: ['namespaces', 'fuse', 'compiler'],
@@ -69,6 +70,7 @@ export const lostUnsynced: Scenario = {
 
 export const lostUnsyncedEmbedded: Scenario = {
   name: 'lost-unsynced-embedded',
+  audits: true,
   about: 'power cut of `ringpost start`: what it had not synced is gone from its disk',
   needs: ['namespaces', 'fuse', 'compiler'],
   async prepare(ground) {

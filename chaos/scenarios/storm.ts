@@ -41,6 +41,7 @@ const gusts: readonly ((stage: Stage) => Promise<void>)[] = [
 
 export const storm: Scenario = {
   name: 'storm',
+  audits: true,
   about: 'kills, pauses, cut sockets and killed clients in a seeded mix, on top of each other, for 12 to 25 s',
   prepare: (ground) => plainCluster(ground).then(({ system }) => ({ system, round: blow })),
 };

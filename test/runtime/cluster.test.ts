@@ -1,6 +1,7 @@
 import t from 'tap';
 import { SimRandom } from '../../sim/clock.ts';
 import { Account, account, flakyAccount, opening_balance, type Statement } from './bank.ts';
+import { diskBreaches } from './watch.ts';
 import { replyOf, World } from './world.ts';
 
 /** The last one comes and goes. */
@@ -79,13 +80,16 @@ function breaches(sent: readonly Sent[], found: ReadonlyMap<string, Statement>):
 
 function quiet(world: World): void {
   Object.assign(world.log.faults, { busy: 0, requestLost: 0, answerLost: 0, late: 0, readBroken: 0 });
+  Object.assign(world.log.faults, { followBroken: 0, followLate: 0, followGap: 0 });
   Object.assign(world.register.faults, { unavailable: 0, answerLost: 0 });
-  world.board.faults.loss = 0;
+  Object.assign(world.board.faults, { loss: 0, listensUnknown: 0 });
   for (const name of names) {
     world.disk(name).faults.refused = 0;
     for (const other of names) world.board.heal(name, other);
     world.board.isolate(name, false);
-    world.processes.get(name)?.goOn();
+    const process = world.processes.get(name);
+    process?.goOn();
+    if (process?.alive) process.node.resume();
   }
 }
 
@@ -108,16 +112,17 @@ async function hardLife(seed: number): Promise<{ breaches: string[]; sent: Sent[
   const world = new World({
     seed,
     behaviours: [flakyAccount(() => mishaps.chance(odds))],
-    limits: { turn_tries_max: 50 },
+    limits: { turn_tries_max: 50, standbys: 1 + (seed % 2), unfit_ms: 800, store_flush_rows_max: 150 },
   });
   await world.cluster('n1', 'n2', 'n3');
   const random = world.random.stream('faults');
   Object.assign(world.log.faults, { busy: 0.03, requestLost: 0.01, answerLost: 0.02, late: 0.01, readBroken: 0.02 });
   Object.assign(world.register.faults, { unavailable: 0.05, answerLost: 0.05 });
-  world.board.faults.loss = 0.02;
+  Object.assign(world.log.faults, { followBroken: 0.02, followLate: 0.01, followGap: 0.02 });
+  Object.assign(world.board.faults, { loss: 0.02, listensUnknown: 0.2 });
   for (const name of names) world.disk(name).faults.refused = 0.05;
   const load = keepSending(world, world.random.stream('load'), 4);
-  for (let round = 0; round < 6; round++) {
+  for (let round = 0; round < 8; round++) {
     await world.pass(random.between(50, 500));
     await fault(world, random);
   }
@@ -128,7 +133,8 @@ async function hardLife(seed: number): Promise<{ breaches: string[]; sent: Sent[
   await world.pass(5_000);
   const found = breaches(load.sent, await statements(world));
   const broken = world.errors.filter((words) => /invariant|passed over|outlet/.test(words));
-  return { breaches: [...found, ...broken], sent: load.sent, world };
+  const disks = names.flatMap((name) => diskBreaches(world, name));
+  return { breaches: [...found, ...broken, ...disks], sent: load.sent, world };
 }
 
 async function fault(world: World, random: SimRandom): Promise<void> {
@@ -136,7 +142,7 @@ async function fault(world: World, random: SimRandom): Promise<void> {
   const other = names[random.between(0, 3)] as string;
   const process = world.processes.get(name);
   if (process?.alive !== true) return void world.boot(name);
-  switch (random.between(0, 5)) {
+  switch (random.between(0, 9)) {
     case 0:
       if (world.living().length < 2) return;
       world.kill(name);
@@ -165,12 +171,32 @@ async function fault(world: World, random: SimRandom): Promise<void> {
       await world.pass(random.between(50, 800));
       world.board.isolate(name, false);
       return;
+    case 6:
+      process.unplug(true);
+      await world.pass(random.between(50, 2_500));
+      process.unplug(false);
+      return;
+    case 7:
+      world.disk(name).damage(random.between(0, world.partitions - 1));
+      return;
+    case 8:
+      // Not waited for: whatever comes next may come in the midst of it.
+      void process.node.drain();
+      await world.pass(random.between(0, 300));
+      if (random.chance(0.7)) world.time.after(random.between(1, 1_000), () => process.node.resume());
+      return;
+    case 9:
+      world.disk(name).faults.refused = 1;
+      await world.pass(random.between(100, 2_500));
+      world.disk(name).faults.refused = 0.05;
+      return;
   }
 }
 
 const seeds = process.env.RINGPOST_SEEDS?.split('-').map(Number) ?? [1, 10];
 
 t.test('A2, A4, A6, A7: no transfer is lost, doubled or out of order, whatever dies', async (t) => {
+  t.setTimeout(300_000);
   const [first = 1, last = first] = seeds;
   let sent = 0;
   let replied = 0;

@@ -198,3 +198,30 @@ t.test('A2: after a stop nothing is sent again', async (t) => {
   await stage.time.pass(5_000);
   t.strictSame([stage.journal.waiting, stage.released], [[], []]);
 });
+
+t.test('§5: it is known for how long the journal has taken nothing of what it was to take', async (t) => {
+  const stage = await staged(1);
+  t.equal(stage.committer.stuckMs, 0);
+  stage.journal.script.push(unknown, busy, unknown, 'held');
+  await stage.time.pass(1_000);
+  t.equal(stage.committer.stuckMs, 0, 'an append that is under way is none that was refused');
+  stage.journal.answer(unknown);
+  await stage.time.pass(5_000);
+  t.ok(stage.committer.stuckMs > 4_900, `${stage.committer.stuckMs} ms`);
+  stage.journal.answer();
+  await stage.turns();
+  t.equal(stage.committer.stuckMs, 0);
+  await stage.time.pass(5_000);
+  t.equal(stage.committer.stuckMs, 0, 'nothing is to be taken');
+});
+
+t.test('§5: what is no longer to be appended from here is not waited for', async (t) => {
+  const stage = await staged(1);
+  stage.journal.answer(unknown);
+  await stage.time.pass(10);
+  t.ok(stage.committer.stuckMs > 0);
+  stage.open.get(0)?.stop();
+  await stage.time.pass(1_000);
+  t.equal(stage.committer.stuckMs, 0);
+  t.equal(stage.journal.waiting.length, 0);
+});

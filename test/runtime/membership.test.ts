@@ -115,7 +115,9 @@ class Witness {
       heard: () => {},
       lost: (node) => void this.lost.push(`${node}@${this.stage.clock.monotonicMs()}`),
       returned: () => {},
-      beat: (prompt) => void (this.prompts += prompt ? 1 : 0),
+      beat: (prompt) => {
+        if (prompt) this.prompts++;
+      },
     });
     this.membership.start();
   }

@@ -236,3 +236,24 @@ t.test('A10: what the store or the journal could not take is refused in the turn
   t.equal(overlay.openRows, 0);
   t.strictSame(overlay.range('user/a', 't', {}), []);
 });
+
+t.test('A9: rows on their way to the store count as waiting until it has them', async (t) => {
+  const { overlay } = new Model();
+  const commit = (key: string): void => {
+    overlay.put('user/a', 't', key, 1);
+    overlay.keep();
+    overlay.commit(overlay.seal());
+  };
+  for (const key of ['a', 'b', 'c']) commit(key);
+  t.equal(overlay.committedRows, 3);
+  const refused = overlay.takeCommitted();
+  t.equal(overlay.committedRows, 3);
+  commit('d');
+  t.equal(overlay.committedRows, 4);
+  overlay.putBack(refused);
+  t.equal(overlay.committedRows, 4);
+  const taken = overlay.takeCommitted();
+  commit('e');
+  overlay.stored(taken);
+  t.equal(overlay.committedRows, 1);
+});

@@ -213,3 +213,29 @@ t.test('A5: a long replay is stored as it goes, and what is left in memory is bo
   const stored = readStoredPosition(stage.ports.store, 0, simCodec);
   t.ok((stored?.seq ?? 0) >= 90 && (stored?.seq ?? 0) <= partition.position.seq);
 });
+
+t.test('A5: what this node still writes of an earlier ownership is in the store before that is read', async (t) => {
+  const stage = new Succession();
+  stage.wrote({ rows: row('one') });
+  const before = await stage.takeOver(2);
+  stage.disk.faults.commitMs = [30, 30];
+  const writing = stage.writeBehind.write([before]);
+  const reads: number[] = [];
+  const read = stage.journal.read.bind(stage.journal);
+  stage.journal.read = (id, from, to) => {
+    reads.push(from);
+    return read(id, from, to);
+  };
+  const partition = await stage.takeOver(3);
+  await writing;
+  t.strictSame(reads, [before.position.seq], 'only the record that the store stands at');
+  t.strictSame(stage.words(partition), ['one']);
+});
+
+t.test('A3: a journal that ends before its end is not believed', async (t) => {
+  const stage = new Succession();
+  stage.wrote({ rows: row('one') });
+  const read = stage.journal.read.bind(stage.journal);
+  stage.journal.read = (id, from, to) => read(id, from, to - 1);
+  await t.rejects(stage.takeOver(2), /ends before 2/);
+});

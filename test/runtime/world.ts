@@ -54,6 +54,11 @@ export class Process {
     this.#process.kill();
   }
 
+  /** Cut off from all others and from what they share, and aware of it. */
+  unplug(unplugged: boolean): void {
+    this.#process.unplug(unplugged);
+  }
+
   pause(): void {
     this.#process.pause();
   }

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { readStoredPosition } from '../../runtime/write-behind.ts';
+import { StoreDamaged } from '../../runtime/ports.ts';
+import { readStoredPosition, WriteBehind } from '../../runtime/write-behind.ts';
 import { simCodec } from '../../sim/codec.ts';
 import { act, list } from './ledger.ts';
 import { Stage } from './stage.ts';
@@ -126,5 +127,61 @@ t.test('A5: it writes by itself, until it is stopped', async (t) => {
   stage.ask(partition, 'list/a', act({ add: 'two' }));
   await stage.commitAll();
   await stage.time.pass(500);
+  t.strictSame(storedWords(stage), ['one']);
+});
+
+t.test('§5: it is known for how long the store has refused, and when it takes something again', async (t) => {
+  const stage = new Stage({ behaviours: [list()], limits: { store_flush_ms: 50 } });
+  const partition = stage.add();
+  const { writeBehind } = stage;
+  writeBehind.start();
+  stage.open.set(0, partition);
+  stage.ask(partition, 'list/a', act({ add: 'one' }));
+  await stage.commitAll();
+  await stage.time.pass(500);
+  t.equal(writeBehind.refusedMs, 0);
+  stage.disk.faults.refused = 1;
+  await stage.time.pass(500);
+  t.equal(writeBehind.refusedMs, 0, 'there was nothing to refuse');
+  stage.ask(partition, 'list/a', act({ add: 'two' }));
+  await stage.commitAll();
+  await stage.time.pass(1_000);
+  t.ok(writeBehind.refusedMs > 900, `${writeBehind.refusedMs} ms`);
+  // Another node has it now: nothing is left to write here.
+  stage.open.delete(0);
+  await stage.time.pass(1_000);
+  t.ok(writeBehind.refusedMs > 1_900, `${writeBehind.refusedMs} ms`);
+  stage.disk.faults.refused = 0;
+  await stage.time.pass(150);
+  t.equal(writeBehind.refusedMs, 0);
+  t.strictSame(
+    [...(stage.disk.committed.get(0)?.keys('', ' n') ?? [])],
+    [' meta '],
+    'and trying has left nothing behind',
+  );
+  writeBehind.stop();
+});
+
+t.test('A5: a write that meets damage has the partition built anew', async (t) => {
+  const stage = new Stage({ behaviours: [list()] });
+  const found: number[] = [];
+  const writeBehind = new WriteBehind(
+    stage.ports,
+    stage.limits,
+    () => [],
+    ({ partition }) => void found.push(partition),
+  );
+  const partition = stage.add();
+  stage.ask(partition, 'list/a', act({ add: 'one' }));
+  await stage.commitAll();
+  const write = stage.ports.store.write.bind(stage.ports.store);
+  stage.ports.store.write = () => Promise.reject(new StoreDamaged(0, 'made up'));
+  await stage.time.until(writeBehind.write([partition]));
+  t.strictSame(found, [0]);
+  stage.ports.store.write = () => Promise.reject(new Error('made up'));
+  await stage.time.until(writeBehind.write([partition]));
+  t.strictSame(found, [0], 'but not one that is only refused');
+  stage.ports.store.write = write;
+  await stage.time.until(writeBehind.write([partition]));
   t.strictSame(storedWords(stage), ['one']);
 });
