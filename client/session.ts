@@ -2,6 +2,7 @@ import type { AccountApi } from './account-api.ts';
 import { RingpostError } from './errors.ts';
 import { sdkLimits } from './limits.ts';
 import type { Tokens } from './storage.ts';
+import { monotonicMs } from './time.ts';
 
 /** The two tokens of a login, kept fresh: at most one refresh at a time, and each new pair stored before it is used. */
 export class Session {
@@ -9,6 +10,7 @@ export class Session {
   readonly #stored: () => Promise<void>;
   #tokens: Tokens;
   #refreshing: Promise<string> | undefined;
+  #renewedMs = Number.NEGATIVE_INFINITY;
 
   /** `stored` is called when the tokens have changed, and resolves when they are safe. */
   constructor(api: AccountApi, tokens: Tokens, stored: () => Promise<void>) {
@@ -28,7 +30,9 @@ export class Session {
   accessToken(stale?: string): Promise<string> {
     if (this.#refreshing !== undefined) return this.#refreshing;
     const { accessToken, accessUntil } = this.#tokens;
-    const fresh = accessUntil - Date.now() > sdkLimits.token_lead_ms;
+    // A clock that is ahead makes each new token look old: one that is new by any measure is not renewed for that.
+    const isNew = monotonicMs() - this.#renewedMs < sdkLimits.token_lead_ms;
+    const fresh = isNew || accessUntil - Date.now() > sdkLimits.token_lead_ms;
     if (fresh && accessToken !== stale) return Promise.resolve(accessToken);
     this.#refreshing = this.#refresh().finally(() => {
       this.#refreshing = undefined;
@@ -54,6 +58,7 @@ export class Session {
       if (!(error instanceof RingpostError) || error.retry || error.code === 'bad_answer') throw error;
       throw new RingpostError('login_needed', `The session has ended: ${error.reason}`, false, { cause: error });
     }
+    this.#renewedMs = monotonicMs();
     await this.#stored();
     return this.#tokens.accessToken;
   }

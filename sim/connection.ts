@@ -52,6 +52,8 @@ export class Connection {
   /** Frames since the last introduction, and when those were handed over that have had no effect yet. */
   #frames = 0;
   #underWay: number[] = [];
+  /** Introductions that went off. */
+  #nth = 0;
   #farewellMs = Number.POSITIVE_INFINITY;
   #timer: Cancel | undefined;
   #closed = false;
@@ -251,8 +253,9 @@ export class Connection {
   #introduce(again: boolean): boolean {
     const { ref, claims, encoding } = this.#socket;
     const { outlet } = this.#outlet;
-    const mail = { kind: 'open', socket: outlet, claims, encoding, again } as const;
+    const mail = { kind: 'open', socket: outlet, claims, encoding, again, nth: this.#nth + 1 } as const;
     if (this.#around.door.whisper(ref, mail) !== 'ok') return false;
+    this.#nth++;
     this.#introducedMs = this.#nowMs;
     this.#frames = 0;
     this.#underWay = [];
@@ -278,7 +281,7 @@ export class Connection {
   }
 
   #whisperFrame(bytes: Data): boolean {
-    const mail = { kind: 'frame', bytes, number: this.#frames + 1, answer: true } as const;
+    const mail = { kind: 'frame', bytes, number: this.#frames + 1, nth: this.#nth, answer: true } as const;
     if (this.#around.door.whisper(this.#socket.ref, mail) !== 'ok') return false;
     this.#frames++;
     this.#underWay.push(this.#nowMs);
