@@ -149,13 +149,13 @@ export class Placement {
     await this.#moveOrSay(new Map(mine.map((partition) => [partition, undefined])));
   }
 
-  /** Who should have what is ours: those with a warm copy, or anybody. */
+  /** Who else should have what is ours: those with a warm copy, or anybody. `proposal`: without this node. */
   #targets(proposal: Proposal, warmOnly: boolean): Map<PartitionId, Candidate> {
     const here = this.#host.copies();
     const targets = new Map<PartitionId, Candidate>();
     for (const partition of this.#host.ownership.mine) {
       const to = this.#successor(partition, proposal);
-      if (to === undefined || to.node === this.#host.self.node) continue;
+      if (to === undefined) continue;
       // What is not open here is waited for already.
       if (!warmOnly || !here.has(partition) || isWarm(partition, here, to.copies)) targets.set(partition, to);
     }
@@ -236,7 +236,6 @@ export class Placement {
     this.#host.ownership.view.owners.forEach((_, partition) => {
       if (this.#isHeld(partition, nowMs) || !this.#unrest.allows(partition, nowMs)) return;
       const mine = this.#host.ownership.isMine(partition);
-      if (!mine && this.#leaving) return;
       // One that leaves looks after what it has, while nobody is there to have it.
       const fittest =
         this.#successor(partition, proposal) ?? (mine && this.#leaving ? this.#candidates.self() : undefined);

@@ -1,5 +1,6 @@
 /** Three nats-servers and some nodes, each a real process. */
-import { mkdirSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type NatsServer, natsServers } from './nats.ts';
@@ -28,6 +29,8 @@ const node_says_up = ' is up at ';
 /** Owners that don't change for so long are taken to be settled. */
 const settled_ms = 300;
 const nodes_most = 9;
+/** The same for all nodes, as an operator must see to. */
+const secret_file = 'secret';
 
 /** Many accounts from one address in seconds, and sockets that break all the time, are what these bounds are against. */
 export const open_doors = [
@@ -57,6 +60,7 @@ export class Cluster implements System {
   /** Resolves when every node is up. */
   static async start(plan: ClusterPlan): Promise<Cluster> {
     const { folder, nodes = 3, site = () => loopback } = plan;
+    writeFileSync(join(folder, secret_file), randomBytes(32).toString('base64'), { mode: 0o600 });
     const ports = await freePorts(nats_servers * 2 + nodes_most);
     const store = plan.store ?? ((name: string) => join(folder, name));
     const nats = await natsServers(
@@ -95,7 +99,16 @@ export class Cluster implements System {
     mkdirSync(dataFolder, { recursive: true });
     const urls = (await natsUrls?.(name, this.nats)) ?? this.nats.map(({ url }) => url);
     const words = ['node', name, '--end-with-parent', '--advertise', 'own', '--replicas', String(nats_servers)];
-    const where = ['--host', address, '--port', String(port), '--data', dataFolder, '--secret', join(folder, 'secret')];
+    const where = [
+      '--host',
+      address,
+      '--port',
+      String(port),
+      '--data',
+      dataFolder,
+      '--secret',
+      join(folder, secret_file),
+    ];
     const settings = [...open_doors, ...set].flatMap((setting) => ['--set', setting]);
     const program = new Program({
       name,

@@ -78,6 +78,13 @@ export class Network {
     ip('link', 'set', cableOf(name), 'up');
   }
 
+  /** Takes it down; the processes in it must have ended. */
+  close(): void {
+    for (const name of this.#addresses.keys()) if (name !== clients) ip('netns', 'del', name);
+    ip('link', 'del', bridge);
+    run('umount', names_folder);
+  }
+
   /** All is as in the beginning. */
   heal(): void {
     for (const name of [...this.#down]) this.plugIn(name);

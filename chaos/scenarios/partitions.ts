@@ -1,7 +1,7 @@
 /** Networks that lose packets between some, in one direction or both. */
 import { Cluster } from '../cluster/cluster.ts';
 import { clients, Network } from '../faults/network.ts';
-import type { Scenario } from '../scenario.ts';
+import type { Ground, Scenario } from '../scenario.ts';
 import type { Hits, Stage } from '../stage.ts';
 import { pause } from '../time.ts';
 import { leaderOf } from './nats.ts';
@@ -110,13 +110,20 @@ export const partition: Scenario = {
     'packets lost between nodes, nats-servers and clients: one way, both ways, flapping; one of 12 cuts a round, in turn',
   needs: ['namespaces'],
   async prepare({ folder, set, endings }) {
-    const network = new Network([...nodes, ...servers]);
-    const system = await Cluster.start({ folder, set, site: (name) => network.site(name) });
-    endings.add(() => system.stop());
-    endings.add(() => network.heal());
+    const { network, system } = await networked({ folder, set, endings });
     return { system, round: (stage) => cutOnce(stage, network) };
   },
 };
+
+/** A cluster in a network of its own. */
+async function networked({ folder, set, endings }: Ground): Promise<{ network: Network; system: Cluster }> {
+  const network = new Network([...nodes, ...servers]);
+  endings.add(() => network.close());
+  const system = await Cluster.start({ folder, set, site: (name) => network.site(name) });
+  endings.add(() => system.stop());
+  endings.add(() => network.heal());
+  return { network, system };
+}
 
 async function cutOnce(stage: Stage, network: Network): Promise<void> {
   const names = Object.keys(cuts);
@@ -140,10 +147,7 @@ export const vanish: Scenario = {
   about: 'a node is gone with its machine: no socket of it is closed, nobody is told; it comes back after a while',
   needs: ['namespaces'],
   async prepare({ folder, set, endings }) {
-    const network = new Network([...nodes, ...servers]);
-    const system = await Cluster.start({ folder, set, site: (name) => network.site(name) });
-    endings.add(() => system.stop());
-    endings.add(() => network.heal());
+    const { network, system } = await networked({ folder, set, endings });
     return {
       system,
       async round(stage) {

@@ -24,6 +24,8 @@ export class Bystander {
   readonly dropped: PartitionId[] = [];
   /** What its copies are compared with; as owners say, where this has nothing. */
   readonly owners = new Map<PartitionId, Progress>();
+  /** A copy begins with what the store holds. */
+  onTrusted: (id: PartitionId) => void = () => {};
   /** Actors of its copies that were to have a turn. */
   readied = 0;
   readonly #world: World;
@@ -69,7 +71,7 @@ export class Bystander {
       transmit: () => {},
       settle: () => {},
       broken: () => {},
-      trusted: () => {},
+      trusted: (id) => this.onTrusted(id),
       holds: (id) => this.held.has(id),
       ownersProgress: (id) => {
         const owner = this.#world.living()[0]?.node.view.owners[id];

@@ -4,6 +4,8 @@ import { Account, account, flakyAccount, opening_balance, type Statement } from 
 import { diskBreaches } from './watch.ts';
 import { replyOf, World } from './world.ts';
 
+t.setTimeout(300_000);
+
 /** The last one comes and goes. */
 const names = ['n1', 'n2', 'n3', 'n4'];
 const accounts = Array.from({ length: 12 }, (_, i) => `a${i}`);

@@ -11,6 +11,8 @@ import { Stage } from './stage.ts';
 import { diskBreaches, Watch } from './watch.ts';
 import { replyOf, World } from './world.ts';
 
+t.setTimeout(120_000);
+
 const partitions = 8;
 const names = ['n1', 'n2', 'n3'];
 const quick: Partial<Limits> = { unfit_ms: 600 };

@@ -5,6 +5,8 @@ import { list } from './ledger.ts';
 import { breaches, Load } from './load.ts';
 import { World } from './world.ts';
 
+t.setTimeout(120_000);
+
 const partitions = 8;
 const all = Array.from({ length: partitions }, (_, id) => id);
 

@@ -9,6 +9,8 @@ import { Stage } from './stage.ts';
 import { Watch } from './watch.ts';
 import { replyOf, World } from './world.ts';
 
+t.setTimeout(120_000);
+
 const slow: Partial<Limits> = { heartbeat_ms: 250, suspect_ms: 1_000, ownership_poll_ms: 1_000 };
 
 async function cluster(seed: number, limits: Partial<Limits>, ...names: string[]): Promise<World> {

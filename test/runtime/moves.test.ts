@@ -4,6 +4,8 @@ import { act, List, list } from './ledger.ts';
 import { breaches, keys, Load } from './load.ts';
 import { replyOf, World } from './world.ts';
 
+t.setTimeout(120_000);
+
 const partitions = 8;
 
 async function cluster(seed: number, ...names: string[]): Promise<World> {

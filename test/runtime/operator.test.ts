@@ -6,6 +6,8 @@ import { list } from './ledger.ts';
 import { breaches, Load } from './load.ts';
 import { World } from './world.ts';
 
+t.setTimeout(120_000);
+
 const partitions = 16;
 
 async function cluster(seed: number, ...names: string[]): Promise<World> {

@@ -12,6 +12,8 @@ import { breaches, keys, Load } from './load.ts';
 import { diskBreaches, Watch } from './watch.ts';
 import { replyOf, World } from './world.ts';
 
+t.setTimeout(120_000);
+
 const partitions = 8;
 const all = Array.from({ length: partitions }, (_, id) => id);
 const names = ['n1', 'n2', 'n3'];

@@ -195,5 +195,18 @@ t.test(
     };
     await tryJournal();
     t.equal(asked, 0, 'nobody asks while nobody complains');
+    seen.hears('a', { fitness: 'no journal' });
+    let answer = (): void => {};
+    seen.ports.journal.last = () => {
+      asked++;
+      return new Promise((resolve) => {
+        answer = () => resolve(undefined);
+      });
+    };
+    const pending = [seen.candidates.tryJournal(0), seen.candidates.tryJournal(0)];
+    await seen.stage.turns();
+    t.equal(asked, 1, 'one question at a time');
+    answer();
+    await Promise.all(pending);
   },
 );

@@ -10,6 +10,8 @@ import { Stage } from './stage.ts';
 import { diskBreaches, folded, Watch } from './watch.ts';
 import { replyOf, World } from './world.ts';
 
+t.setTimeout(120_000);
+
 const partitions = 8;
 
 function newWorld(seed: number, limits: Partial<Limits> = {}): World {

@@ -10,6 +10,8 @@ import { keys, Load } from './load.ts';
 import { diskBreaches, folded, Watch } from './watch.ts';
 import { replyOf, World } from './world.ts';
 
+t.setTimeout(120_000);
+
 const partitions = 8;
 const all = Array.from({ length: partitions }, (_, id) => id);
 
@@ -168,4 +170,36 @@ t.test('§5: invalid rows make no copy, and do not bring the others down', async
   await two.live(2_000);
   t.ok(two.promotable.length >= partitions - 1);
   t.notOk(two.promotable.includes(2));
+});
+
+t.test('A3: a store that ends before a record which nobody can read is given up for a snapshot', async (t) => {
+  const [world, watch] = await cluster(42, {}, 'n1');
+  await write(world, 'n1', 'one');
+  const one = new Bystander(world, watch, 'n2');
+  one.want(...all);
+  await one.live(300);
+  one.kill();
+  const expectedSeq = world.log.entries(2).at(-1)?.seq ?? 0;
+  world.log.apply([{ partition: 2, expectedSeq, id: 'torn', bytes: new Uint8Array([1, 2, 3, 4, 5, 6, 7]) }]);
+  const two = new Bystander(world, watch, 'n2');
+  two.want(...all);
+  await two.live(1_000);
+  t.strictSame(two.dropped, [2]);
+});
+
+t.test('A5: damage that is found while a copy is being built makes none of it', async (t) => {
+  const [world, watch] = await cluster(43, {}, 'n1');
+  await write(world, 'n1', 'one');
+  const one = new Bystander(world, watch, 'n2');
+  one.want(...all);
+  await one.live(300);
+  one.kill();
+  const two = new Bystander(world, watch, 'n2');
+  two.onTrusted = (id) => {
+    if (id === 3) two.distrusted.add(id);
+  };
+  two.want(...all);
+  await two.live(500);
+  t.strictSame([two.dropped, two.promotable, [...two.distrusted]], [[3], all, []]);
+  t.strictSame(two.breaches(), []);
 });

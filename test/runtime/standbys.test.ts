@@ -1,7 +1,9 @@
 import t from 'tap';
 import type { Limits } from '../../runtime/index.ts';
 import type { Ports } from '../../runtime/ports.ts';
+import type { Replica } from '../../runtime/replica.ts';
 import { Ring } from '../../runtime/ring.ts';
+import { StandbyCopy } from '../../runtime/standby-copy.ts';
 import { packPosition, unpackPosition } from '../../runtime/standing.ts';
 import { simCodec } from '../../sim/codec.ts';
 import { Bystander } from './bystander.ts';
@@ -10,6 +12,8 @@ import { act, List, list } from './ledger.ts';
 import { keys, Load } from './load.ts';
 import { diskBreaches, folded, Watch } from './watch.ts';
 import { replyOf, World } from './world.ts';
+
+t.setTimeout(120_000);
 
 const partitions = 8;
 const all = Array.from({ length: partitions }, (_, id) => id);
@@ -298,4 +302,39 @@ t.test('§5: a stopped node keeps no copies', async (t) => {
   two.want(...all);
   await two.live(500);
   t.strictSame([...two.standbys.partitions()], []);
+});
+
+t.test('§5: a copy that was well for a while is built anew at once, however often that was', async (t) => {
+  const [world, watch] = await cluster(44, {}, 'n1');
+  await write(world, 'n1', 'one');
+  const two = new Bystander(world, watch, 'n2');
+  two.want(...all);
+  await two.live(300);
+  const { number, chain } = folded(world, 5);
+  for (let times = 0; times < 7; times++) {
+    two.owners.set(5, [5, number, chain ^ 1]);
+    await two.live(50);
+    t.notOk(two.promotable.includes(5));
+    two.owners.delete(5);
+    await two.live(400);
+    t.strictSame(two.promotable, all);
+  }
+  // While it is never well it is tried ever more seldom.
+  two.owners.set(5, [5, number, chain ^ 1]);
+  const before = two.dropped.length;
+  await two.live(20_000);
+  t.ok(two.dropped.length - before < 12, `${two.dropped.length - before} times`);
+});
+
+t.test('A9: a copy remembers its last thousand hashes', async (t) => {
+  const position = { epoch: 1, number: 1, seq: 1, chain: 1 };
+  const copy = new StandbyCopy({ id: 0, partition: { position } } as unknown as Replica);
+  for (let number = 2; number <= 1_100; number++) {
+    position.number = number;
+    position.chain = number;
+    copy.note();
+  }
+  t.equal(copy.compare(1, 77, 0, 1_000), 'fits', 'it can’t tell');
+  t.equal(copy.compare(1_000, 77, 0, 1_000), 'other');
+  t.equal(copy.compare(1_000, 1_000, 0, 1_000), 'fits');
 });
