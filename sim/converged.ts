@@ -96,7 +96,7 @@ function stores({ machines, watch }: World): Lacking {
 type Disk = NonNullable<ReturnType<World['machines']['get']>>;
 
 /** Journal sequence that a disk's rows of a partition are as of; 0 for none. */
-export function positionOf({ disk }: Disk, partition: number): number {
+function positionOf({ disk }: Disk, partition: number): number {
   const store = { get: (id: number, key: string) => disk.committed.get(id)?.get(key) };
   return readStoredPosition(store as Parameters<typeof readStoredPosition>[0], partition, quickCodec)?.seq ?? 0;
 }
