@@ -49,6 +49,7 @@ export async function node(args: readonly string[], terminal: Terminal): Promise
   const port = wholeNumber(options, 'port', clusterConfig.port, 0, 65_535);
   mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
   const { partitions } = clusterConfig;
+  const secret = openSecret(textOf(options, 'secret', join(dataFolder, 'secret')));
   const ports = await natsPorts({
     node: name,
     cluster: textOf(options, 'cluster', clusterConfig.name),
@@ -66,7 +67,7 @@ export async function node(args: readonly string[], terminal: Terminal): Promise
     host: textOf(options, 'host', clusterConfig.host),
     port,
     dataFolder,
-    secret: openSecret(textOf(options, 'secret', join(dataFolder, 'secret'))),
+    secret,
     advertise: textOf(options, 'advertise', ''),
   });
   if (options['end-with-parent'] === true) {

@@ -1,6 +1,16 @@
 /** One node with its edge, composed: ports, engine, messenger, gateway. */
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  unlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { Connection, messengerBehaviours, User } from '../actors/index.ts';
@@ -132,13 +142,18 @@ export function openSecret(file: string): Uint8Array {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
+  // Nodes that start together on one file: the first whole one counts.
+  const draft = `${file}.${process.pid}`;
+  const descriptor = openSync(draft, 'w', 0o600);
+  writeSync(descriptor, `${randomBytes(32).toString('base64')}\n`);
+  fsyncSync(descriptor);
+  closeSync(descriptor);
   try {
-    const descriptor = openSync(file, 'wx', 0o600);
-    writeSync(descriptor, `${randomBytes(32).toString('base64')}\n`);
-    fsyncSync(descriptor);
-    closeSync(descriptor);
+    linkSync(draft, file);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    unlinkSync(draft);
   }
   return readSecret(file);
 }
