@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { findNatsServer } from '../scripts/nats-server.ts';
 import { freshFolder, keep, mayEnclose, runInside } from './enclosure.ts';
 import { Endings } from './endings.ts';
 import { whyNot } from './needs.ts';
@@ -36,6 +37,8 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 async function outside(options: Options, args: readonly string[]): Promise<number> {
+  // Inside there is no network to fetch it by.
+  await findNatsServer();
   const folder = freshFolder(options.data);
   const enclosed = mayEnclose();
   const words = [...args, '--inside', folder, ...(enclosed ? ['--enclosed'] : [])];
