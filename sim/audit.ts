@@ -1,5 +1,6 @@
 /** The reckoning at the end of a run: what all devices saw, against the timelines, the journal and the stores. */
 import type { Books } from './bank.ts';
+import { positionOf } from './converged.ts';
 import type { Device } from './device.ts';
 import { type History, type NumberedEvent, type Sending, sameEvent } from './history.ts';
 import { Violation } from './violation.ts';
@@ -142,10 +143,12 @@ function messages(
   return found;
 }
 
-/** A5: what the owner's store holds is what a replay of the whole journal gives. */
+/** A5: what the stores of owners and standbys hold is what a replay of the whole journal gives. */
 function auditStores({ machines, watch }: World): void {
-  for (const { name, node, disk } of machines.values()) {
-    for (const partition of node?.owned ?? []) {
+  for (const machine of machines.values()) {
+    const { name, disk } = machine;
+    for (const partition of disk.committed.keys()) {
+      if (positionOf(machine, partition) !== watch.tails.get(partition)?.seq) continue;
       const about = [name, `p${partition}`];
       const stored = disk.committed.get(partition);
       const replayed = watch.rows.get(partition) ?? new Map<string, Uint8Array>();

@@ -1,4 +1,5 @@
 /** What a healed world must come to by itself: everything delivered, everything owned, everybody caught up. */
+import { numberKey } from '../actors/user/rows.ts';
 import { readStoredPosition } from '../runtime/write-behind.ts';
 import { quickCodec } from './codec.ts';
 import type { World } from './world.ts';
@@ -47,8 +48,10 @@ type Marks = readonly [outSeq: number, outDelivered: number];
 function deliveries(world: World): Lacking {
   for (const user of world.users) {
     for (const peer of world.users) {
-      const [sent, delivered] = world.row<Marks>(`user/${user}`, 'conv', peer) ?? [0, 0];
-      if (delivered === sent) continue;
+      let [sent, delivered] = world.row<Marks>(`user/${user}`, 'conv', peer) ?? [0, 0];
+      // What expired before anybody fetched it is not delivered any more.
+      while (sent > delivered && world.row(`user/${user}`, 'fail', `${peer}/${numberKey(sent)}`) !== undefined) sent--;
+      if (delivered >= sent) continue;
       return { words: `${user} knows of ${delivered} delivered of ${sent} messages to ${peer}`, about: [user, peer] };
     }
   }
@@ -80,8 +83,8 @@ function channels({ watch }: World): Lacking {
   return undefined;
 }
 
-/** The owner's store is as far as the journal. */
-function stores({ machines, watch }: World): Lacking {
+/** The stores of the owner and of as many standbys as there should be are as far as the journal. */
+function stores({ machines, watch, limits, partitions }: World): Lacking {
   for (const { name, node } of machines.values()) {
     for (const partition of node?.owned ?? []) {
       const seq = positionOf(machines.get(name) as Disk, partition);
@@ -90,13 +93,20 @@ function stores({ machines, watch }: World): Lacking {
       if (seq !== last) return { words, about: [name, `p${partition}`] };
     }
   }
+  const copies = 1 + Math.min(limits.standbys, machines.size - 1);
+  for (let partition = 0; partition < partitions; partition++) {
+    const last = watch.tails.get(partition)?.seq ?? 0;
+    const whole = [...machines.values()].filter((machine) => positionOf(machine, partition) === last).length;
+    if (whole >= copies) continue;
+    return { words: `p${partition} has ${whole} whole copies instead of ${copies}`, about: [`p${partition}`] };
+  }
   return undefined;
 }
 
 type Disk = NonNullable<ReturnType<World['machines']['get']>>;
 
 /** Journal sequence that a disk's rows of a partition are as of; 0 for none. */
-function positionOf({ disk }: Disk, partition: number): number {
+export function positionOf({ disk }: Disk, partition: number): number {
   const store = { get: (id: number, key: string) => disk.committed.get(id)?.get(key) };
   return readStoredPosition(store as Parameters<typeof readStoredPosition>[0], partition, quickCodec)?.seq ?? 0;
 }

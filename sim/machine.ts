@@ -1,6 +1,6 @@
 /** One machine: its disk, and the process that runs on it or doesn't: a node of the engine with its edge. */
 import { type AnyBehaviour, type Limits, Node } from '../runtime/index.ts';
-import type { Log, Ports } from '../runtime/ports.ts';
+import { type Log, type Ports, StoreDamaged } from '../runtime/ports.ts';
 import type { SimRandom, SimTime } from './clock.ts';
 import { quickCodec } from './codec.ts';
 import { Edge } from './edge.ts';
@@ -8,6 +8,7 @@ import type { Internet } from './internet.ts';
 import { SimProcess, type Surroundings } from './process.ts';
 import { SimDisk } from './store.ts';
 import type { Trace } from './trace.ts';
+import { Violation } from './violation.ts';
 
 export interface MachineWorld extends Surroundings {
   readonly time: SimTime;
@@ -16,6 +17,8 @@ export interface MachineWorld extends Surroundings {
   readonly behaviours: readonly AnyBehaviour[];
   readonly limits: Limits;
   readonly partitions: number;
+  /** Runs a check; the first one that fails ends the run. */
+  check(check: () => void): void;
   /** Rules that are broken on purpose; as it is, otherwise. */
   altered(ports: Ports): Ports;
 }
@@ -31,8 +34,6 @@ export class Machine {
   state: State = 'down';
   node: Node | undefined;
   edge: Edge | undefined;
-  /** Errors that its node logged. */
-  errors = 0;
   readonly #world: MachineWorld;
   readonly #random: SimRandom;
   #process: SimProcess | undefined;
@@ -175,11 +176,30 @@ export class Machine {
       info: (fields, words) => say('', fields, words),
       warn: (fields, words) => say('warns: ', fields, words),
       error: (fields, words) => {
-        this.errors++;
         say('ERROR: ', fields, words);
+        if (isBug(fields, words)) {
+          this.#world.check(() => {
+            throw new Violation('invariant', `${this.name}: ${words}${detail(fields)}`, [this.name]);
+          });
+        }
       },
     };
   }
+}
+
+/** What no fault may lead to. */
+const bugs = [
+  'an invariant is broken: partition dropped',
+  'a datagram was passed over',
+  'a parcel was passed over',
+  'a parcel is larger than a datagram may be',
+  'the holder of an outlet threw',
+];
+
+/** Accounts throw on purpose; the messenger's actors never, unless their rows can't be read. */
+function isBug(fields: { readonly kind?: unknown; readonly error?: unknown }, words: string): boolean {
+  const threw = words.startsWith('a turn threw') && (fields.kind === 'user' || fields.kind === 'connection');
+  return bugs.includes(words) || (threw && !(fields.error instanceof StoreDamaged));
 }
 
 /** What clocks say when a world begins. */

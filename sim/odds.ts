@@ -39,6 +39,7 @@ export interface Odds {
   readonly devicesPerUser: number;
   readonly accounts: number;
   readonly limits: Partial<Limits>;
+  readonly messageLifetimeMs: number;
   /** Datagrams between nodes: odds of loss, and ms on the way. */
   readonly loss: number;
   readonly networkMs: readonly [number, number];
@@ -92,6 +93,7 @@ export function drawOdds(random: SimRandom): Odds {
     devicesPerUser: random.between(1, 2),
     accounts: random.between(3, 8),
     limits: drawLimits(random),
+    messageLifetimeMs: random.pick([month_ms, month_ms, 10_000, 3_000]),
     loss: odds(0.2),
     networkMs: [random.between(0, 2), random.pick([3, 10, 80])],
     journal: {
@@ -126,6 +128,8 @@ export function drawOdds(random: SimRandom): Odds {
     mishaps: Object.fromEntries(mishaps.map((mishap) => [mishap, happens(meansMs[mishap])])) as Odds['mishaps'],
   };
 }
+
+const month_ms = 30 * 24 * 3_600_000;
 
 const meansMs: { readonly [mishap in Mishap]: number } = {
   kill: 12_000,
@@ -192,7 +196,7 @@ function round(odds: number): number {
 export function tellOdds(odds: Odds): string[] {
   const lines = [
     `${odds.nodes} nodes, ${odds.partitions} partitions, ${odds.users} users with ${odds.devicesPerUser} devices, ${odds.accounts} accounts`,
-    `limits     ${words(odds.limits)}`,
+    `limits     ${words({ ...odds.limits, message_lifetime_ms: odds.messageLifetimeMs })}`,
     `network    ${words({ loss: odds.loss, ms: odds.networkMs })}`,
     `journal    ${words({ ...odds.journal, idsFirst: odds.idsFirst })}`,
     `register   ${words(odds.register)}`,

@@ -6,6 +6,7 @@ export interface PeopleOptions {
   readonly time: SimTime;
   readonly random: SimRandom;
   readonly users: readonly string[];
+  readonly devices: readonly Device[];
   /** Mean ms between what one device does. */
   readonly everyMs: number;
 }
@@ -52,7 +53,17 @@ export class People {
     else if (dice < 0.84) device.do((client) => client.watch(others));
     else if (dice < 0.88) this.#sendAgain(device);
     else if (dice < 0.94) device.do((client) => void client.history(peer, { limit: 20 }).catch(() => {}));
-    else this.#inquire(device);
+    else if (dice < 0.995) this.#inquire(device);
+    else this.#revoke(device);
+  }
+
+  /** The user throws another device of theirs out. It logs in again. */
+  #revoke(device: Device): void {
+    const { random, devices } = this.#options;
+    const others = devices.filter(({ user, name }) => user === device.user && name !== device.name);
+    if (others.length === 0) return;
+    const { name } = random.pick(others);
+    device.do((client) => void client.revoke(name).catch(() => {}));
   }
 
   #text(): string {

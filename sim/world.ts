@@ -89,7 +89,10 @@ export class World {
     this.archive = new SimArchive(this.time, this.random);
     this.internet = new Internet(this.time, this.random);
     const mishap = this.random.stream('turns');
-    this.behaviours = [...messengerBehaviours(), account(() => !this.calm && mishap.chance(this.odds.turnThrows))];
+    this.behaviours = [
+      ...messengerBehaviours({ message_lifetime_ms: this.odds.messageLifetimeMs }),
+      account(() => !this.calm && mishap.chance(this.odds.turnThrows)),
+    ];
     this.limits = { ...defaultLimits, ...this.odds.limits };
     this.partitions = this.odds.partitions;
     this.users = Array.from({ length: this.odds.users }, (_, i) => names[i] as string);
@@ -101,6 +104,7 @@ export class World {
       time: this.time,
       random: this.random.stream('people'),
       users: this.users,
+      devices: this.devices,
       everyMs: this.odds.deviceMs,
     });
     const { time, trace } = this;
