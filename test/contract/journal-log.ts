@@ -2,6 +2,8 @@
 import type { FollowedEntry, Following, Journal, JournalEntry, PartitionId } from '../../runtime/ports.ts';
 import { collect, entryFor } from './journal.ts';
 
+const busy_tries_max = 100;
+
 export class WrittenLog {
   readonly journal: Journal;
   readonly #entries = new Map<PartitionId, JournalEntry[]>();
@@ -23,7 +25,12 @@ export class WrittenLog {
   /** One entry for each of these partitions, in one batch. */
   async append(partitions: readonly PartitionId[], bytes?: Uint8Array): Promise<void> {
     const batch = partitions.map((partition) => entryFor(partition, this.lastSeq(partition), bytes));
-    const outcome = await this.journal.append(batch);
+    let outcome = await this.journal.append(batch);
+    // Nothing was appended: an election, as there is one now and then on a busy machine.
+    for (let tries = 0; outcome.kind === 'busy' && tries < busy_tries_max; tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      outcome = await this.journal.append(batch);
+    }
     if (outcome.kind !== 'appended') throw new Error(`not appended: ${JSON.stringify(outcome)}`);
     for (const [i, append] of batch.entries()) {
       const entry = { seq: outcome.seqs[i] ?? 0, bytes: append.bytes };

@@ -55,7 +55,7 @@ t.test('CON8 clients are sent away one after another, with a word and time to go
   t.match(words[0], { kind: 'goaway', reason: /leaving/, afterMs: 0 });
   t.ok(toldMs.at(-1)! - toldMs[0]! >= 150, 'spread over time');
   for (const end of ends) t.strictSame(await end, { code: 1001, reason: 'goaway' });
-  t.equal(gateway.connections(), 0);
+  await until(() => gateway.connections() === 0);
 });
 
 t.test('an edge that stays after all keeps those who have not gone', async (t) => {
