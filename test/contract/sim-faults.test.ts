@@ -1,10 +1,12 @@
 // The simulated ports do what they are told to do wrong, and the same seed does it the same way.
 import t from 'tap';
 import type { Append, AppendOutcome, Journal } from '../../runtime/ports.ts';
+import { SimArchive } from '../../sim/archive.ts';
 import { SimClock, SimRandom, SimTime } from '../../sim/clock.ts';
 import { SimLog } from '../../sim/journal.ts';
 import { SimSwitchboard } from '../../sim/network.ts';
 import { SimRegister } from '../../sim/ownership.ts';
+import { SimDisk } from '../../sim/store.ts';
 
 function world(seed = 1): { time: SimTime; random: SimRandom; log: SimLog } {
   const random = new SimRandom(seed);
@@ -226,4 +228,143 @@ t.test('a timer cancelled does not run; time stops where it is told to', async (
   t.equal(clock.wallMs(), 3_601_015, 'the wall clock jumps');
   t.equal(clock.monotonicMs(), 15);
   await t.rejects(time.until(new Promise(() => {}), 100), /not settled/);
+});
+
+/** What a follower is shown of partition 0 until it is interrupted or `ms` have passed. */
+async function followed(
+  time: SimTime,
+  journal: Journal,
+  ms: number,
+): Promise<{ numbers: number[]; interrupted: boolean }> {
+  const following = journal.follow(new Map([[0, 0]]));
+  const numbers: number[] = [];
+  let interrupted = false;
+  const read = async () => {
+    for (;;) for (const { bytes } of await following.next()) numbers.push(bytes[0] ?? 0);
+  };
+  read().catch(() => {
+    interrupted = true;
+  });
+  await time.pass(ms);
+  const seen = { numbers: [...numbers], interrupted };
+  following.stop();
+  await time.pass(100);
+  return seen;
+}
+
+t.test('a follower: late, interrupted, with a gap nobody speaks of, and one that is gone', async (t) => {
+  const { time, log } = world();
+  const journal = log.connect();
+  for (let i = 0; i < 20; i++) await time.until(journal.append([append(i, i + 1)]));
+  const all = Array.from({ length: 20 }, (_, i) => i + 1);
+  t.same(await followed(time, journal, 100), { numbers: all, interrupted: false });
+  log.faults.followLate = 1;
+  t.same((await followed(time, journal, 400)).numbers, []);
+  t.same((await followed(time, journal, 7_000)).numbers, all);
+  Object.assign(log.faults, { followLate: 0, followBroken: 1 });
+  t.same(await followed(time, journal, 100), { numbers: [], interrupted: true });
+  Object.assign(log.faults, { followBroken: 0, followGap: 0.3 });
+  const { numbers, interrupted } = await followed(time, journal, 100);
+  t.ok(numbers.length > 5 && numbers.length < 20, `${numbers}`);
+  t.same(
+    numbers,
+    all.filter((number) => numbers.includes(number)),
+  );
+  t.equal(interrupted, false);
+  log.faults.followGap = 0;
+  await time.until(journal.truncate(15));
+  t.same((await followed(time, journal, 100)).numbers, all.slice(14), 'what is truncated is skipped in silence');
+  const following = journal.follow(new Map([[0, 20]]));
+  const next = following.next();
+  journal.connected = false;
+  await t.rejects(time.until(next), /not connected/);
+  await t.rejects(time.until(journal.follow(new Map()).next()), /not connected/);
+});
+
+t.test('a truncation whose answer is lost has happened', async (t) => {
+  const { time, log } = world();
+  const journal = log.connect();
+  for (let i = 0; i < 3; i++) await time.until(journal.append([append(i, i + 1)]));
+  log.faults.requestLost = 1;
+  await t.rejects(time.until(journal.truncate(2)));
+  t.equal(log.entries(0).length, 3);
+  Object.assign(log.faults, { requestLost: 0, answerLost: 1 });
+  await t.rejects(time.until(journal.truncate(2)));
+  t.equal(log.entries(0).length, 2);
+});
+
+t.test('the network tells who listens, as far as it knows', async (t) => {
+  const { time, random } = world();
+  const board = new SimSwitchboard(time, random);
+  const [a, b] = [board.plug('a'), board.plug('b')];
+  const listens = (node: string) => time.until(a.listens(node));
+  t.same([await listens('b'), await listens('c')], [true, false]);
+  board.isolate('b');
+  t.equal(await listens('b'), false);
+  board.isolate('b', false);
+  board.isolate('a');
+  t.equal(await listens('c'), true, 'one that is cut off itself can’t tell');
+  board.isolate('a', false);
+  b.crash();
+  t.equal(await listens('b'), false);
+  board.faults.listensUnknown = 1;
+  t.equal(await listens('b'), true);
+});
+
+t.test('the archive: refused, kept without an answer, broken off, slow, damaged, cut off', async (t) => {
+  const { time, random } = world();
+  const archive = new SimArchive(time, random);
+  const link = archive.connect();
+  const parts = [new Uint8Array(5_000).fill(1), new Uint8Array(5_000).fill(2)];
+  const get = async (name: string) => {
+    const got: Uint8Array[] = [];
+    for await (const part of link.get(name)) got.push(part);
+    return Buffer.concat(got);
+  };
+  archive.faults.putRefused = 1;
+  await t.rejects(time.until(link.put('0/a', parts)), /no space/);
+  Object.assign(archive.faults, { putRefused: 0, answerLost: 1 });
+  await t.rejects(time.until(link.put('0/b', parts)), /no answer/);
+  await t.rejects(time.until(link.point(0, 0, Uint8Array.of(7))), /no answer/);
+  archive.faults.answerLost = 0;
+  t.same(await time.until(link.names(0)), ['0/b']);
+  const { version, bytes } = await time.until(link.pointer(0));
+  t.same([version > 0, bytes], [true, Uint8Array.of(7)]);
+  t.equal(await time.until(link.point(0, version + 1, Uint8Array.of(8))), undefined);
+  await t.rejects(time.until(link.put('0/b', parts)), /already/);
+  t.same(await time.until(get('0/b')), Buffer.concat(parts));
+  archive.faults.getBroken = 1;
+  await t.rejects(time.until(get('0/b')), /broke off/);
+  Object.assign(archive.faults, { getBroken: 0, slow: 1 });
+  await t.rejects(time.until(link.names(0), 500), /not settled/);
+  archive.faults.slow = 0;
+  archive.damage('0/b');
+  t.notSame(await time.until(get('0/b')), Buffer.concat(parts));
+  link.connected = false;
+  await t.rejects(time.until(link.names(0)), /does not answer/);
+});
+
+t.test('rows of a disk are damaged: reads say so until they are written anew', async (t) => {
+  const { time, random } = world();
+  const disk = new SimDisk(time, random);
+  const store = disk.open();
+  const rows = ['a', 'b', 'c'].map((key) => ({ partition: 3, key, value: Uint8Array.of(1) }));
+  await time.until(store.write(rows));
+  await time.until(store.flushed());
+  disk.damage(3, 'b');
+  const damaged = { name: 'StoreDamaged', partition: 3 };
+  t.same(store.get(3, 'a'), Uint8Array.of(1));
+  t.throws(() => store.get(3, 'b'), damaged);
+  t.throws(() => [...store.range(3, { from: 'a', to: 'z' })], damaged);
+  t.throws(() => store.verify(3, undefined, 10), damaged);
+  t.equal(store.verify(3, undefined, 1), 'a');
+  disk.powerLoss(false);
+  const later = disk.open();
+  t.throws(() => later.get(3, 'b'), damaged, 'it is the disk that holds it');
+  await time.until(later.write(rows.slice(1, 2)));
+  t.same(later.get(3, 'b'), Uint8Array.of(1));
+  disk.damage(3);
+  t.throws(() => later.get(3, 'a'), damaged);
+  await time.until(later.drop(3));
+  t.equal(later.get(3, 'a'), undefined);
 });

@@ -53,7 +53,7 @@ t.test('one process, no server beside it', async (t) => {
     await sending;
     await until('all has been read', () => read === sent.length, 30_000);
     t.same(heard, sent);
-    t.ok(sent.length > 500, `${sent.length} messages`);
+    t.ok(sent.length > 100, `${sent.length} messages`);
   });
 
   t.test('RES: a device that was away goes on where it was, and is told each event once', async (t) => {
