@@ -87,7 +87,7 @@ export class Node implements Door {
 
   /**
    * Moves all partitions to other nodes, and takes none until `resume`; the node stays a member, and its outlets stay open. Resolves true when
-   * it owns none; false when there is nobody to have them.
+   * it owns none; false when there is nobody to have them by then: it serves them on, and gives them away as soon as there is.
    */
   async drain(): Promise<boolean> {
     const { placement, membership } = this.#engine;

@@ -234,7 +234,7 @@ export class Placement {
     const claimed = new Map<PartitionId, Candidate>();
     const { node } = this.#host.self;
     this.#host.ownership.view.owners.forEach((_, partition) => {
-      if (this.#isHeld(partition, nowMs) || !this.#unrest.allows(partition, nowMs)) return;
+      if (this.#isHeld(partition, nowMs) || !this.#unrest.allowsClaim(partition, nowMs)) return;
       const mine = this.#host.ownership.isMine(partition);
       // One that leaves looks after what it has, while nobody is there to have it.
       const fittest =
@@ -269,7 +269,7 @@ export class Placement {
       if (to === undefined || to.node === self.node || to.format < ownership.formatOf(partition)) continue;
       const isSteady = members.aliveMs(to.node, nowMs) >= limits.suspect_ms * 2;
       const isSound = members.get(to.node)?.fitness === 'fit' && isWarm(partition, here, to.copies);
-      if (isSteady && isSound && this.#unrest.allows(partition, nowMs)) targets.set(partition, to);
+      if (isSteady && isSound && this.#unrest.allowsMove(partition, nowMs)) targets.set(partition, to);
     }
     await this.#move(targets);
   }

@@ -3,6 +3,8 @@ import type { PartitionId } from './ports.ts';
 
 /** Changes of a partition's owner that may follow one another at once. */
 const changes_max = 4;
+/** Of those, as many are left to failures by moves, which can wait: a node that dies again and again is not to wear them out. */
+const kept_for_claims = 2;
 /** From then on one in so many times the silence after which a node is suspected. */
 const change_every_suspicions = 8;
 
@@ -36,9 +38,14 @@ export class Unrest {
     });
   }
 
-  /** Whether a partition is to have another owner now. */
-  allows(partition: PartitionId, nowMs: number): boolean {
+  /** Whether another node may claim a partition now. */
+  allowsClaim(partition: PartitionId, nowMs: number): boolean {
     return this.#left(partition, nowMs) >= 1;
+  }
+
+  /** Whether a partition that is served may be moved now. */
+  allowsMove(partition: PartitionId, nowMs: number): boolean {
+    return this.#left(partition, nowMs) >= 1 + kept_for_claims;
   }
 
   #left(partition: PartitionId, nowMs: number): number {

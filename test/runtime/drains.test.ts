@@ -121,9 +121,12 @@ t.test('§5: a node that nobody can relieve goes on serving, and gives all away 
 t.test('§5: the last node that stops gives up what it has, for anybody to claim', async (t) => {
   const world = await cluster(5, {}, 'n1');
   replyOf(await world.until(world.node('n1').ask(List.ref('k1'), act({ add: 'w' }))));
-  const stopped = world.node('n1').stop();
-  // In the midst of it, as at any time, it looks at the register.
-  await world.until(stopped);
+  // It takes long enough that the node looks at the register in the midst of it, as at any time.
+  world.register.faults.delayMs = [30, 30];
+  const { epochs } = world.node('n1').view;
+  await world.until(world.node('n1').stop());
+  t.strictSame(world.node('n1').view.epochs, epochs);
+  world.register.faults.delayMs = [1, 1];
   t.ok(world.node('n1').view.owners.every((owner) => owner === undefined));
   await world.pass(500);
   t.ok(

@@ -325,29 +325,32 @@ t.test('§5: one question at a time', async (t) => {
 });
 
 t.test('§5: a partition changes its owner a few times at once, and then now and then', async (t) => {
-  const views = [1, 2, 3, 4, 5, 6].map(
-    (epoch): View => ({ version: epoch, owners: [], epochs: [epoch, 1], formats: [] }),
-  );
+  const view = (epoch: number): View => ({ version: epoch, owners: [], epochs: [epoch, 1], formats: [] });
   const unrest = new Unrest(100);
-  const [first, second, third, fourth, fifth, sixth] = views as [View, View, View, View, View, View];
-  unrest.seen({ ...first, version: 0, epochs: [0, 0] }, sixth, 0);
-  t.ok(unrest.allows(0, 0), 'what was before is nothing new');
-  for (const [before, after] of [
-    [first, second],
-    [second, third],
-    [third, fourth],
-  ] as const)
-    unrest.seen(before, after, 0);
-  t.ok(unrest.allows(0, 0));
-  unrest.seen(fourth, fifth, 0);
-  t.notOk(unrest.allows(0, 0));
-  t.notOk(unrest.allows(0, 790));
-  t.ok(unrest.allows(0, 800));
-  unrest.seen(fifth, sixth, 800);
-  t.notOk(unrest.allows(0, 1_590));
-  t.ok(unrest.allows(0, 1_600));
-  t.ok(unrest.allows(1, 0), 'each for itself');
-  unrest.seen(first, sixth, 10_000);
-  t.notOk(unrest.allows(0, 10_790), 'several in one look count as several');
-  t.ok(unrest.allows(0, 10_800));
+  let epoch = 6;
+  const change = (times: number, nowMs: number): void => {
+    unrest.seen(view(epoch), view(epoch + times), nowMs);
+    epoch += times;
+  };
+  const allowed = (nowMs: number) => [unrest.allowsClaim(0, nowMs), unrest.allowsMove(0, nowMs)];
+  unrest.seen({ ...view(0), version: 0 }, view(6), 0);
+  t.strictSame(allowed(0), [true, true], 'what was before is nothing new');
+  change(1, 0);
+  t.strictSame(allowed(0), [true, true]);
+  change(1, 0);
+  t.strictSame(allowed(0), [true, false], 'the others are for failures');
+  t.strictSame(allowed(790), [true, false]);
+  t.strictSame(allowed(800), [true, true]);
+  change(2, 0);
+  t.strictSame(allowed(0), [false, false]);
+  t.strictSame(allowed(790), [false, false]);
+  t.strictSame(allowed(800), [true, false]);
+  t.strictSame(allowed(2_400), [true, true]);
+  change(1, 800);
+  t.strictSame(allowed(1_590), [false, false]);
+  t.strictSame(allowed(1_600), [true, false]);
+  t.ok(unrest.allowsMove(1, 0), 'each for itself');
+  change(9, 10_000);
+  t.strictSame(allowed(10_790), [false, false], 'several in one look count as several, and are no debt');
+  t.strictSame(allowed(10_800), [true, false]);
 });

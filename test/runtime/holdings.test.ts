@@ -246,6 +246,25 @@ t.test('A4: a standby’s copy is served as it is, and stopped where it is of no
   house.journal.answer();
   await house.time.pass(5_000);
   t.strictSame([house.holdings.ids, next.partition.stopped], [[], true], 'the register has named another');
+  house.owned.add(0);
+  const unused = await build();
+  house.copies.set(0, unused);
+  house.epochs[0] = 4;
+  house.journal.lastFails = 1_000;
+  await house.follow();
+  house.owned.clear();
+  await house.time.pass(5_000);
+  t.strictSame([house.holdings.ids, unused.partition.stopped], [[], true], 'and before the journal took the bump');
+  house.journal.lastFails = 0;
+  house.owned.add(0);
+  const damaged = await build();
+  house.copies.set(0, damaged);
+  house.distrusted.add(0);
+  house.epochs[0] = 5;
+  await house.follow();
+  t.ok(damaged.partition.stopped, 'or the store that it began with is damaged');
+  t.equal(house.holdings.serving(0)?.position.epoch, 5);
+  t.strictSame([...house.distrusted], []);
 });
 
 t.test('A5: damage that is found while a partition is being opened has it built anew before it serves', async (t) => {

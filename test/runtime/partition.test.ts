@@ -223,3 +223,19 @@ t.test('A10: an invariant that breaks stops its partition and no other', async (
   t.strictSame(stage.replies, [1], 'the other one goes on');
   t.equal(stage.records(1).length, 1);
 });
+
+t.test('A9: while too many rows wait for the store, no mail is taken, from nobody, and none is lost', async (t) => {
+  const stage = new Stage({ behaviours: [list()], limits: { store_rows_waiting_max: 3 } });
+  const partition = stage.add();
+  for (const word of ['one', 'two', 'three']) stage.ask(partition, 'list/a', act({ add: word }));
+  await stage.commitAll();
+  t.equal(stage.ask(partition, 'list/a', act({ add: 'four' })), 'full');
+  const mails = [stage.mail(1, 'list/b', act({ add: 'five' }))];
+  partition.receive(7, mails);
+  t.equal(partition.mailboxes.waiting, 0);
+  await stage.time.until(stage.writeBehind.write([partition]));
+  t.equal(stage.ask(partition, 'list/a', act({ add: 'four' })), 'ok');
+  partition.receive(7, mails);
+  await stage.commitAll();
+  t.strictSame(partition.overlay.range('list/b', 'words', {}), [['000001', 'five']], 'it comes again');
+});

@@ -147,25 +147,44 @@ t.test('§5: not to one that is new, lags, has no copy, is unfit, or does not re
 t.test('§5: a partition that has changed hands too often stays where it is for a while', async (t) => {
   const seat = await rich();
   await seat.look();
-  for (let times = 0; times < 4; times++) {
-    await seat.register(() => 'n1');
-    await seat.look();
-  }
+  await seat.register(() => 'n1');
+  await seat.look();
   t.strictSame(
     seat.owners(),
     all.map(() => 'n1'),
+    'not moved',
   );
-  await seat.stage.time.pass(8_000);
-  seat.hears('n2', { copies: copiesOf(all, 1_000) });
+  await seat.register((id) => (id === mine[0] ? undefined : 'n1'));
+  await seat.look();
+  t.equal(seat.owners()[mine[0] ?? 0], 'n1', 'but claimed');
+  for (let times = 0; times < 4; times++) await seat.register((id) => (id === mine[0] ? undefined : 'n1'));
+  await seat.look();
+  t.equal(seat.owners()[mine[0] ?? 0], '', 'nor claimed any more');
+  for (let ms = 0; ms < 24_000; ms += 100) {
+    seat.hears('n2', { copies: copiesOf(all, 1_000) });
+    seat.members.look(seat.stage.clock.monotonicMs());
+    await seat.stage.time.pass(100);
+  }
   await seat.look();
   t.strictSame(seat.owners(), wished);
-  await seat.register((id) => (id === 0 ? undefined : wished[id]));
-  await seat.look();
-  t.equal(seat.owners()[0], '', 'nor is it claimed');
-  await seat.stage.time.pass(8_000);
-  seat.hears('n2');
-  await seat.look();
-  t.equal(seat.owners()[0], wished[0] === 'n1' ? 'n1' : '');
+});
+
+t.test('§5: a node that dies again and again is replaced each time, and gets its share ever later', async (t) => {
+  const seat = await rich();
+  const [lost = 0] = theirs;
+  for (let times = 0; times < 6; times++) {
+    await seat.look();
+    if (seat.owners()[lost] === 'n2') {
+      // It dies, and is back at once.
+      seat.members.forget('n2');
+      await seat.look();
+      t.equal(seat.owners()[lost], 'n1', `death ${times}`);
+    }
+    seat.open.add(lost);
+    seat.hears('n2', { copies: copiesOf(all, 1_000) });
+    await seat.stage.time.pass(2_100);
+  }
+  t.ok(seat.ownership.epochOf(lost) < 6, 'it has not had it each time');
 });
 
 t.test('§5: what nobody serves is claimed by the fittest alone', async (t) => {

@@ -233,3 +233,39 @@ t.test('A5: a scrub that can’t read says so, finds nothing, and stops with its
   await stage.time.pass(1_000);
   t.strictSame([reads, found], [1, []]);
 });
+
+t.test('A5: damage in what a node no longer owns is remembered until it does again', async (t) => {
+  const many = 64;
+  const world = new World({ seed: 20, behaviours: [list()], partitions: many, limits: { standbys: 0 } });
+  await world.cluster('n1');
+  const words = Array.from({ length: 256 }, (_, i) => `k${i}`);
+  for (const key of words) replyOf(await world.until(world.node('n1').ask(List.ref(key), act({ add: 'w' }))));
+  await world.pass(500);
+  world.kill('n1');
+  // In its next life it checks what it finds, about twenty partitions a second, and the other node comes meanwhile.
+  const verified = new Set<PartitionId>();
+  world.boot('n1', {
+    ports: (ports) => {
+      const verify = ports.store.verify.bind(ports.store);
+      ports.store.verify = (partition, after, rowsMax) => {
+        verified.add(partition);
+        return verify(partition, after, rowsMax);
+      };
+      return ports;
+    },
+  });
+  await world.settled();
+  world.boot('n2');
+  await world.pass(1_300);
+  const moved = world.node('n2').owned.filter((id) => !verified.has(id));
+  const row = (id: PartitionId) => [...folded(world, id).rows.keys()].find((key) => key.includes(' words ')) ?? '';
+  const hurt = moved.filter((id) => row(id) !== '');
+  t.ok(hurt.length > 0);
+  for (const id of hurt) world.disk('n1').damage(id, row(id));
+  await world.pass(3_000);
+  world.kill('n2');
+  await world.pass(2_000);
+  await world.settled();
+  for (const id of hurt) t.doesNotThrow(() => world.disk('n1').read(id, row(id)), `partition ${id}`);
+  t.strictSame(diskBreaches(world, 'n1'), []);
+});

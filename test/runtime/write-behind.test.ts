@@ -185,3 +185,21 @@ t.test('A5: a write that meets damage has the partition built anew', async (t) =
   await stage.time.until(writeBehind.write([partition]));
   t.strictSame(storedWords(stage), ['one']);
 });
+
+t.test('§5: a store that has room for a little, and not for what waits, still refuses', async (t) => {
+  const stage = new Stage({ behaviours: [list()], limits: { store_flush_ms: 50 } });
+  const partition = stage.add();
+  stage.open.set(0, partition);
+  for (let i = 0; i < 20; i++) stage.ask(partition, `list/a${i}`, act({ add: 'w' }));
+  await stage.commitAll();
+  const write = stage.ports.store.write.bind(stage.ports.store);
+  stage.ports.store.write = (writes) =>
+    writes.length > 10 ? Promise.reject(new Error('made up: no space left')) : write(writes);
+  stage.writeBehind.start();
+  await stage.time.pass(2_000);
+  t.ok(stage.writeBehind.refusedMs > 1_800, `${stage.writeBehind.refusedMs} ms`);
+  stage.ports.store.write = write;
+  await stage.time.pass(100);
+  t.equal(stage.writeBehind.refusedMs, 0);
+  stage.writeBehind.stop();
+});
