@@ -98,7 +98,12 @@ export class Engine {
       advanced: () => this.runner.run(),
     });
     const damaged = (error: StoreDamaged) => this.#damaged(error);
-    this.#writeBehind = new WriteBehind(ports, limits, () => this.#here(), damaged);
+    this.#writeBehind = new WriteBehind(
+      ports,
+      limits,
+      () => [...this.holdings.all(), ...this.#standbys.ripe()],
+      damaged,
+    );
     this.#health = new Health({
       ports,
       limits,
@@ -238,7 +243,7 @@ export class Engine {
 
   /** Stores what is committed, lets go of all, and says goodbye. After `stopLoops`. */
   async close(): Promise<void> {
-    await this.#writeBehind.write([...this.#here()]);
+    await this.#writeBehind.write([...this.holdings.all(), ...this.#standbys.partitions()]);
     this.holdings.stop();
     this.#standbys.stop();
     this.post.asks.stop();
@@ -298,12 +303,6 @@ export class Engine {
   #progress(): Progress[] {
     const own = [...this.holdings.all()].map(({ id, position }): Progress => [id, position.number, position.chain]);
     return [...own, ...this.#standbys.progress()];
-  }
-
-  /** Partitions that are served here, and copies. */
-  *#here(): Iterable<Partition> {
-    yield* this.holdings.all();
-    yield* this.#standbys.partitions();
   }
 
   /** What one node sends must not bring another down, whatever it is. */

@@ -54,6 +54,9 @@ export interface Limits {
   readonly lease_ms: number;
   /** Nodes besides the owner that keep a copy of each partition. */
   readonly standbys: number;
+  /** Entries that a copy gathers before it applies them: for how long, and how many bytes all copies of a node together. */
+  readonly standby_gather_ms: number;
+  readonly standby_gather_bytes_max: number;
   /** A copy that has not reached for so long what its owner had applied is not promoted. */
   readonly standby_stall_ms: number;
   /** Time for partitions to become warm elsewhere when a node leaves; after it they are moved cold, for as long again. */
@@ -112,6 +115,8 @@ export const defaultLimits: Limits = {
   suspect_ms: 1_000,
   lease_ms: 1_500,
   standbys: 1,
+  standby_gather_ms: 2_000,
+  standby_gather_bytes_max: 16 * 1024 * 1024,
   standby_stall_ms: 5_000,
   leave_wait_ms: 4_000,
   ownership_poll_ms: 500,

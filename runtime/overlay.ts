@@ -21,6 +21,13 @@ export interface Row {
   open: boolean;
 }
 
+/** Rows on their way to the store. */
+export interface Committed {
+  readonly written: ReadonlyMap<string, Row>;
+  /** Of records that were read back; null: deleted. */
+  readonly replayed: ReadonlyMap<string, Uint8Array | null>;
+}
+
 /** The rows of one actor that are not yet in the store, by table. */
 export type ActorRows = Map<string, Map<string, Row>>;
 
@@ -34,6 +41,8 @@ interface Undo {
 const key_chars_max = 1_000;
 const keyShape = /^[\x20-\x7e]*$/;
 const tableShape = /^[\x21-\x7e]+$/;
+/** Actor, table, key. */
+const rowShape = /^[\x21-\x7e]* [\x21-\x7e]+ [\x20-\x7e]*$/;
 
 /** Sorts after every row of a table: `!` follows the blank that ends the table's prefix. */
 const afterTable = '!';
@@ -46,8 +55,9 @@ export class Overlay {
   #undo: Undo[] = [];
   #openRows: Row[] = [];
   #committed = new Map<string, Row>();
-  /** Rows on their way to the store. */
-  #storing = 0;
+  /** Committed rows of records that were read back, until the first turn looks at any: most copies are never looked at. */
+  #replayed = new Map<string, Uint8Array | null>();
+  #storing: Committed | undefined;
   #writtenBytes = 0;
 
   constructor(partition: PartitionId, store: Store, codec: Codec) {
@@ -57,6 +67,7 @@ export class Overlay {
   }
 
   get<V>(actor: Address, table: string, rowKey: string): V | undefined {
+    this.#unfold();
     const row = this.#actors.get(actor)?.get(table)?.get(rowKey);
     if (row !== undefined) return this.#valueOf(row) as V | undefined;
     const bytes = this.#store.get(this.#partition, `${actor} ${table} ${rowKey}`);
@@ -70,6 +81,7 @@ export class Overlay {
         `not a row's key: ${key_chars_max} characters of printable ASCII at most, with actor and table`,
       );
     }
+    this.#unfold();
     this.#writtenBytes += actor.length + table.length + rowKey.length + 8 + roughBytes(value);
     const rows = this.#tableOf(actor, table);
     const before = rows.get(rowKey);
@@ -87,6 +99,7 @@ export class Overlay {
 
   /** Rows of one table in key order, open and committed ones over those of the store. */
   range<V>(actor: Address, table: string, options: RangeOptions): (readonly [string, V])[] {
+    this.#unfold();
     const prefix = `${actor} ${table} `;
     const reverse = options.reverse === true;
     const fresh = this.#freshRows(actor, table, options);
@@ -150,17 +163,13 @@ export class Overlay {
     for (const row of rows) this.#committed.set(row.key, row);
   }
 
-  /** Rows of a record read back from the journal. */
+  /** Rows of a record read back from the journal; before the first turn. Throws TypeError on what turns could not have written. */
   replay(flat: readonly (string | Uint8Array | null)[]): void {
     for (let i = 0; i + 1 < flat.length; i += 2) {
       const key = flat[i] as string;
-      const bytes = flat[i + 1] as Uint8Array | null;
-      const [actor = '', table = '', ...rest] = key.split(' ');
-      const rowKey = rest.join(' ');
-      const rows = this.#tableOf(actor, table);
-      const row: Row = { key, rowKey, table: rows, value: undefined, bytes, known: bytes === null, open: false };
-      rows.set(rowKey, row);
-      this.#committed.set(key, row);
+      if (key.length > key_chars_max || !rowShape.test(key))
+        throw new TypeError(`not a row's key: ${JSON.stringify(key)}`);
+      this.#replayed.set(key, flat[i + 1] as Uint8Array | null);
     }
   }
 
@@ -168,7 +177,9 @@ export class Overlay {
 
   /** Rows that are durable and not yet in the store. */
   get committedRows(): number {
-    return this.#committed.size + this.#storing;
+    const storing = this.#storing;
+    const onTheirWay = storing === undefined ? 0 : storing.written.size + storing.replayed.size;
+    return this.#committed.size + this.#replayed.size + onTheirWay;
   }
 
   /** Actors with rows that are not only in the store; for figures. */
@@ -176,24 +187,30 @@ export class Overlay {
     return this.#actors.size;
   }
 
-  /** Hands over the committed rows; call `stored` with them once the store has them. */
-  takeCommitted(): Map<string, Row> {
-    const rows = this.#committed;
+  /** Hands over the committed rows; then call `stored` or `putBack`. */
+  takeCommitted(): Committed {
+    const committed = { written: this.#committed, replayed: this.#replayed };
+    this.#storing = committed;
     this.#committed = new Map();
-    this.#storing = rows.size;
-    return rows;
+    this.#replayed = new Map();
+    return committed;
   }
 
-  /** The store failed to take these rows: they are committed rows again, unless written anew meanwhile. */
-  putBack(rows: ReadonlyMap<string, Row>): void {
-    this.#storing = 0;
-    for (const [key, row] of rows) if (!this.#committed.has(key)) this.#committed.set(key, row);
+  /** The store failed to take what was handed over: committed rows again, unless written anew meanwhile. */
+  putBack(): void {
+    const storing = this.#storing;
+    if (storing === undefined) return;
+    this.#storing = undefined;
+    for (const [key, row] of storing.written) if (!this.#committed.has(key)) this.#committed.set(key, row);
+    for (const [key, bytes] of storing.replayed) if (!this.#replayed.has(key)) this.#replayed.set(key, bytes);
   }
 
-  /** The store has these rows: those not written again since are read from there from now on. */
-  stored(rows: ReadonlyMap<string, Row>): void {
-    this.#storing = 0;
-    for (const row of rows.values()) {
+  /** The store has what was handed over: rows not written again since are read from there from now on. */
+  stored(): void {
+    const storing = this.#storing;
+    if (storing === undefined) return;
+    this.#storing = undefined;
+    for (const row of storing.written.values()) {
       if (row.table.get(row.rowKey) !== row) continue;
       row.table.delete(row.rowKey);
       // Its actor may be asleep, and a partition has more actors than memory.
@@ -207,6 +224,23 @@ export class Overlay {
     if (tables === undefined) return;
     for (const [name, rows] of tables) if (rows.size === 0) tables.delete(name);
     if (tables.size === 0) this.#actors.delete(actor);
+  }
+
+  /** A turn looks: what was read back becomes rows like those that turns write. */
+  #unfold(): void {
+    const storing = this.#storing?.replayed;
+    if (this.#replayed.size === 0 && (storing === undefined || storing.size === 0)) return;
+    // What is on its way is not to be read from the store yet; it goes there once more.
+    for (const [key, bytes] of [...(storing ?? []), ...this.#replayed]) {
+      const [actor = '', table = '', ...rest] = key.split(' ');
+      const rowKey = rest.join(' ');
+      const rows = this.#tableOf(actor, table);
+      const row: Row = { key, rowKey, table: rows, value: undefined, bytes, known: bytes === null, open: false };
+      rows.set(rowKey, row);
+      this.#committed.set(key, row);
+    }
+    this.#replayed = new Map();
+    if (this.#storing !== undefined) this.#storing = { ...this.#storing, replayed: new Map() };
   }
 
   #valueOf(row: Row): unknown {

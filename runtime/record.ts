@@ -1,11 +1,13 @@
 /**
- * The journal's records: one group commit of one partition each (A3). Layout: CRC-32 of the rest (4 bytes, big-endian), then a packed
- * array whose first element is the version of this layout.
+ * The journal's records: one group commit of one partition each (A3). Layout, numbers big-endian: CRC-32 of the rest (4 bytes), version of this
+ * layout (1), type (1), epoch (4), number and previousSeq (8 each, IEEE 754), and the rest as a packed array. The head is what a reader needs to
+ * follow the chain of records without unpacking them.
  */
 import type { Address, ReplyTo } from './actor.ts';
 import type { Codec, PartitionId } from './ports.ts';
 
-const layout = 1;
+const layout = 2;
+const at = { crc: 0, layout: 4, type: 5, epoch: 6, number: 10, previousSeq: 18, rest: 26 };
 
 /** Durable mail as it stands in the sender's record and travels in a channel. */
 export interface ChannelMail {
@@ -23,17 +25,20 @@ export interface Taken {
   readonly above: readonly number[];
 }
 
-export interface PartitionRecord {
+export interface RecordHead {
   /** `turns`: the effects of one or more turns. `bump`: a new owner's first record, with nothing else in it (A4). */
   readonly type: 'turns' | 'bump';
-  readonly partition: PartitionId;
   readonly epoch: number;
   /** Counts the partition's records from 1, over all its owners. */
   readonly number: number;
-  /** Node and incarnation of the owner. */
-  readonly writer: string;
   /** Journal sequence of the record before, 0 for none: the chain that readers check. */
   readonly previousSeq: number;
+}
+
+export interface PartitionRecord extends RecordHead {
+  readonly partition: PartitionId;
+  /** Node and incarnation of the owner. */
+  readonly writer: string;
   /** Wall time at which it was sealed, ms. */
   readonly at: number;
   /** State deltas: key, then its packed value, or null for a deletion, and so on. */
@@ -51,48 +56,63 @@ export function recordId(record: PartitionRecord): string {
 }
 
 export function encodeRecord(record: PartitionRecord, codec: Codec): Uint8Array {
-  const packed = codec.pack([
-    layout,
-    record.type === 'bump' ? 1 : 0,
+  const rest = codec.pack([
     record.partition,
-    record.epoch,
-    record.number,
     record.writer,
-    record.previousSeq,
     record.at,
     record.rows,
     record.outbox.map(({ to, mails }) => [to, mails.map(packMail)]),
     record.taken.map(packTaken),
     record.settled,
   ]);
-  const bytes = new Uint8Array(4 + packed.byteLength);
-  new DataView(bytes.buffer).setUint32(0, codec.crc32(packed));
-  bytes.set(packed, 4);
+  const bytes = new Uint8Array(at.rest + rest.byteLength);
+  bytes.set(rest, at.rest);
+  const head = new DataView(bytes.buffer);
+  head.setUint8(at.layout, layout);
+  head.setUint8(at.type, record.type === 'bump' ? 1 : 0);
+  head.setUint32(at.epoch, record.epoch);
+  head.setFloat64(at.number, record.number);
+  head.setFloat64(at.previousSeq, record.previousSeq);
+  head.setUint32(at.crc, codec.crc32(bytes.subarray(at.layout)));
   return bytes;
 }
 
 /** Throws `CorruptRecord` on anything but a whole record of a known layout. */
-export function decodeRecord(bytes: Uint8Array, codec: Codec): PartitionRecord {
-  if (bytes.byteLength < 5) throw new CorruptRecord('too short');
-  const packed = bytes.subarray(4);
-  const crc = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0);
-  if (crc !== codec.crc32(packed)) throw new CorruptRecord('its checksum does not fit');
-  const fields = codec.unpack(packed) as PackedRecord;
-  if (fields[0] !== layout) throw new CorruptRecord(`it has layout ${fields[0]}, this version reads ${layout}`);
-  const [, type, partition, epoch, number, writer, previousSeq, at, rows, outbox, taken, settled] = fields;
+export function decodeHead(bytes: Uint8Array, codec: Codec): RecordHead {
+  if (bytes.byteLength <= at.rest) throw new CorruptRecord('too short');
+  const head = new DataView(bytes.buffer, bytes.byteOffset, at.rest);
+  if (head.getUint32(at.crc) !== codec.crc32(bytes.subarray(at.layout)))
+    throw new CorruptRecord('its checksum does not fit');
+  const found = head.getUint8(at.layout);
+  if (found !== layout) throw new CorruptRecord(`it has layout ${found}, this version reads ${layout}`);
   return {
-    type: type === 1 ? 'bump' : 'turns',
+    type: head.getUint8(at.type) === 1 ? 'bump' : 'turns',
+    epoch: head.getUint32(at.epoch),
+    number: head.getFloat64(at.number),
+    previousSeq: head.getFloat64(at.previousSeq),
+  };
+}
+
+/** As `decodeHead`. */
+export function decodeRecord(bytes: Uint8Array, codec: Codec): PartitionRecord {
+  const head = decodeHead(bytes, codec);
+  const rest = codec.unpack(bytes.subarray(at.rest)) as PackedRest;
+  const [partition, writer, atMs, rows, outbox, taken, settled] = rest;
+  return {
+    ...head,
     partition,
-    epoch,
-    number,
     writer,
-    previousSeq,
-    at,
+    at: atMs,
     rows,
     outbox: outbox.map(([to, mails]) => ({ to, mails: mails.map(unpackMail) })),
     taken: taken.map(unpackTaken),
     settled,
   };
+}
+
+/** The checksum that a record carries. */
+export function recordCrc(bytes: Uint8Array): number {
+  return new DataView(bytes.buffer, bytes.byteOffset, at.layout).getUint32(at.crc);
 }
 
 const corrupt = 'a journal record is corrupt';
@@ -104,14 +124,9 @@ export class CorruptRecord extends Error {
   }
 }
 
-type PackedRecord = readonly [
-  layout: number,
-  type: number,
+type PackedRest = readonly [
   partition: number,
-  epoch: number,
-  number: number,
   writer: string,
-  previousSeq: number,
   at: number,
   rows: readonly (string | Uint8Array | null)[],
   outbox: readonly (readonly [number, readonly PackedMail[]])[],

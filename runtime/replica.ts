@@ -91,11 +91,15 @@ export class Replica {
 
   /** Writes its rows to the store when many wait, so that memory stays bounded. Rejects when the store takes none. */
   async settle(): Promise<void> {
-    const { partition } = this;
-    const { store_flush_rows_max: rows } = this.#host.limits;
-    if (partition.overlay.committedRows <= rows) return;
-    await this.#host.writeBehind.write([partition]);
-    if (partition.overlay.committedRows > rows * 2) throw new Error('the local store takes no rows');
+    if (this.partition.overlay.committedRows <= this.#host.limits.store_flush_rows_max) return;
+    await this.#host.writeBehind.write([this.partition]);
+    this.mustHaveRoom();
+  }
+
+  /** Throws when too many rows wait for the store. */
+  mustHaveRoom(): void {
+    if (this.partition.overlay.committedRows > this.#host.limits.store_flush_rows_max * 2)
+      throw new Error('the local store takes no rows');
   }
 
   /** It is no longer wanted. */

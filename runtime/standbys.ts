@@ -20,7 +20,7 @@ export interface StandbysHost extends ReplicaHost {
   ownersProgress(id: PartitionId): Progress | undefined;
 }
 
-/** Time that applying entries may hold the event loop, ms. */
+/** Time that taking entries may hold the event loop, ms. */
 const slice_ms = 5;
 const retry_first_ms = 100;
 const retry_max_ms = 5_000;
@@ -85,9 +85,26 @@ export class Standbys {
     for (const copy of this.#copies.values()) if (!copy.stalled) yield [copy.id, copy.number, copy.chain];
   }
 
-  /** For the write-behind. */
+  /** Of entries that copies have yet to apply. */
+  get gatheredBytes(): number {
+    let bytes = 0;
+    for (const copy of this.#copies.values()) bytes += copy.gatheredBytes;
+    return bytes;
+  }
+
+  /** Those that are to be stored now, with what has come applied. To be asked in a steady rhythm. */
+  *ripe(): Iterable<Partition> {
+    const nowMs = this.#host.ports.clock.monotonicMs();
+    for (const copy of [...this.#copies.values()]) {
+      if (!copy.ripe(nowMs, this.#host.limits.standby_gather_ms)) continue;
+      if (this.#hasRoom(copy) && this.#applied(copy, () => copy.applySlice())) yield copy.replica.partition;
+    }
+  }
+
+  /** All, with all applied that has come. */
   *partitions(): Iterable<Partition> {
-    for (const { replica } of this.#copies.values()) yield replica.partition;
+    for (const copy of [...this.#copies.values()])
+      if (this.#applied(copy, () => copy.apply())) yield copy.replica.partition;
   }
 
   /** Hands over the copy of a partition that becomes this node's own; undefined when there is none that is sound. */
@@ -95,8 +112,10 @@ export class Standbys {
     // Never two builders of one copy.
     if (this.#opening?.id === id) await this.#opening.done;
     const copy = this.#copies.get(id);
-    if (this.#copies.delete(id)) this.#isIdle = true;
-    return copy?.replica;
+    if (copy === undefined || !this.#applied(copy, () => copy.apply())) return undefined;
+    this.#copies.delete(id);
+    this.#isIdle = true;
+    return copy.replica;
   }
 
   /** What the local store holds of a partition is wrong. */
@@ -137,7 +156,7 @@ export class Standbys {
         replica.stop();
         return;
       }
-      this.#copies.set(id, new StandbyCopy(replica));
+      this.#copies.set(id, new StandbyCopy(replica, this.#host.ports.codec));
       this.#again();
     } catch (error) {
       if (isBroken(error)) this.#host.distrusted.add(id);
@@ -192,12 +211,12 @@ export class Standbys {
     const { journal, log } = this.#host.ports;
     let failures = 0;
     while (!this.#stopped) {
-      const after = new Map([...this.#copies].map(([id, { replica }]) => [id, replica.partition.standing.seenSeq]));
+      const after = new Map([...this.#copies].map(([id, { seenSeq }]) => [id, seenSeq]));
       const session = journal.follow(after);
       this.#session = session;
       try {
         for (;;) {
-          await this.#apply(await session.next());
+          await this.#take(await session.next());
           failures = 0;
         }
       } catch (error) {
@@ -210,46 +229,79 @@ export class Standbys {
     }
   }
 
-  async #apply(entries: readonly FollowedEntry[]): Promise<void> {
+  async #take(entries: readonly FollowedEntry[]): Promise<void> {
     const { clock } = this.#host.ports;
     let startedMs = clock.monotonicMs();
     for (const entry of entries) {
       const copy = this.#copies.get(entry.partition);
       if (copy === undefined) continue;
-      await this.#applyOne(copy, entry);
+      await this.#takeOne(copy, entry);
       if (clock.monotonicMs() - startedMs < slice_ms) continue;
       await this.#pause(0);
       startedMs = clock.monotonicMs();
     }
   }
 
-  async #applyOne(copy: StandbyCopy, entry: FollowedEntry): Promise<void> {
+  async #takeOne(copy: StandbyCopy, entry: FollowedEntry): Promise<void> {
     try {
       copy.take(entry);
     } catch (error) {
       if (isBroken(error)) await this.#mend(copy, entry.seq);
       else this.#quarantine(copy.id, String(error));
     }
-    try {
-      await copy.replica.settle();
-    } catch (error) {
-      // Nothing is wrong with it, but memory is bounded: it is built again from what the store took.
-      if (this.#copies.get(copy.id) !== copy) return;
-      this.#host.ports.log.warn({ partition: copy.id, error }, 'a standby is given up for now');
-      this.#setBack(copy.id);
-      this.#forget(copy.id);
-    }
+    if (this.gatheredBytes > this.#host.limits.standby_gather_bytes_max) await this.#store(copy);
   }
 
   /** Something was skipped: the journal itself tells what, and whether the copy still fits. */
   async #mend(copy: StandbyCopy, toSeq: number): Promise<void> {
     try {
-      await copy.replica.catchUp(toSeq);
-      copy.note();
+      await copy.catchUp(toSeq);
     } catch (error) {
-      if (!isBroken(error)) throw error;
-      if (this.#copies.get(copy.id) === copy) this.#quarantine(copy.id, String(error));
+      if (this.#copies.get(copy.id) !== copy) return;
+      if (isBroken(error)) this.#quarantine(copy.id, String(error));
+      else this.#giveUp(copy, error);
     }
+  }
+
+  // ---------------------------------------------------------------- applying
+
+  /** Applies what has gathered, and has it stored: the sooner, the less memory holds of both. Never rejects. */
+  async #store(copy: StandbyCopy): Promise<void> {
+    while (this.#copies.get(copy.id) === copy && copy.gatheredBytes > 0) {
+      if (!this.#applied(copy, () => copy.applySlice())) return;
+      await this.#host.writeBehind.write([copy.replica.partition]);
+      this.#hasRoom(copy);
+    }
+  }
+
+  /** False when it could not be, and is none of the copies any more. */
+  #applied(copy: StandbyCopy, apply: () => void): boolean {
+    try {
+      apply();
+      return true;
+    } catch (error) {
+      this.#quarantine(copy.id, String(error));
+      return false;
+    }
+  }
+
+  /** False when the store takes too little of it, and it is none of the copies any more. */
+  #hasRoom(copy: StandbyCopy): boolean {
+    try {
+      copy.replica.mustHaveRoom();
+      return true;
+    } catch (error) {
+      this.#giveUp(copy, error);
+      return false;
+    }
+  }
+
+  /** Nothing is wrong with it, but memory is bounded: it is built again from what the store took. */
+  #giveUp(copy: StandbyCopy, error: unknown): void {
+    if (this.#copies.get(copy.id) !== copy) return;
+    this.#host.ports.log.warn({ partition: copy.id, error }, 'a standby is given up for now');
+    this.#setBack(copy.id);
+    this.#forget(copy.id);
   }
 
   #pause(ms: number): Promise<void> {

@@ -7,22 +7,72 @@ import type { Limits } from './limits.ts';
 import type { Codec, JournalEntry, PartitionId } from './ports.ts';
 import {
   CorruptRecord,
+  decodeHead,
   decodeRecord,
   type PackedTaken,
   type PartitionRecord,
   packTaken,
+  type RecordHead,
+  recordCrc,
   type Taken,
   unpackTaken,
 } from './record.ts';
 
-/** A place in a partition's journal. */
 export interface JournalPosition {
-  epoch: number;
+  readonly epoch: number;
   /** Number and journal sequence of the last record. */
+  readonly number: number;
+  readonly seq: number;
+  /** Rolling hash of the partition's records up to it, 32 bits: equal on all that have applied the same ones. */
+  readonly chain: number;
+}
+
+/** A place in a partition's journal, and the rule by which an entry continues it. */
+export class Place implements JournalPosition {
+  epoch: number;
   number: number;
   seq: number;
-  /** Rolling hash of the partition's records up to it, 32 bits: equal on all that have applied the same ones. */
   chain: number;
+  /** Sequence of the last entry that was read, passed over or not. */
+  seenSeq: number;
+  readonly #id: PartitionId;
+
+  constructor(id: PartitionId, at?: JournalPosition, seenSeq = at?.seq ?? 0) {
+    this.#id = id;
+    this.epoch = at?.epoch ?? 0;
+    this.number = at?.number ?? 0;
+    this.seq = at?.seq ?? 0;
+    this.chain = at?.chain ?? 0;
+    this.seenSeq = seenSeq;
+  }
+
+  /**
+   * Goes to the next entry, whose head is known. False: its record is passed over, because a later owner had written before (A3). Throws
+   * `ChainBroken`, and then stays.
+   */
+  follow(head: RecordHead, entry: JournalEntry): boolean {
+    if (head.epoch < this.epoch) {
+      this.seenSeq = entry.seq;
+      return false;
+    }
+    // What was passed over may be what an owner found last; it is no link of the chain that is applied.
+    if (head.previousSeq !== this.seenSeq && head.previousSeq !== this.seq) {
+      throw new ChainBroken(
+        this.#id,
+        `sequence ${entry.seq} follows ${head.previousSeq}, and this stands at ${this.seenSeq}`,
+      );
+    }
+    this.moveTo(head, entry);
+    return true;
+  }
+
+  moveTo({ epoch, number }: RecordHead, { seq, bytes }: JournalEntry): void {
+    this.epoch = epoch;
+    this.number = number;
+    this.seq = seq;
+    this.chain = linked(this.chain, bytes);
+    this.seenSeq = seq;
+  }
 }
 
 /** A `Standing` as plain data, as it is stored beside the rows it belongs to. */
@@ -44,46 +94,37 @@ export class ChainBroken extends Error {
 
 export class Standing {
   readonly id: PartitionId;
-  readonly position: JournalPosition;
+  readonly position: Place;
   readonly outbox: Outbox;
   readonly inbox = new Inbox();
   /** Watermarks as of the last committed record: what the local store may know. */
   readonly taken = new Map<PartitionId, Taken>();
   /** Journal sequence from which to `recall`; 0 when there is nothing to. */
   readonly recallFromSeq: number;
-  /** The last entry seen, passed over or not. */
-  #seenSeq: number;
-  #seenEpoch: number;
+  /** Highest epoch among the entries that were recalled. */
+  #recalledEpoch = 0;
   /** The record that it says it stands at was there. */
   #anchored: boolean;
 
   constructor(id: PartitionId, limits: Limits, stored?: StoredPosition) {
     this.id = id;
     this.outbox = new Outbox(limits);
-    this.position = {
-      epoch: stored?.epoch ?? 0,
-      number: stored?.number ?? 0,
-      seq: stored?.seq ?? 0,
-      chain: stored?.chain ?? 0,
-    };
-    this.#seenSeq = this.position.seq;
-    this.#seenEpoch = 0;
+    this.position = new Place(id, stored);
     this.#anchored = this.position.seq === 0;
     this.recallFromSeq = stored === undefined ? 0 : Math.min(stored.outboxFromSeq || stored.seq, stored.seq);
     for (const [to, nextSeq, settled] of stored?.out ?? []) this.outbox.channel(to).restore(nextSeq, settled);
     for (const packed of stored?.taken ?? []) this.#took(unpackTaken(packed));
   }
 
-  /** Sequence of the last entry that was read, passed over or not. */
   get seenSeq(): number {
-    return this.#seenSeq;
+    return this.position.seenSeq;
   }
 
   /** An entry up to the stored position: its rows are there already, only its unsettled mail is taken up again. */
   recall(entry: JournalEntry, codec: Codec): void {
     const record = decodeEntry(entry, codec);
-    if (record.epoch < this.#seenEpoch) return;
-    this.#seenEpoch = record.epoch;
+    if (record.epoch < this.#recalledEpoch) return;
+    this.#recalledEpoch = record.epoch;
     const { epoch, number, seq } = this.position;
     if (entry.seq === seq) this.#anchored = record.epoch === epoch && record.number === number;
     for (const { to, mails } of record.outbox) this.outbox.channel(to).committed(mails, entry.seq);
@@ -101,20 +142,9 @@ export class Standing {
    * owner had written before (A3), or was seen already. Throws `ChainBroken`, or `CorruptRecord`.
    */
   take(entry: JournalEntry, codec: Codec): PartitionRecord | undefined {
-    if (entry.seq <= this.#seenSeq) return undefined;
+    if (entry.seq <= this.seenSeq) return undefined;
     const record = decodeEntry(entry, codec);
-    if (record.epoch < this.position.epoch) {
-      this.#seenSeq = entry.seq;
-      return undefined;
-    }
-    // What was passed over may be what an owner found last; it is no link of the chain that is applied.
-    if (record.previousSeq !== this.#seenSeq && record.previousSeq !== this.position.seq) {
-      throw new ChainBroken(
-        this.id,
-        `sequence ${entry.seq} follows ${record.previousSeq}, and this stands at ${this.#seenSeq}`,
-      );
-    }
-    this.committed(record, entry);
+    if (!this.position.follow(record, entry)) return undefined;
     for (const { to, mails } of record.outbox) this.outbox.channel(to).committed(mails, entry.seq);
     for (const taken of record.taken) this.#took(taken);
     for (const [to, upTo] of record.settled) {
@@ -125,13 +155,8 @@ export class Standing {
   }
 
   /** The owner's own record is durable: only its place is news. */
-  committed({ epoch, number }: PartitionRecord, { seq, bytes }: JournalEntry): void {
-    const { position } = this;
-    position.epoch = epoch;
-    position.number = number;
-    position.seq = seq;
-    position.chain = linked(position.chain, bytes);
-    this.#seenSeq = seq;
+  committed(record: PartitionRecord, entry: JournalEntry): void {
+    this.position.moveTo(record, entry);
   }
 
   stored(): StoredPosition {
@@ -139,7 +164,8 @@ export class Standing {
       ({ to, committedNextSeq, settled }) => [to, committedNextSeq, settled] as const,
     );
     const taken = [...this.taken.values()].map(packTaken);
-    return { ...this.position, out, taken, outboxFromSeq: this.outbox.oldestRecordSeq ?? 0 };
+    const { epoch, number, seq, chain } = this.position;
+    return { epoch, number, seq, chain, out, taken, outboxFromSeq: this.outbox.oldestRecordSeq ?? 0 };
   }
 
   #took(taken: Taken): void {
@@ -148,18 +174,26 @@ export class Standing {
   }
 }
 
-function decodeEntry({ seq, bytes }: JournalEntry, codec: Codec): PartitionRecord {
+function decodeEntry(entry: JournalEntry, codec: Codec): PartitionRecord {
+  return naming(entry, () => decodeRecord(entry.bytes, codec));
+}
+
+/** Throws `CorruptRecord`. */
+export function headOf(entry: JournalEntry, codec: Codec): RecordHead {
+  return naming(entry, () => decodeHead(entry.bytes, codec));
+}
+
+function naming<T>({ seq }: JournalEntry, decode: () => T): T {
   try {
-    return decodeRecord(bytes, codec);
+    return decode();
   } catch (error) {
     throw new CorruptRecord(`${error instanceof Error ? error.message : String(error)} (sequence ${seq})`);
   }
 }
 
-/** The chain with one more record: a multiplicative hash over the records' own checksums, which are their first four bytes. */
+/** The chain with one more record: a multiplicative hash over the records' own checksums. */
 function linked(chain: number, bytes: Uint8Array): number {
-  const crc = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0);
-  const mixed = Math.imul(chain ^ crc, 0x9e3779b1);
+  const mixed = Math.imul(chain ^ recordCrc(bytes), 0x9e3779b1);
   return (mixed ^ (mixed >>> 15)) >>> 0;
 }
 

@@ -1,5 +1,4 @@
 import type { Limits } from './limits.ts';
-import type { Row } from './overlay.ts';
 import type { Partition } from './partition.ts';
 import {
   type Cancel,
@@ -102,14 +101,15 @@ export class WriteBehind {
 
   async #write(partitions: readonly Partition[]): Promise<void> {
     const writes: StoreWrite[] = [];
-    const taken: { partition: Partition; rows: Map<string, Row>; seq: number }[] = [];
+    const taken: { partition: Partition; seq: number }[] = [];
     for (const partition of partitions) {
-      const { seq } = partition.position;
-      if (this.#storedSeq.get(partition) === seq || partition.stopped) continue;
-      const rows = partition.overlay.takeCommitted();
-      for (const [key, row] of rows) writes.push({ partition: partition.id, key, value: row.bytes ?? undefined });
-      writes.push(positionRow(partition.id, partition.standing.stored(), this.#ports.codec));
-      taken.push({ partition, rows, seq });
+      const { id, position, overlay, standing } = partition;
+      if (this.#storedSeq.get(partition) === position.seq || partition.stopped) continue;
+      const { written, replayed } = overlay.takeCommitted();
+      for (const [key, { bytes }] of written) writes.push({ partition: id, key, value: bytes ?? undefined });
+      for (const [key, bytes] of replayed) writes.push({ partition: id, key, value: bytes ?? undefined });
+      writes.push(positionRow(id, standing.stored(), this.#ports.codec));
+      taken.push({ partition, seq: position.seq });
     }
     if (writes.length === 0) return;
     this.#attempts++;
@@ -117,14 +117,14 @@ export class WriteBehind {
       await this.#ports.store.write(writes);
     } catch (error) {
       this.#ports.log.error({ error, rows: writes.length }, 'the local store refused a write; it will be tried again');
-      for (const { partition, rows } of taken) partition.overlay.putBack(rows);
+      for (const { partition } of taken) partition.overlay.putBack();
       this.#refusedSinceMs ??= this.#ports.clock.monotonicMs();
       if (error instanceof StoreDamaged) this.#damaged(error);
       return;
     }
     this.#refusedSinceMs = undefined;
-    for (const { partition, rows, seq } of taken) {
-      partition.overlay.stored(rows);
+    for (const { partition, seq } of taken) {
+      partition.overlay.stored();
       this.#storedSeq.set(partition, seq);
     }
   }

@@ -39,7 +39,8 @@ export class Bystander {
     altered = (ports: Ports) => ports,
   ) {
     this.#world = world;
-    this.limits = { ...world.limits, ...limits };
+    // So that within a test's short time some of what it holds is stored.
+    this.limits = { ...world.limits, standby_gather_ms: 100, ...limits };
     const random = world.random.stream(`bystander ${name}`);
     const say = (_fields: object, words: string): void => void this.said.push(words);
     const log = { info() {}, warn: say, error: say };
@@ -50,7 +51,7 @@ export class Bystander {
       return store.drop(partition);
     };
     this.ports = altered({ ...this.#process.ports, store: watched(store, drop) });
-    this.writeBehind = new WriteBehind(this.ports, this.limits, () => this.standbys.partitions());
+    this.writeBehind = new WriteBehind(this.ports, this.limits, () => this.standbys.ripe());
     this.standbys = new Standbys(this.#host(watch));
     this.standbys.start();
     this.writeBehind.start();
