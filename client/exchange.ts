@@ -191,7 +191,7 @@ export class Exchange implements LinkOwner {
       cursor: this.#receivable(),
       client: this.#options.client,
       run: this.#run,
-      dial: this.link.dials,
+      dial: this.link.dial,
     });
   }
 

@@ -31,6 +31,8 @@ export interface LinkOptions {
 
 interface Connected extends OpenSocket {
   readonly token: string;
+  /** Sockets are counted from 1. */
+  readonly dial: number;
 }
 type Timer = ReturnType<typeof setTimeout>;
 /** A connection that was welcomed. */
@@ -100,9 +102,14 @@ export class Link {
     return this.#stage.at === 'online' ? this.#stage : this.#old;
   }
 
-  /** Sockets so far, the one being dialled included. */
-  get dials(): number {
-    return this.#dials;
+  /** The connection that is talked over, or will be once it is welcomed. */
+  get #talkedOver(): Connected | undefined {
+    return this.#old ?? ('socket' in this.#stage ? this.#stage : undefined);
+  }
+
+  /** Which socket it is that words go to, counted from 1; not the one that is being dialled meanwhile. */
+  get dial(): number {
+    return this.#talkedOver?.dial ?? this.#dials;
   }
 
   /** Home first, then all others in turn. Any node will do: at home, words are spared a way between nodes. */
@@ -148,19 +155,18 @@ export class Link {
 
   put(frame: Uint8Array | string): void {
     // `closing` sockets take no words any more; what was in them is said again on the next one.
-    const next = 'socket' in this.#stage ? this.#stage : undefined;
-    const open = (this.#old ?? next)?.socket;
+    const open = this.#talkedOver?.socket;
     if (open?.readyState === 1) open.send(frame as Uint8Array<ArrayBuffer> | string);
   }
 
   welcomed(): void {
     // While the next connection is being made the old one may be welcomed again.
     if (this.#stage.at !== 'greeting' || this.#stage.socket !== this.#heard) return;
-    const { token, socket, hangUp, deadline } = this.#stage;
+    const { token, dial, socket, hangUp, deadline } = this.#stage;
     clearTimeout(deadline);
     const now = monotonicMs();
     const health = setInterval(() => this.#checkHealth(online, monotonicMs()), sdkLimits.health_check_ms);
-    const online: Online = { at: 'online', token, socket, hangUp, since: now, health, heardAt: now, probedAt: 0 };
+    const online: Online = { at: 'online', token, dial, socket, hangUp, since: now, health, heardAt: now, probedAt: 0 };
     this.#stage = online;
     this.#stale = undefined;
     this.#staleTimes = 0;
@@ -231,7 +237,7 @@ export class Link {
       () => this.#lost({ error: unreachable(this.url, 'it took too long') }),
       sdkLimits.welcome_wait_ms_max,
     );
-    this.#stage = { at: 'greeting', token, ...open, deadline };
+    this.#stage = { at: 'greeting', token, dial: this.#dials, ...open, deadline };
   }
 
   #frame({ socket }: OpenSocket, data: Uint8Array | string): void {

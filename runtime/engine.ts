@@ -80,7 +80,7 @@ export class Engine {
       self,
       partitions,
       changed: (before, after) => this.#viewChanged(before, after),
-      wrote: () => this.membership.sayAlive(),
+      wrote: (version, value) => this.membership.sayWritten(version, value),
     });
     this.placement = this.#makePlacement();
     this.runner = new Runner(
@@ -210,6 +210,7 @@ export class Engine {
       epochOf: (id) => this.ownership.epochOf(id),
       copyOf: (id) => this.#standbys.take(id),
       push: () => this.afterSlice(),
+      ended: (ends) => this.membership.sayEnds(ends),
       opened: (partition) => {
         this.post.opened(partition);
         this.runner.schedule();
@@ -326,6 +327,12 @@ export class Engine {
         return;
       case 'goodbye':
         this.membership.goodbye(datagram[1], datagram[2]);
+        return;
+      case 'view':
+        this.ownership.told(datagram[1], datagram[2]);
+        return;
+      case 'ends':
+        for (const [partition, number] of datagram[1]) this.#standbys.ends(partition, number);
         return;
       case 'drain':
         if (datagram[1] === this.#options.self.node) this.#options.toldToDrain(datagram[2]);

@@ -19,6 +19,8 @@ export interface HoldingsHost extends Omit<PartitionHost, 'broken'> {
   copyOf(id: PartitionId): Promise<Replica | undefined>;
   /** Appends what has gathered, and sends what waits. */
   push(): void;
+  /** Is about to be handed over: this many records are all that its journal has. */
+  ended(ends: readonly (readonly [partition: PartitionId, number: number])[]): void;
   /** Serves from now on: mail that waited for it may come in. */
   opened(partition: Partition): void;
   /** Will not be opened here after all. */
@@ -163,6 +165,7 @@ export class Holdings {
         timers.after(1, resolve);
       });
     }
+    this.#host.ended(partitions.map(({ id, position }) => [id, position.number]));
     for (const partition of partitions) this.#dropThis(partition);
     // Their askers are to hear that they moved before they hear of the new owner.
     this.#host.push();

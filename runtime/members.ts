@@ -34,6 +34,8 @@ interface Member {
   heartbeat: Heartbeat;
   heardMs: number;
   sinceMs: number;
+  /** Since when it has said without a break that it has a copy of a partition. */
+  copiesSinceMs: ReadonlyMap<PartitionId, number>;
 }
 
 /** Failure detector: a member is alive while its heartbeats are heard. A wrong verdict costs time, never safety (A7). */
@@ -54,9 +56,11 @@ export class Members {
       const changed = leaving !== heartbeat.leaving || fitness !== heartbeat.fitness;
       member.heartbeat = heartbeat;
       member.heardMs = nowMs;
+      member.copiesSinceMs = copiesSince(heartbeat, nowMs, member.copiesSinceMs);
       return changed;
     }
-    this.#members.set(heartbeat.node, { heartbeat, heardMs: nowMs, sinceMs: nowMs });
+    const copiesSinceMs = copiesSince(heartbeat, nowMs);
+    this.#members.set(heartbeat.node, { heartbeat, heardMs: nowMs, sinceMs: nowMs, copiesSinceMs });
     return true;
   }
 
@@ -98,6 +102,11 @@ export class Members {
     return member === undefined ? 0 : nowMs - member.sinceMs;
   }
 
+  /** How long a member has had a copy of a partition, ms; 0 where it has none. */
+  copyMs(node: NodeId, partition: PartitionId, nowMs: number): number {
+    return nowMs - (this.#members.get(node)?.copiesSinceMs.get(partition) ?? nowMs);
+  }
+
   all(): Heartbeat[] {
     return [...this.#members.values()].map((member) => member.heartbeat);
   }
@@ -106,4 +115,12 @@ export class Members {
   forget(node: NodeId): void {
     this.#members.delete(node);
   }
+}
+
+function copiesSince(
+  { copies }: Heartbeat,
+  nowMs: number,
+  before?: ReadonlyMap<PartitionId, number>,
+): ReadonlyMap<PartitionId, number> {
+  return new Map(copies.map(([partition]) => [partition, before?.get(partition) ?? nowMs]));
 }

@@ -3,7 +3,7 @@ import type { Limits } from './limits.ts';
 import { type Heartbeat, Members } from './members.ts';
 import type { Datagram } from './parcel.ts';
 import { Pauses } from './pauses.ts';
-import type { Cancel, NodeId, Owner, Ports } from './ports.ts';
+import type { Cancel, NodeId, Owner, Ownership, PartitionId, Ports } from './ports.ts';
 
 export interface MembershipHost {
   readonly ports: Ports;
@@ -56,6 +56,17 @@ export class Membership {
   /** True from a pause of this process on, until something that began after it has proved that nobody took over: the last did at `provenMs`. */
   mayBeStale(provenMs: number): boolean {
     return this.#pauses.mayBeStale(this.#host.ports.clock.monotonicMs(), provenMs);
+  }
+
+  /** Tells the others what this node has just written to the register, and how it is now. */
+  sayWritten(version: number, value: Ownership): void {
+    this.#broadcast(['view', version, value]);
+    this.sayAlive();
+  }
+
+  /** Tells the next owners of partitions with which record this one's end. */
+  sayEnds(ends: readonly (readonly [partition: PartitionId, number: number])[]): void {
+    this.#broadcast(['ends', ends]);
   }
 
   sayAlive(): void {

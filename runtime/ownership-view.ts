@@ -20,8 +20,8 @@ export interface OwnershipViewHost {
   readonly partitions: number;
   /** The view changed: open what is ours, drop what is not, send mail again to who moved. */
   changed(before: View, after: View): void;
-  /** The register has a new version by our hand: the others should look. */
-  wrote(): void;
+  /** The register has a new version by our hand: the others should know. */
+  wrote(version: number, value: Ownership): void;
 }
 
 export class OwnershipView {
@@ -80,6 +80,11 @@ export class OwnershipView {
     if (value !== undefined) this.#adopt(version, value);
   }
 
+  /** What the register holds as of a version, from whoever wrote it: nothing else ever is of that version. Proves no freshness. */
+  told(version: number, value: Ownership): void {
+    this.#adopt(version, value);
+  }
+
   #adopt(version: number, { owners, epochs, formats }: Ownership): void {
     if (version <= this.#view.version) return;
     if (owners.length !== this.#host.partitions) {
@@ -120,7 +125,7 @@ export class OwnershipView {
     }
     this.#readMs = Math.max(this.#readMs, begunMs);
     this.#adopt(version, value);
-    this.#host.wrote();
+    this.#host.wrote(version, value);
     return true;
   }
 }

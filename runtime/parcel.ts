@@ -2,7 +2,7 @@
 import type { Address, ReplyTo } from './actor.ts';
 import type { Refusal } from './door.ts';
 import type { Heartbeat } from './members.ts';
-import type { PartitionId } from './ports.ts';
+import type { Ownership, PartitionId } from './ports.ts';
 import type { PackedMail } from './record.ts';
 
 type Body = { readonly kind: string };
@@ -35,6 +35,10 @@ export type Datagram =
     ]
   | readonly [kind: 'heartbeat', heartbeat: Heartbeat]
   | readonly [kind: 'goodbye', node: string, incarnation: string]
+  /** What the sender of this has just written to the ownership register: a look saved. */
+  | readonly [kind: 'view', version: number, value: Ownership]
+  /** What the sender of this is about to hand over: the number of each partition's last record. */
+  | readonly [kind: 'ends', ends: readonly (readonly [partition: PartitionId, number: number])[]]
   /** An operator's word: the node is to give its partitions away, or to take its share again. */
   | readonly [kind: 'drain', node: string, draining: boolean];
 

@@ -28,6 +28,8 @@ const unanswered_looks_told = 8;
 const move_partitions_max = 4;
 /** A node takes over a partition only when its copy lags by at most so many records, if it is a planned move. */
 const warm_records_max = 256;
+/** And has been there for so many heartbeats: a new one takes a while to follow the journal. */
+const warm_heartbeats = 2;
 const leave_poll_ms = 20;
 /** Tries to name the new owners of partitions that are quiet here. */
 const write_tries_max = 5;
@@ -157,7 +159,7 @@ export class Placement {
       const to = this.#successor(partition, proposal);
       if (to === undefined) continue;
       // What is not open here is waited for already.
-      if (!warmOnly || !here.has(partition) || isWarm(partition, here, to.copies)) targets.set(partition, to);
+      if (!warmOnly || !here.has(partition) || this.#isWarm(partition, here, to)) targets.set(partition, to);
     }
     return targets;
   }
@@ -268,7 +270,7 @@ export class Placement {
       const to = proposal.candidate(proposal.wanted(partition));
       if (to === undefined || to.node === self.node || to.format < ownership.formatOf(partition)) continue;
       const isSteady = members.aliveMs(to.node, nowMs) >= limits.suspect_ms * 2;
-      const isSound = members.get(to.node)?.fitness === 'fit' && isWarm(partition, here, to.copies);
+      const isSound = members.get(to.node)?.fitness === 'fit' && this.#isWarm(partition, here, to);
       if (isSteady && isSound && this.#unrest.allowsMove(partition, nowMs)) targets.set(partition, to);
     }
     await this.#move(targets);
@@ -306,14 +308,13 @@ export class Placement {
     const member = to && this.#host.members.get(to.node);
     return to === undefined || (member?.incarnation === to.incarnation && !member.leaving);
   }
-}
 
-function isWarm(
-  partition: PartitionId,
-  here: ReadonlyMap<PartitionId, number>,
-  there: ReadonlyMap<PartitionId, number>,
-): boolean {
-  const mine = here.get(partition);
-  const theirs = there.get(partition);
-  return mine !== undefined && theirs !== undefined && mine - theirs <= warm_records_max;
+  /** Its copy is as good as up to date, and is no longer only just beginning to follow the journal. */
+  #isWarm(partition: PartitionId, here: ReadonlyMap<PartitionId, number>, { node, copies }: Candidate): boolean {
+    const mine = here.get(partition);
+    const theirs = copies.get(partition);
+    if (mine === undefined || theirs === undefined || mine - theirs > warm_records_max) return false;
+    const { members, limits, ports } = this.#host;
+    return members.copyMs(node, partition, ports.clock.monotonicMs()) >= limits.heartbeat_ms * warm_heartbeats;
+  }
 }

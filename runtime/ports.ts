@@ -215,7 +215,7 @@ export interface Ownership {
 export interface OwnershipRegister {
   /** Reads from the leader; rejects when it can't be known now. */
   read(): Promise<{ readonly version: number; readonly value: Ownership | undefined }>;
-  /** The new version, or undefined when `version` is no longer the last. Rejects when the outcome is unknown: read again. */
+  /** The new version, or undefined when it was not written: `version` is no longer the last, or another write is under way. Rejects when that is unknown. */
   write(version: number, value: Ownership): Promise<number | undefined>;
   close(): Promise<void>;
 }

@@ -15,6 +15,8 @@ const golden_ratio = 0.618;
  */
 export class StandbyCopy {
   readonly replica: Replica;
+  /** Number of the record after which its owner hands it over; 0 while nothing is known of that. */
+  endsWith = 0;
   /** It has not got on for so long that it is not to be promoted. */
   stalled = false;
   readonly #codec: Codec;

@@ -22,6 +22,9 @@ export interface StandbysHost extends ReplicaHost {
 
 /** Time that taking entries may hold the event loop, ms. */
 const slice_ms = 5;
+const end_wait_ms_max = 100;
+/** What nobody wants any more may come for so many heartbeats: to follow without it takes longer than to pass it over. */
+const idle_heartbeats_max = 8;
 const retry_first_ms = 100;
 const retry_max_ms = 5_000;
 const follow_retry_max_ms = 1_000;
@@ -40,8 +43,11 @@ export class Standbys {
   #opening: { readonly id: PartitionId; readonly done: Promise<void> } | undefined;
   readonly #setbacks = new Map<PartitionId, Setback>();
   #session: Following | undefined;
-  /** The journal sends entries of partitions of which there is no copy any more. */
-  #isIdle = false;
+  /** Those that it follows. */
+  #followed = new Set<PartitionId>();
+  #followedMs = 0;
+  /** Since when the journal sends entries of partitions of which there is no copy any more, monotonic ms. */
+  #idleSinceMs: number | undefined;
   #stopped = false;
 
   constructor(host: StandbysHost) {
@@ -56,7 +62,8 @@ export class Standbys {
   want(ids: ReadonlySet<PartitionId>): void {
     if (this.#stopped) return;
     this.#wanted = ids;
-    for (const id of [...this.#copies.keys()]) if (!ids.has(id)) this.#forget(id);
+    // One that becomes this node's own is about to be taken.
+    for (const id of [...this.#copies.keys()]) if (!ids.has(id) && !this.#host.holds(id)) this.#forget(id);
     for (const id of [...this.#setbacks.keys()]) if (!ids.has(id)) this.#setbacks.delete(id);
     this.#openNext();
   }
@@ -64,7 +71,9 @@ export class Standbys {
   /** To be called in a steady rhythm: compares the copies with what their owners say of themselves. */
   look(): void {
     const nowMs = this.#host.ports.clock.monotonicMs();
-    let again = this.#isIdle;
+    let again =
+      this.#idleSinceMs !== undefined &&
+      nowMs - this.#idleSinceMs >= this.#host.limits.heartbeat_ms * idle_heartbeats_max;
     for (const copy of [...this.#copies.values()]) {
       const owner = this.#host.ownersProgress(copy.id);
       if (owner === undefined) continue;
@@ -107,20 +116,37 @@ export class Standbys {
       if (this.#applied(copy, () => copy.apply())) yield copy.replica.partition;
   }
 
+  /** The owner of a partition is about to hand it over, and this is the number of its last record. */
+  ends(id: PartitionId, number: number): void {
+    const copy = this.#copies.get(id);
+    if (copy !== undefined) copy.endsWith = number;
+  }
+
   /** Hands over the copy of a partition that becomes this node's own; undefined when there is none that is sound. */
   async take(id: PartitionId): Promise<Replica | undefined> {
     // Never two builders of one copy.
     if (this.#opening?.id === id) await this.#opening.done;
+    await this.#ended(id);
     const copy = this.#copies.get(id);
     if (copy === undefined || !this.#applied(copy, () => copy.apply())) return undefined;
-    this.#copies.delete(id);
-    this.#isIdle = true;
+    this.#letGo(id);
     return copy.replica;
   }
 
   /** What the local store holds of a partition is wrong. */
   damaged(id: PartitionId): void {
     if (this.#copies.has(id)) this.#quarantine(id, 'its rows in the local store are damaged');
+  }
+
+  /** The last records of a partition that was handed over are on their way: to ask the journal for them would take longer. */
+  async #ended(id: PartitionId): Promise<void> {
+    const endMs = this.#host.ports.clock.monotonicMs() + end_wait_ms_max;
+    for (;;) {
+      const copy = this.#copies.get(id);
+      const isWhole = copy === undefined || copy.number >= copy.endsWith;
+      if (isWhole || !this.#followed.has(id) || this.#stopped || this.#host.ports.clock.monotonicMs() >= endMs) return;
+      await this.#pause(2);
+    }
   }
 
   stop(): void {
@@ -145,6 +171,7 @@ export class Standbys {
       this.#opening = { id, done };
       return;
     }
+    for (const id of this.#copies.keys()) if (!this.#followed.has(id)) this.#again();
   }
 
   /** Never rejects. */
@@ -157,7 +184,8 @@ export class Standbys {
         return;
       }
       this.#copies.set(id, new StandbyCopy(replica, this.#host.ports.codec));
-      this.#again();
+      // Following anew takes a while, so it is not done for each of many; but one that is slow is not to hold up the others.
+      if (this.#host.ports.clock.monotonicMs() - this.#followedMs >= this.#host.limits.heartbeat_ms) this.#again();
     } catch (error) {
       if (isBroken(error)) this.#host.distrusted.add(id);
       this.#setBack(id);
@@ -187,7 +215,13 @@ export class Standbys {
 
   #forget(id: PartitionId): void {
     this.#copies.get(id)?.replica.stop();
-    if (this.#copies.delete(id)) this.#isIdle = true;
+    this.#letGo(id);
+  }
+
+  #letGo(id: PartitionId): void {
+    if (!this.#copies.delete(id)) return;
+    this.#followed.delete(id);
+    this.#idleSinceMs = this.#host.ports.clock.monotonicMs();
   }
 
   #quarantine(id: PartitionId, why: string): void {
@@ -203,7 +237,9 @@ export class Standbys {
   #again(): void {
     const session = this.#session;
     this.#session = undefined;
-    this.#isIdle = false;
+    this.#followed = new Set(this.#copies.keys());
+    this.#followedMs = this.#host.ports.clock.monotonicMs();
+    this.#idleSinceMs = undefined;
     session?.stop();
   }
 
@@ -214,6 +250,7 @@ export class Standbys {
       const after = new Map([...this.#copies].map(([id, { seenSeq }]) => [id, seenSeq]));
       const session = journal.follow(after);
       this.#session = session;
+      this.#followed = new Set(after.keys());
       try {
         for (;;) {
           await this.#take(await session.next());

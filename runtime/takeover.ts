@@ -34,10 +34,11 @@ export async function takeOver(
   host: TakeoverHost,
   warm: Replica | undefined,
 ): Promise<Partition> {
-  const bump = await bumpEpoch(id, epoch, host);
+  const copy = warm?.partition.stopped === false ? warm : undefined;
+  const bump = (copy && (await bumpAfter(copy, epoch, host))) ?? (await bumpEpoch(id, epoch, host));
   host.bumped(id);
   try {
-    return await upTo(bump, warm?.partition.stopped === false ? warm : await Replica.open(id, host));
+    return await upTo(bump, copy ?? (await Replica.open(id, host)));
   } catch (error) {
     if (!isBroken(error)) throw error;
     host.ports.log.warn({ partition: id, error }, 'the copy of a partition does not fit its journal; rebuilding it');
@@ -67,8 +68,16 @@ interface Bump extends JournalEntry {
   readonly previousSeq: number;
 }
 
+/** Undefined unless the copy has all that the journal has, which is so as a rule: then nothing need be asked. */
+async function bumpAfter({ id, partition }: Replica, epoch: number, host: TakeoverHost): Promise<Bump | undefined> {
+  const { position, standing } = partition;
+  const isLast = position.seq === standing.seenSeq;
+  if (!isLast || position.epoch >= epoch || !host.stillMine(id, epoch)) return undefined;
+  return append(bumpRecord(id, epoch, position, host), host);
+}
+
 async function bumpEpoch(id: PartitionId, epoch: number, host: TakeoverHost): Promise<Bump> {
-  const { journal, codec, clock, timers, random, log } = host.ports;
+  const { journal, codec, timers, random, log } = host.ports;
   for (let tries = 0; ; tries++) {
     if (!host.stillMine(id, epoch)) throw new TakeoverFailed('another owner was named', true);
     const last = await journal.last(id);
@@ -77,28 +86,43 @@ async function bumpEpoch(id: PartitionId, epoch: number, host: TakeoverHost): Pr
     if (last && before?.type === 'bump' && before.epoch === epoch && before.writer === host.writer)
       return { ...last, previousSeq: before.previousSeq };
     if (before !== undefined && before.epoch >= epoch) throw new TakeoverFailed('a later owner has written', true);
-    const bump: PartitionRecord = {
-      type: 'bump',
-      partition: id,
-      epoch,
-      number: (before?.number ?? 0) + 1,
-      writer: host.writer,
-      previousSeq: last?.seq ?? 0,
-      at: clock.wallMs(),
-      rows: [],
-      outbox: [],
-      taken: [],
-      settled: [],
-    };
-    const { previousSeq } = bump;
-    const bytes = encodeRecord(bump, codec);
-    const outcome = await journal.append([{ partition: id, expectedSeq: previousSeq, id: recordId(bump), bytes }]);
-    const seq = outcome.kind === 'appended' ? outcome.seqs[0] : undefined;
-    if (seq !== undefined) return { seq, bytes, previousSeq };
-    log.info({ partition: id, epoch, outcome: outcome.kind, tries }, 'an epoch bump was not taken; trying again');
+    const bump = bumpRecord(id, epoch, { number: before?.number ?? 0, seq: last?.seq ?? 0 }, host);
+    const appended = await append(bump, host);
+    if (appended !== undefined) return appended;
+    log.info({ partition: id, epoch, tries }, 'an epoch bump was not taken; trying again');
     const ms = Math.min(500, 10 * 2 ** Math.min(tries, 6)) * (0.5 + random.fraction());
     await new Promise<void>((resolve) => {
       timers.after(ms, resolve);
     });
   }
+}
+
+function bumpRecord(
+  partition: PartitionId,
+  epoch: number,
+  last: { readonly number: number; readonly seq: number },
+  { writer, ports }: TakeoverHost,
+): PartitionRecord {
+  return {
+    type: 'bump',
+    partition,
+    epoch,
+    number: last.number + 1,
+    writer,
+    previousSeq: last.seq,
+    at: ports.clock.wallMs(),
+    rows: [],
+    outbox: [],
+    taken: [],
+    settled: [],
+  };
+}
+
+/** Undefined when it was not taken, or nobody knows. */
+async function append(bump: PartitionRecord, { ports }: TakeoverHost): Promise<Bump | undefined> {
+  const { partition, previousSeq } = bump;
+  const bytes = encodeRecord(bump, ports.codec);
+  const outcome = await ports.journal.append([{ partition, expectedSeq: previousSeq, id: recordId(bump), bytes }]);
+  const seq = outcome.kind === 'appended' ? outcome.seqs[0] : undefined;
+  return seq === undefined ? undefined : { seq, bytes, previousSeq };
 }

@@ -48,7 +48,8 @@ export async function openNatsOwnership({ link, cluster, replicas }: NatsOwnersh
       const bytes = Buffer.from(JSON.stringify(plainOwnership(value)));
       const outcome = outcomeOf(await link.ask(subject, bytes, limits.write_wait_ms_max, headers), 1);
       if (outcome.kind === 'appended') return outcome.seqs[0];
-      if (outcome.kind === 'mismatch') return undefined;
+      // Busy: another write is under way, or has just been.
+      if (outcome.kind === 'mismatch' || outcome.kind === 'busy') return undefined;
       throw new Error(`ownership not written: ${'reason' in outcome ? outcome.reason : outcome.kind}`);
     },
     /** The link is closed by whoever opened it. */

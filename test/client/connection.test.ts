@@ -134,12 +134,12 @@ t.test('CON8 until the next connection is open, the old one serves on', async (t
   peer.say({ kind: 'accepted', id: word.id, n: 1, seq: 1, at: 1 });
   t.match(await served.accepted, { n: 1 });
   peer.say({ kind: 'resync' });
-  t.match(await peer.welcome(), { cursor: 1 }, 'even when the account moves meanwhile');
+  t.match(await peer.welcome(), { cursor: 1, dial: 1 }, 'even when the account moves meanwhile');
   const flying = [client.send('bob', 'two'), client.send('bob', 'three')];
   await peer.words('send', 2);
   elsewhere.release();
   const next = await elsewhere.peer();
-  t.match(await next.welcome(), { cursor: 1 });
+  t.match(await next.welcome(), { cursor: 1, dial: 2 }, 'the newer one, whichever hello comes last');
   t.same(
     (await next.words('send', 2)).map(({ id }) => id),
     flying.map(({ id }) => id),

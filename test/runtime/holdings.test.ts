@@ -18,6 +18,7 @@ class House extends Stage {
   doubts = 0;
   epochs: number[];
   owned: Set<number>;
+  readonly ends: (readonly [number, number])[] = [];
 
   constructor(options: StageOptions = {}) {
     super({ behaviours: [list()], ...options });
@@ -35,6 +36,7 @@ class House extends Stage {
       isMine: (id) => this.owned.has(id),
       epochOf: (id) => this.epochs[id] ?? 0,
       push: () => this.runner.run(),
+      ended: (ends) => void this.ends.push(...ends),
       opened: (partition) => void this.open.set(partition.id, partition),
       notOpened: (id) => void this.notOpened.push(id),
       doubtView: () => this.doubts++,
@@ -179,6 +181,7 @@ t.test('A6: a hand-over waits until what was begun is durable, stores it, and th
   house.journal.answer();
   await house.time.pass(100);
   t.strictSame([handed, house.replies, house.holdings.ids], [true, [1], []]);
+  t.strictSame(house.ends, [[0, house.records(0).at(-1)?.number]], 'the next owner is told how far it goes');
 });
 
 t.test('A7: a hand-over ends though the journal is silent', async (t) => {
@@ -250,12 +253,12 @@ t.test('A4: a standby’s copy is served as it is, and stopped where it is of no
   const unused = await build();
   house.copies.set(0, unused);
   house.epochs[0] = 4;
-  house.journal.lastFails = 1_000;
+  house.journal.script.push(...Array.from({ length: 1_000 }, () => ({ kind: 'busy', reason: 'made up' }) as const));
   await house.follow();
   house.owned.clear();
   await house.time.pass(5_000);
   t.strictSame([house.holdings.ids, unused.partition.stopped], [[], true], 'and before the journal took the bump');
-  house.journal.lastFails = 0;
+  house.journal.script.length = 0;
   house.owned.add(0);
   const damaged = await build();
   house.copies.set(0, damaged);

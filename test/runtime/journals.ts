@@ -40,11 +40,17 @@ export class Readings {
   onRead: (id: PartitionId) => void = () => {};
   /** Looks at the end that fail, from now on. */
   endFails = 0;
+  /** Appends that are refused, from now on. */
+  appendFails = 0;
 
   readonly ports = (ports: Ports): Ports => ({
     ...ports,
     journal: {
       ...journalOf(ports),
+      append: (batch) => {
+        if (this.appendFails-- > 0) return Promise.resolve({ kind: 'busy', reason: 'made up' });
+        return ports.journal.append(batch);
+      },
       last: (id) => {
         count(this.ends, id);
         if (this.endFails-- > 0) return Promise.reject(new Error('made up'));

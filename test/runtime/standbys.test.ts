@@ -282,6 +282,8 @@ t.test('§5: the journal is asked for news of what there are copies of, and of n
   await world.until(two.standbys.take(1));
   two.want(...all.filter((id) => id > 2));
   await two.live(100);
+  t.strictSame(followed, all, 'to ask anew takes longer than to pass some over for a while');
+  await two.live(two.limits.heartbeat_ms * 9);
   t.strictSame(
     followed,
     all.filter((id) => id > 2),
@@ -323,6 +325,28 @@ t.test('§5: a copy that was well for a while is built anew at once, however oft
   const before = two.dropped.length;
   await two.live(20_000);
   t.ok(two.dropped.length - before < 12, `${two.dropped.length - before} times`);
+});
+
+t.test('§5: a copy that is handed over is given its last records, for a while', async (t) => {
+  const silent = new Set<number>();
+  const [world, watch] = await cluster(47, { standby_stall_ms: 60_000 }, 'n1');
+  await write(world, 'n1', 'one');
+  const two = new Bystander(world, watch, 'n2', {}, deaf(silent));
+  two.want(...all);
+  await two.live(300);
+  for (const id of [3, 4]) silent.add(id);
+  await write(world, 'n1', 'two');
+  silent.clear();
+  await write(world, 'n1', 'three');
+  const { number } = folded(world, 2);
+  two.standbys.ends(2, number);
+  two.standbys.ends(3, folded(world, 3).number + 1);
+  const before = world.time.nowMs;
+  const taken = await world.until(two.standbys.take(2));
+  t.equal(taken?.partition.position.number, number, 'they were on their way');
+  t.ok(world.time.nowMs - before < 50);
+  t.ok(await world.until(two.standbys.take(3)));
+  t.ok(world.time.nowMs - before >= 100, 'one that lags behind reads the journal then');
 });
 
 t.test('A9: a copy remembers its last thousand hashes', async (t) => {
