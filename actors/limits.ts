@@ -22,6 +22,8 @@ export interface MessengerLimits {
   readonly hello_wait_ms: number;
   /** Difference between the clocks of nodes that an access token's end forgives. */
   readonly access_grace_ms: number;
+  /** A refresh whose answer was lost may be asked for again within this time. */
+  readonly refresh_again_ms: number;
 
   /** Events pushed to a device beyond its last `received`, and their bytes, which the last of them may pass. */
   readonly window_events_max: number;
@@ -62,6 +64,7 @@ export const defaultMessengerLimits: MessengerLimits = {
   malformed_frames_max: 5,
   hello_wait_ms: 5 * second_ms,
   access_grace_ms: 5 * second_ms,
+  refresh_again_ms: 60 * second_ms,
 
   window_events_max: clientLimits.window_events_max,
   window_bytes_max: clientLimits.window_bytes_max,

@@ -33,6 +33,9 @@ const accountErrors: { readonly [code in AccountRefusal]: ErrorCode } = {
 interface Login {
   readonly kept: NewSession;
   readonly refreshToken: string;
+  /** By the clock here, ms since the Unix epoch: what the client is told. */
+  readonly accessUntil: number;
+  readonly refreshUntil: number;
 }
 
 /** Register, log in, refresh, devices: questions to user actors, with what is too slow for a turn (scrypt) done here. */
@@ -156,9 +159,8 @@ export class Accounts {
   }
 
   private async granted(status: number, claims: Claims, login: Login): Promise<Answer> {
-    const { accessUntil, refreshUntil } = login.kept;
+    const { accessUntil, refreshUntil, refreshToken } = login;
     const accessToken = await this.options.tokens.sign(claims, accessUntil);
-    const { refreshToken } = login;
     const home = this.options.door.homeOf(this.options.user.ref(claims.user));
     const tokens = { ...claims, accessToken, accessUntil, refreshToken, refreshUntil };
     return { status, body: home === '' ? tokens : { ...tokens, home } };
@@ -209,13 +211,15 @@ function newLogin(claims: Claims, limits: GatewayLimits): Login {
   const refreshToken = newRefreshToken(claims);
   return {
     refreshToken,
+    // Whole seconds, as the token says it.
+    accessUntil: Math.floor((now + limits.access_token_ms) / 1000) * 1000,
+    refreshUntil: now + limits.refresh_token_ms,
     kept: {
       device: claims.device,
       session: claims.session,
       refreshHash: refreshHash(refreshToken),
-      // Whole seconds, as the token says it.
-      accessUntil: Math.floor((now + limits.access_token_ms) / 1000) * 1000,
-      refreshUntil: now + limits.refresh_token_ms,
+      accessForMs: limits.access_token_ms,
+      refreshForMs: limits.refresh_token_ms,
     },
   };
 }

@@ -40,10 +40,10 @@ export interface NewSession {
   readonly device: DeviceId;
   readonly session: string;
   readonly refreshHash: string;
-  /** When the access token given out with it ends, ms since the Unix epoch. */
-  readonly accessUntil: number;
-  /** When the refresh token ends. */
-  readonly refreshUntil: number;
+  /** How long the access token given out with it is good for, ms: the account counts it by its own clock, and edges count theirs. */
+  readonly accessForMs: number;
+  /** The refresh token likewise. */
+  readonly refreshForMs: number;
 }
 
 export interface DeviceState {

@@ -48,6 +48,9 @@ class Refusal {
 interface Login {
   readonly kept: NewSession;
   readonly refreshToken: string;
+  /** By the clock here, ms since the Unix epoch: what the client is told. */
+  readonly accessUntil: number;
+  readonly refreshUntil: number;
 }
 
 export class Accounts {
@@ -153,21 +156,18 @@ export class Accounts {
   #newLogin({ user, device, session }: Claims): Login {
     const now = this.#ports.clock.wallMs();
     const refreshToken = [user, device, session, this.#ports.random.id()].join('~');
+    const refreshHash = hashOf(refreshToken);
     return {
       refreshToken,
-      kept: {
-        device,
-        session,
-        refreshHash: hashOf(refreshToken),
-        accessUntil: Math.floor((now + access_token_ms) / 1_000) * 1_000,
-        refreshUntil: now + refresh_token_ms,
-      },
+      accessUntil: Math.floor((now + access_token_ms) / 1_000) * 1_000,
+      refreshUntil: now + refresh_token_ms,
+      kept: { device, session, refreshHash, accessForMs: access_token_ms, refreshForMs: refresh_token_ms },
     };
   }
 
-  #granted(status: number, claims: Claims, { kept, refreshToken }: Login): HttpAnswer {
+  #granted(status: number, claims: Claims, login: Login): HttpAnswer {
     const { user, device, session } = claims;
-    const { accessUntil, refreshUntil } = kept;
+    const { accessUntil, refreshUntil, refreshToken } = login;
     const accessToken = [user, device, session, accessUntil].join('~');
     const home = this.#node.homeOf(User.ref(user));
     const tokens = { user, device, session, accessToken, accessUntil, refreshToken, refreshUntil };

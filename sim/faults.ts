@@ -78,6 +78,8 @@ export class Faults {
     for (const machine of machines.values()) {
       machine.disk.faults.refused = 0;
       machine.goOn();
+      // It may have been told while it was stopped.
+      if (machine.node?.draining === true) machine.drain(false);
       machine.adjust();
       if (machine.state === 'down') machine.boot();
     }

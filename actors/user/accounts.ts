@@ -40,17 +40,21 @@ export function openSession(user: UserMemory, { session }: Mail<'openSession'>, 
 
 /**
  * One use of a refresh token. Any other token of the session that lives was used before (a session's name cannot be guessed, so who
- * names it held one of its tokens): then somebody has a copy, and the session ends for both.
+ * names it held one of its tokens): then somebody has a copy, and the session ends for both. But for a while the one before may come
+ * again, unless its successor was used: the answer that brought that may have been lost.
  */
 export function refresh(user: UserMemory, { session, refreshHash, next }: Mail<'refresh'>, turn: Turn): Outcome {
   if (user.account?.state !== 'active') return refused(missing(user.account));
   const row = devicesOf(user, turn).get(next.device);
   if (row === undefined || row.session !== session || row.refreshUntil < turn.now) return refused('bad_refresh');
-  if (row.refreshHash !== refreshHash) {
+  const isLast = row.refreshHash === refreshHash;
+  const isBefore = row.before?.refreshHash === refreshHash && row.before.until >= turn.now;
+  if (!isLast && !isBefore) {
     dropDevice(user, turn, next.device);
     return refused('bad_refresh');
   }
-  saveDevice(user, turn, next, row.since);
+  const before = isLast ? { refreshHash, until: turn.now + user.limits.refresh_again_ms } : row.before;
+  saveDevice(user, turn, next, row.since, before);
   for (const [connection, attached] of user.attached) {
     // The session goes on under the name that the new tokens carry, and so do its sockets.
     if (attached.device === next.device) user.attached.set(connection, { ...attached, session: next.session });
@@ -90,9 +94,23 @@ export function deactivate(user: UserMemory, _: Mail<'deactivate'>, turn: Turn):
   return done;
 }
 
-function saveDevice(user: UserMemory, turn: Turn, session: NewSession, since: number): void {
-  const { refreshHash, accessUntil, refreshUntil } = session;
-  const row: DeviceRow = { session: session.session, refreshHash, accessUntil, refreshUntil, since, seen: turn.now };
+function saveDevice(
+  user: UserMemory,
+  turn: Turn,
+  session: NewSession,
+  since: number,
+  before?: DeviceRow['before'],
+): void {
+  const { refreshHash, accessForMs, refreshForMs } = session;
+  const row: DeviceRow = {
+    session: session.session,
+    refreshHash,
+    accessUntil: turn.now + accessForMs,
+    refreshUntil: turn.now + refreshForMs,
+    since,
+    seen: turn.now,
+    ...(before && { before }),
+  };
   devicesOf(user, turn).set(session.device, row);
   turn.put('device', session.device, row);
 }

@@ -28,8 +28,11 @@ export type AccountRow =
 export interface DeviceRow {
   readonly session: string;
   readonly refreshHash: string;
+  /** By the clock of the node that owned the account when the tokens were given out: one that is wrong ends no session for good. */
   readonly accessUntil: number;
   readonly refreshUntil: number;
+  /** The refresh token before this one, and until when it may come again. */
+  readonly before?: { readonly refreshHash: string; readonly until: number };
   readonly since: number;
   readonly seen: number;
 }

@@ -27,7 +27,7 @@ t.test('ACC2 credentials give back what was registered', async (t) => {
 t.test('ACC7 a login on a device replaces its session and closes its socket; devices are bounded', async (t) => {
   const world = messenger({ devices_max: 2 });
   const phone = connect(world, register(world, 'alice'));
-  const old = logIn(world, 'alice', 'tablet', { refreshUntil: world.now + 1_000 });
+  const old = logIn(world, 'alice', 'tablet', { refreshForMs: 1_000 });
   t.throws(() => logIn(world, 'alice', 'watch'), { message: 'too_many_devices' });
   const again = logIn(world, 'alice', 'phone');
   world.settle();
@@ -110,11 +110,11 @@ t.test('ACC9 ERR7 a session that ran out hears and says nothing more; a refresh 
   const world = messenger();
   const bob = connect(world, register(world, 'bob'));
   register(world, 'alice', 'desk');
-  const short = () => ({ accessUntil: world.now + 60_000, refreshUntil: world.now + 1e9 });
-  const phone = connect(world, logIn(world, 'alice', 'phone', short()));
+  const short = { accessForMs: 60_000, refreshForMs: 1e9 };
+  const phone = connect(world, logIn(world, 'alice', 'phone', short));
   world.pass(59_000);
   const { session } = phone.claims;
-  const next = { ...sessionFor(world, 'phone', short()), session };
+  const next = { ...sessionFor(world, 'phone', short), session };
   t.strictSame(world.ask(alice, { kind: 'refresh', session, refreshHash: `hash of ${session}`, next }), { ok: true });
   world.pass(30_000);
   phone.say({ kind: 'send', id: 'm1', to: 'bob', body: '' });
@@ -130,11 +130,26 @@ t.test('ACC9 ERR7 a session that ran out hears and says nothing more; a refresh 
   t.match(connect(world, phone.claims).last('refused'), { code: 'expired_token' });
 });
 
+t.test('ACC9 where the clock of the account’s node jumps ahead, one refresh is enough', async (t) => {
+  const world = messenger();
+  register(world, 'alice', 'desk');
+  const times = { accessForMs: 15 * 60_000, refreshForMs: 1e9 };
+  const phone = connect(world, logIn(world, 'alice', 'phone', times));
+  world.pass(60 * 60_000);
+  phone.say({ kind: 'typing', to: 'bob', on: true });
+  world.settle();
+  t.match(phone.last('refused'), { code: 'expired_token' });
+  const { session } = phone.claims;
+  const next = { ...sessionFor(world, 'phone', times), session };
+  t.strictSame(world.ask(alice, { kind: 'refresh', session, refreshHash: `hash of ${session}`, next }), { ok: true });
+  t.equal(connect(world, phone.claims).closed, undefined);
+});
+
 t.test('ERR7 a word of a session that ran out is not carried out', async (t) => {
   const world = messenger();
   register(world, 'alice', 'desk');
   register(world, 'bob');
-  const phone = connect(world, logIn(world, 'alice', 'phone', { accessUntil: world.now + 1_000 }));
+  const phone = connect(world, logIn(world, 'alice', 'phone', { accessForMs: 1_000 }));
   world.pass(7_000);
   phone.say({ kind: 'send', id: 'm1', to: 'bob', body: '' });
   world.settle();
@@ -150,16 +165,48 @@ t.test('ACC10 a refresh token used twice ends its session', async (t) => {
   const next = { ...sessionFor(world, 'phone'), session, refreshHash: 'second' };
   const refresh = (refreshHash: string) => world.ask(alice, { kind: 'refresh', session, refreshHash, next });
   t.strictSame(refresh(`hash of ${session}`), { ok: true });
+  world.pass(59_000);
+  t.strictSame(refresh(`hash of ${session}`), { ok: true }, 'for a while: its answer may have been lost');
   t.equal(phone.closed, undefined);
-  t.strictSame(refresh(`hash of ${session}`), { ok: false, code: 'bad_refresh' });
+  world.pass(2_000);
+  t.strictSame(refresh(`hash of ${session}`), { ok: false, code: 'bad_refresh' }, 'counted from its first use');
   t.match(phone.closed, { code: 4403 });
   t.strictSame(refresh('second'), { ok: false, code: 'bad_refresh' }, 'the newer token is dead, too');
+});
+
+t.test('ACC10 a refresh token whose successor was used is dead', async (t) => {
+  const world = messenger();
+  const phone = connect(world, register(world, 'alice'));
+  const { session } = phone.claims;
+  const refresh = (refreshHash: string, newHash: string) => {
+    const next = { ...sessionFor(world, 'phone'), session, refreshHash: newHash };
+    return world.ask(alice, { kind: 'refresh', session, refreshHash, next });
+  };
+  t.strictSame(refresh(`hash of ${session}`, 'second'), { ok: true });
+  t.strictSame(refresh(`hash of ${session}`, 'another second'), { ok: true });
+  t.strictSame(refresh('another second', 'third'), { ok: true });
+  t.strictSame(refresh(`hash of ${session}`, 'fourth'), { ok: false, code: 'bad_refresh' });
+  t.match(phone.closed, { code: 4403 });
+});
+
+t.test('ACC10 of two that the same token has brought only the later is good', async (t) => {
+  const world = messenger();
+  const phone = connect(world, register(world, 'alice'));
+  const { session } = phone.claims;
+  const refresh = (refreshHash: string, newHash: string) => {
+    const next = { ...sessionFor(world, 'phone'), session, refreshHash: newHash };
+    return world.ask(alice, { kind: 'refresh', session, refreshHash, next });
+  };
+  refresh(`hash of ${session}`, 'second');
+  refresh(`hash of ${session}`, 'another second');
+  t.strictSame(refresh('second', 'third'), { ok: false, code: 'bad_refresh' }, 'two have held the first');
+  t.match(phone.closed, { code: 4403 });
 });
 
 t.test('ACC10 a refresh token of another session, or past its end, is refused and ends nothing', async (t) => {
   const world = messenger();
   register(world, 'alice', 'desk');
-  const claims = logIn(world, 'alice', 'phone', { refreshUntil: world.now + 1_000 });
+  const claims = logIn(world, 'alice', 'phone', { refreshForMs: 1_000 });
   const phone = connect(world, claims);
   const refresh = (session: string) => {
     const next = { ...sessionFor(world, 'phone'), session };

@@ -123,8 +123,8 @@ const password = { salt: new Uint8Array(16), hash: new Uint8Array(32), cost: 1, 
 export function sessionFor(world: World, device: string, more: Partial<NewSession> = {}): NewSession {
   const session = `s-${world.nextId()}`;
   const day = 24 * 60 * 60_000;
-  const until = { accessUntil: world.now + 365 * day, refreshUntil: world.now + 365 * day };
-  return { device, session, refreshHash: `hash of ${session}`, ...until, ...more };
+  const times = { accessForMs: 365 * day, refreshForMs: 365 * day };
+  return { device, session, refreshHash: `hash of ${session}`, ...times, ...more };
 }
 
 export function messenger(settings: Partial<MessengerLimits> = {}): World {
