@@ -6,7 +6,7 @@ import { Partition, type PartitionHost } from './partition.ts';
 import type { JournalEntry, PartitionId, Ports } from './ports.ts';
 import { CorruptRecord } from './record.ts';
 import { restoreSnapshot } from './snapshots/restore.ts';
-import { ChainBroken, Standing, type StoredPosition } from './standing.ts';
+import { ChainBroken, type Standing, type StoredPosition, standAt } from './standing.ts';
 import { readStoredPosition, type WriteBehind } from './write-behind.ts';
 
 export interface ReplicaHost extends PartitionHost {
@@ -58,13 +58,7 @@ export class Replica {
   }
 
   static async #standingAt(id: PartitionId, stored: StoredPosition | undefined, host: ReplicaHost): Promise<Replica> {
-    const standing = new Standing(id, host.limits, stored);
-    if (stored !== undefined) {
-      const { journal, codec } = host.ports;
-      for await (const entry of journal.read(id, standing.recallFromSeq, stored.seq)) standing.recall(entry, codec);
-      standing.mustJoin();
-    }
-    return new Replica(standing, host);
+    return new Replica(await standAt(id, stored, host.limits, host.ports), host);
   }
 
   get id(): PartitionId {

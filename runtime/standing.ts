@@ -4,7 +4,7 @@
  */
 import { Inbox, Outbox } from './channel.ts';
 import type { Limits } from './limits.ts';
-import type { Codec, JournalEntry, PartitionId } from './ports.ts';
+import type { Codec, JournalEntry, PartitionId, Ports } from './ports.ts';
 import {
   CorruptRecord,
   decodeHead,
@@ -111,7 +111,7 @@ export class Standing {
     this.outbox = new Outbox(limits);
     this.position = new Place(id, stored);
     this.#anchored = this.position.seq === 0;
-    this.recallFromSeq = stored === undefined ? 0 : Math.min(stored.outboxFromSeq || stored.seq, stored.seq);
+    this.recallFromSeq = stored === undefined ? 0 : floorOf(stored);
     for (const [to, nextSeq, settled] of stored?.out ?? []) this.outbox.channel(to).restore(nextSeq, settled);
     for (const packed of stored?.taken ?? []) this.#took(unpackTaken(packed));
   }
@@ -172,6 +172,32 @@ export class Standing {
     this.taken.set(taken.source, taken);
     this.inbox.channel(taken.source).restore(taken);
   }
+}
+
+/** Journal sequence from which a reader of rows as of this position needs the partition's entries: the record there, and unsettled mail. */
+export function floorOf({ seq, outboxFromSeq }: StoredPosition): number {
+  return Math.min(outboxFromSeq || seq, seq);
+}
+
+/**
+ * Stands where rows were stored, with the mail that was not settled by then; `each` is awaited after each entry that was read. Rejects as
+ * `mustJoin` throws, and as the journal does.
+ */
+export async function standAt(
+  id: PartitionId,
+  stored: StoredPosition | undefined,
+  limits: Limits,
+  { journal, codec }: Pick<Ports, 'journal' | 'codec'>,
+  each?: (entry: JournalEntry) => Promise<void>,
+): Promise<Standing> {
+  const standing = new Standing(id, limits, stored);
+  if (stored === undefined) return standing;
+  for await (const entry of journal.read(id, standing.recallFromSeq, stored.seq)) {
+    standing.recall(entry, codec);
+    await each?.(entry);
+  }
+  standing.mustJoin();
+  return standing;
 }
 
 function decodeEntry(entry: JournalEntry, codec: Codec): PartitionRecord {

@@ -38,6 +38,8 @@ const clock_jump_ms = 3_600_000;
 
 export class Faults {
   readonly fired = new Map<Mishap, number>();
+  /** When trouble began, ms of simulated time. */
+  begunMs = 0;
   readonly #world: FaultsWorld;
   readonly #random: SimRandom;
   readonly #time: SimTime;
@@ -53,6 +55,7 @@ export class Faults {
 
   /** From now on. */
   begin(): void {
+    this.begunMs = this.#world.time.nowMs;
     this.#steady();
     for (const mishap of mishaps) this.#next(mishap);
   }

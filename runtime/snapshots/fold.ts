@@ -1,7 +1,7 @@
 /** What the journal says since a snapshot, folded into the last value of each row. */
 import type { Limits } from '../limits.ts';
 import type { PartitionId, Ports } from '../ports.ts';
-import { ChainBroken, Standing, type StoredPosition } from '../standing.ts';
+import { ChainBroken, type StoredPosition, standAt } from '../standing.ts';
 import type { Pace } from './pace.ts';
 import { Batch, type Rows } from './rows.ts';
 
@@ -30,14 +30,7 @@ export async function fold(
   { ports, limits, pace }: FoldHost,
 ): Promise<Folded> {
   const { journal, codec } = ports;
-  const standing = new Standing(id, limits, from);
-  if (from !== undefined) {
-    for await (const entry of journal.read(id, standing.recallFromSeq, from.seq)) {
-      standing.recall(entry, codec);
-      await pace(entry.bytes.byteLength);
-    }
-    standing.mustJoin();
-  }
+  const standing = await standAt(id, from, limits, ports, ({ bytes }) => pace(bytes.byteLength));
   const rows = new Map<string, Uint8Array | undefined>();
   // Values are views into their entries, so what memory holds is at most the entries.
   let held = 0;

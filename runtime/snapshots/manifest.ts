@@ -24,11 +24,6 @@ export class ManifestUnreadable extends Error {
   }
 }
 
-/** Journal sequence from which a reader of rows as of this position needs the partition's entries: the record there, and unsettled mail. */
-export function floorOf({ seq, outboxFromSeq }: StoredPosition): number {
-  return Math.min(outboxFromSeq || seq, seq);
-}
-
 const layout = 1;
 
 // The checksum of the rest (4 bytes, big-endian), then a packed array whose first element is the layout.

@@ -6,9 +6,9 @@
 import type { Limits } from '../limits.ts';
 import type { Partition } from '../partition.ts';
 import type { Ports } from '../ports.ts';
-import type { StoredPosition } from '../standing.ts';
+import { floorOf, type StoredPosition } from '../standing.ts';
 import { type Folded, fold, inOrder } from './fold.ts';
-import { floorOf, type Manifest, type Pointer, packManifest, readPointer } from './manifest.ts';
+import { type Manifest, type Pointer, packManifest, readPointer } from './manifest.ts';
 import { merged, mergeFrom } from './merge.ts';
 import { type Pace, paced } from './pace.ts';
 import type { Rows } from './rows.ts';
