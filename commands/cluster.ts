@@ -84,19 +84,19 @@ export async function cluster(args: readonly string[], terminal: Terminal): Prom
     await close();
     throw error;
   }
-  terminal.say(welcome(nodes, nats.servers, port));
+  terminal.say(welcome(nodes, nats, port));
   return untilStopped(close, terminal.tell);
 }
 
 function welcome(
   nodes: readonly ClusterNode[],
-  servers: readonly { name: string; pid: number | undefined }[],
+  nats: { readonly urls: readonly string[]; readonly servers: readonly { name: string; pid: number | undefined }[] },
   port: number,
 ): string {
   const urls = nodes.map((_, i) => `http://127.0.0.1:${port + i}`).join(',');
   const pids = [
     ...nodes.map(({ name, child }) => `${name} ${child?.pid}`),
-    ...servers.map(({ name, pid }) => `${name} ${pid}`),
+    ...nats.servers.map(({ name, pid }) => `${name} ${pid}`),
   ];
   return `
 The cluster is up. Processes: ${pids.join(', ')}.
@@ -106,7 +106,11 @@ In two more terminals, in this folder, type
   npx ringpost chat alice --to bob --url ${urls}
   npx ringpost chat bob --to alice --url ${urls}
 
-and kill -9 any one process while you talk. Ctrl-C stops all.`;
+and kill -9 any one process while you talk. To empty a node first, so that nobody notices (--undo fills it again):
+
+  npx ringpost drain n2 --nats ${nats.urls[0]}
+
+Ctrl-C stops all.`;
 }
 
 /** Resolves when the node says that it is up. */
