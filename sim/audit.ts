@@ -100,7 +100,7 @@ function auditOrder({ user, sendings }: History, timelines: Timelines): void {
   const lasts = new Map<string, Sending>();
   for (const event of timeline) {
     const sending = event.kind === 'message' ? sendings.get(event.id) : undefined;
-    if (sending === undefined || event.kind !== 'message' || event.from !== user) continue;
+    if (sending?.life === undefined || event.kind !== 'message' || event.from !== user) continue;
     const before = lasts.get(sending.to);
     if (before !== undefined && before.order > sending.order && before.life === sending.life) {
       throw new Violation('client', `${user} sent ${sending.id} before ${before.id}, it arrived after it`, [

@@ -11,9 +11,12 @@ export interface Sending {
   readonly id: string;
   readonly to: string;
   readonly body: string;
-  /** Order of the calls of `send`, and the life of the client that they were made in. */
+  /**
+   * Order of the calls of `send`, and the life of the client that they were made in; undefined where it was given again in a later life: what the
+   * first one had stored of it decides which call counts.
+   */
   readonly order: number;
-  readonly life: number;
+  life: number | undefined;
   /** Undefined: open, or nobody knows. */
   accepted: Accepted | undefined;
   refused: RingpostError | undefined;
@@ -46,7 +49,10 @@ export class History {
 
   sends({ id, to, body }: SentMessage): Sending {
     const before = this.sendings.get(id);
-    if (before !== undefined) return before;
+    if (before !== undefined) {
+      if (before.life !== this.#life) before.life = undefined;
+      return before;
+    }
     const order = this.sendings.size;
     const sending: Sending = { id, to, body, order, life: this.#life, accepted: undefined, refused: undefined };
     this.sendings.set(id, sending);
