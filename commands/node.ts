@@ -80,5 +80,6 @@ export async function node(args: readonly string[], terminal: Terminal): Promise
   return untilStopped(
     () => server.close(),
     (line) => terminal.tell(`${name}: ${line.trim()}`),
+    server.unfit,
   );
 }

@@ -36,6 +36,8 @@ export interface ServerOptions {
 export interface Server {
   readonly url: string;
   readonly node: Node;
+  /** Resolves when this process can't serve any more, with words: it should be closed, and started again. */
+  readonly unfit: Promise<string>;
   /** Hands partitions over, then clients, stores and closes all. */
   close(): Promise<void>;
 }
@@ -69,6 +71,9 @@ export async function openServer(options: ServerOptions): Promise<Server> {
   }
   const departure = new Departure(node, gateway, ports.log);
   node.notice = options.advertise === 'own' ? gateway.url : options.advertise;
+  const unfit = new Promise<string>((resolve) => {
+    node.onStoreLost = ({ message }) => resolve(`${message}. Start again: it is rebuilt from snapshots and journal.`);
+  });
   node.start();
   const figures = (): void => writeFigures(options.dataFolder, node);
   process.on('SIGUSR2', figures);
@@ -81,6 +86,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
   const server: Server = {
     url: gateway.url,
     node,
+    unfit,
     close() {
       closing ??= close();
       return closing;

@@ -51,5 +51,5 @@ Talk to yourself: in two more terminals, in this folder, type
   npx ringpost chat bob --to alice${at}
 
 Ctrl-C stops it.`);
-  return untilStopped(() => server.close(), terminal.tell);
+  return untilStopped(() => server.close(), terminal.tell, server.unfit);
 }

@@ -12,7 +12,7 @@ import { OwnershipView, type View } from './ownership-view.ts';
 import type { Datagram } from './parcel.ts';
 import type { Partition, PartitionHost } from './partition.ts';
 import { Placement } from './placement.ts';
-import type { Owner, PartitionId, Ports, StoreDamaged } from './ports.ts';
+import type { Owner, PartitionId, Ports, StoreDamaged, StoreLost } from './ports.ts';
 import { Post } from './post.ts';
 import { Rest } from './rest.ts';
 import { Runner } from './runner.ts';
@@ -33,6 +33,8 @@ export interface EngineOptions {
   readonly format: number;
   /** What other nodes are to know of this one. */
   notice(): string;
+  /** Nothing can be kept in the local store any more: the process should end. */
+  storeLost(error: StoreLost): void;
   /** An operator's word has come. */
   toldToDrain(draining: boolean): void;
 }
@@ -121,6 +123,7 @@ export class Engine {
       writeBehind: this.#writeBehind,
       distrusted: this.#distrusted,
       trusted: (id) => this.#scrub.add(id),
+      storeLost: (error) => this.#options.storeLost(error),
       holds: (id) => this.holdings.holds(id),
       ownersProgress: (id) => members.progressOf(id, this.ownership.ownerOf(id)),
     });
@@ -206,6 +209,7 @@ export class Engine {
       writeBehind: this.#writeBehind,
       distrusted: this.#distrusted,
       trusted: (id) => this.#scrub.add(id),
+      storeLost: (error) => this.#options.storeLost(error),
       isMine: (id) => this.ownership.isMine(id),
       epochOf: (id) => this.ownership.epochOf(id),
       copyOf: (id) => this.#standbys.take(id),

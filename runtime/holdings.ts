@@ -2,7 +2,7 @@
 import type { Limits } from './limits.ts';
 import type { View } from './ownership-view.ts';
 import type { Partition, PartitionHost } from './partition.ts';
-import { type PartitionId, type Ports, StoreDamaged } from './ports.ts';
+import { type PartitionId, type Ports, StoreDamaged, type StoreLost } from './ports.ts';
 import type { Replica } from './replica.ts';
 import { TakeoverFailed, type TakeoverHost, takeOver } from './takeover.ts';
 import type { WriteBehind } from './write-behind.ts';
@@ -13,6 +13,7 @@ export interface HoldingsHost extends Omit<PartitionHost, 'broken'> {
   readonly writeBehind: WriteBehind;
   readonly distrusted: Set<PartitionId>;
   trusted(id: PartitionId): void;
+  storeLost(error: StoreLost): void;
   isMine(id: PartitionId): boolean;
   epochOf(id: PartitionId): number;
   /** The standby's copy of a partition that becomes this node's own, where there is one. */

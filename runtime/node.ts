@@ -40,6 +40,9 @@ export class Node implements Door {
   notice = '';
   /** Called when an operator asks, from anywhere in the cluster, that this node be drained, or take its share again. */
   onDrain: ((draining: boolean) => void) | undefined;
+  /** Called once the local store can't be used any more: stop the node, and start it in another process, which begins with an empty one. */
+  onStoreLost: ((error: Error) => void) | undefined;
+  #storeIsLost = false;
   readonly #ports: Ports;
   readonly #limits: Limits;
   readonly #engine: Engine;
@@ -67,6 +70,7 @@ export class Node implements Door {
       format: options.format ?? 1,
       notice: () => this.notice,
       toldToDrain: (draining) => this.#toldToDrain(draining),
+      storeLost: (error) => this.#storeLost(error),
     });
   }
 
@@ -213,6 +217,16 @@ export class Node implements Door {
       if (this.#engine.ownership.isMine(partition)) return this.#engine.holdings.holds(partition);
       return this.#engine.membership.members.get(owner.node)?.incarnation === owner.incarnation;
     });
+  }
+
+  #storeLost(error: Error): void {
+    if (this.#storeIsLost) return;
+    this.#storeIsLost = true;
+    this.#ports.log.error(
+      { error },
+      'the local store is lost: this process must end; the next one begins with an empty store',
+    );
+    this.onStoreLost?.(error);
   }
 
   #toldToDrain(draining: boolean): void {

@@ -146,6 +146,16 @@ export class StoreDamaged extends Error {
   }
 }
 
+/** The local store is damaged beyond what this process can mend. The next process begins with an empty one. */
+export class StoreLost extends Error {
+  constructor(cause: unknown) {
+    super(`the local store is damaged beyond repair: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
+    this.name = 'StoreLost';
+  }
+}
+
 /**
  * Ordered local key-value store; a cache of the journal (A5). Keys are printable ASCII, at most 1,000 characters, in byte order. Every row
  * carries a checksum of its key and value: reads throw `StoreDamaged` on a row that does not fit its own.
@@ -162,7 +172,7 @@ export interface Store {
   write(writes: readonly StoreWrite[]): Promise<void>;
   /** Resolves when all that was committed before survives the loss of power. */
   flushed(): Promise<void>;
-  /** Forgets all keys of a partition. */
+  /** Forgets all keys of a partition. Rejects with `StoreLost` where damage prevents even that. */
   drop(partition: PartitionId): Promise<void>;
   close(): Promise<void>;
 }

@@ -3,7 +3,7 @@
  * where those can't be relied on, from the newest snapshot; where there is none, from the journal's beginning.
  */
 import { Partition, type PartitionHost } from './partition.ts';
-import type { JournalEntry, PartitionId, Ports } from './ports.ts';
+import { type JournalEntry, type PartitionId, type Ports, StoreLost } from './ports.ts';
 import { CorruptRecord } from './record.ts';
 import { restoreSnapshot } from './snapshots/restore.ts';
 import { ChainBroken, type Standing, type StoredPosition, standAt } from './standing.ts';
@@ -13,6 +13,8 @@ export interface ReplicaHost extends PartitionHost {
   readonly writeBehind: WriteBehind;
   /** Partitions of which the local store is known to be wrong: not to be begun from it. */
   readonly distrusted: Set<PartitionId>;
+  /** Nothing can be kept in it any more. */
+  storeLost(error: StoreLost): void;
   /** A copy was begun from what the local store holds. */
   trusted(id: PartitionId): void;
 }
@@ -50,7 +52,10 @@ export class Replica {
     await host.writeBehind.write([]);
     if (!isEmpty(id, ports)) {
       ports.log.warn({ partition: id }, 'the local store of a partition is built anew');
-      await ports.store.drop(id);
+      await ports.store.drop(id).catch((error: unknown) => {
+        if (error instanceof StoreLost) host.storeLost(error);
+        throw error;
+      });
     }
     host.distrusted.delete(id);
     const restored = await restoreSnapshot(id, ports);

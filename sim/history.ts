@@ -35,6 +35,10 @@ export class History {
   /** By peer: how far receipts said that it had got, in this life or before. */
   readonly #receipts = new Map<string, { readonly n: number; readonly delivered: number; readonly read: number }>();
   #life = 0;
+  /** It has logged in once more and knows nothing: where it begins is the server's to say. */
+  #isNew = false;
+  /** Events before the place where it began, or began anew. */
+  readonly excused = new Set<number>();
 
   constructor(user: string, device: string) {
     this.user = user;
@@ -44,6 +48,7 @@ export class History {
   /** The application starts with what it kept: events up to and including this number. */
   begins(cursor: number): void {
     this.#life++;
+    this.#isNew = cursor === 0 && this.#life > 1;
     this.#last = cursor;
   }
 
@@ -83,6 +88,8 @@ export class History {
     const { n } = numbered;
     if (n <= this.#last) throw this.#wrong('client', `was told of event ${n} after event ${this.#last}`);
     this.#last = n;
+    for (let m = n - 1; this.#isNew && m > 0; m--) this.excused.add(m);
+    this.#isNew = false;
     const before = this.seen.get(n);
     if (before !== undefined && !sameEvent(before, numbered)) {
       throw this.#wrong('A1', `saw two events ${n}: ${JSON.stringify(before)} and ${JSON.stringify(numbered)}`);

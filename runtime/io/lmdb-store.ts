@@ -3,7 +3,7 @@ import { existsSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RootDatabaseOptions } from 'lmdb';
-import type { Log, PartitionId, Store, StoreRange, StoreWrite } from '../ports.ts';
+import { type Log, type PartitionId, type Store, StoreLost, type StoreRange, type StoreWrite } from '../ports.ts';
 import { bootId, lockFolder, type Mark, makeFolder, readMark, writeMark } from './folder.ts';
 import { type Bytes, commit, damageIn, damageOf, dataFile, openEnvironment, type Root } from './lmdb.ts';
 import { Rows, sealedValue } from './lmdb-rows.ts';
@@ -215,7 +215,11 @@ class LmdbStore implements Store {
 
   async drop(partition: PartitionId): Promise<void> {
     const table = this.#table(partition);
-    await this.#commit(() => table.clear());
+    try {
+      await this.#commit(() => table.clear());
+    } catch (error) {
+      throw damageIn((error as Error).cause) === undefined ? error : new StoreLost((error as Error).cause);
+    }
     table.cleared();
   }
 

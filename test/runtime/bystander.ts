@@ -73,6 +73,7 @@ export class Bystander {
       settle: () => {},
       broken: () => {},
       trusted: (id) => this.onTrusted(id),
+      storeLost: () => {},
       holds: (id) => this.held.has(id),
       ownersProgress: (id) => {
         const owner = this.#world.living()[0]?.node.view.owners[id];

@@ -32,6 +32,7 @@ class House extends Stage {
       writeBehind: this.writeBehind,
       distrusted: this.distrusted,
       trusted: (id) => this.onTrusted(id),
+      storeLost: () => {},
       copyOf: async (id) => this.copies.get(id),
       isMine: (id) => this.owned.has(id),
       epochOf: (id) => this.epochs[id] ?? 0,

@@ -2,7 +2,7 @@ import t from 'tap';
 import { partitionOf } from '../../runtime/hash.ts';
 import type { Limits } from '../../runtime/index.ts';
 import type { PartitionId } from '../../runtime/ports.ts';
-import { StoreDamaged } from '../../runtime/ports.ts';
+import { StoreDamaged, StoreLost } from '../../runtime/ports.ts';
 import { Scrub } from '../../runtime/scrub.ts';
 import { act, List, list } from './ledger.ts';
 import { breaches, keys, Load } from './load.ts';
@@ -269,3 +269,36 @@ t.test('A5: damage in what a node no longer owns is remembered until it does aga
   for (const id of hurt) t.doesNotThrow(() => world.disk('n1').read(id, row(id)), `partition ${id}`);
   t.strictSame(diskBreaches(world, 'n1'), []);
 });
+
+t.test(
+  'A5: a store that can’t even forget what is damaged is told of once, and others have its partitions',
+  async (t) => {
+    const world = new World({ seed: 21, behaviours: [list()], partitions: 8 });
+    let isLost = false;
+    world.boot('n1', {
+      ports: (ports) => {
+        const drop = ports.store.drop.bind(ports.store);
+        ports.store.drop = (id) => (isLost ? Promise.reject(new StoreLost(new Error('made up'))) : drop(id));
+        return ports;
+      },
+    });
+    world.boot('n2');
+    await world.settled();
+    const words = Array.from({ length: 64 }, (_, i) => `k${i}`);
+    for (const key of words) replyOf(await world.until(world.node('n1').ask(List.ref(key), act({ add: 'w' }))));
+    await world.pass(1_000);
+    const lost: string[] = [];
+    world.node('n1').onStoreLost = ({ message }) => void lost.push(message);
+    isLost = true;
+    const [hurt = 0] = world.node('n1').owned;
+    const [key = ''] = words.filter((word) => partitionOf(`list/${word}`, 8) === hurt);
+    world.disk('n1').damage(hurt, ' meta ');
+    for (const row of folded(world, hurt).rows.keys()) world.disk('n1').damage(hurt, row);
+    void world.node('n1').ask(List.ref(key), { kind: 'list' });
+    await world.pass(10_000);
+    t.strictSame(lost, ['the local store is damaged beyond repair: made up']);
+    world.kill('n1');
+    await world.pass(3_000);
+    t.strictSame(replyOf(await world.until(world.node('n2').ask(List.ref(key), { kind: 'list' }))), ['w']);
+  },
+);

@@ -210,6 +210,7 @@ export class Stage implements TakeoverHost {
   }
 
   trusted(): void {}
+  storeLost(): void {}
 
   stillMine(): boolean {
     return this.mine;

@@ -76,7 +76,7 @@ export class Reader {
     };
     const partitions = () => (this.replica === undefined ? [] : [this.replica.partition]);
     const writeBehind = new WriteBehind(ports, place.limits, partitions);
-    this.host = { ...stage, writeBehind, distrusted: new Set(), trusted() {} };
+    this.host = { ...stage, writeBehind, distrusted: new Set(), trusted() {}, storeLost() {} };
   }
 
   get ports(): Ports {
