@@ -1,6 +1,7 @@
 /** The partitions that a node serves: opens what becomes its own, lets go of what does not stay so, hands over what another should have. */
 import type { Limits } from './limits.ts';
 import type { View } from './ownership-view.ts';
+import type { Ends } from './parcel.ts';
 import type { Partition, PartitionHost } from './partition.ts';
 import { type PartitionId, type Ports, StoreDamaged, type StoreLost } from './ports.ts';
 import type { Replica } from './replica.ts';
@@ -21,7 +22,7 @@ export interface HoldingsHost extends Omit<PartitionHost, 'broken'> {
   /** Appends what has gathered, and sends what waits. */
   push(): void;
   /** Is about to be handed over: this many records are all that its journal has. */
-  ended(ends: readonly (readonly [partition: PartitionId, number: number])[]): void;
+  ended(ends: Ends): void;
   /** Serves from now on: mail that waited for it may come in. */
   opened(partition: Partition): void;
   /** Will not be opened here after all. */

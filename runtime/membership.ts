@@ -1,9 +1,9 @@
 /** This node among the others: says that it is alive, hears who else is, and finds out who is gone. */
 import type { Limits } from './limits.ts';
 import { type Heartbeat, Members } from './members.ts';
-import type { Datagram } from './parcel.ts';
+import type { Datagram, Ends } from './parcel.ts';
 import { Pauses } from './pauses.ts';
-import type { Cancel, NodeId, Owner, Ownership, PartitionId, Ports } from './ports.ts';
+import type { Cancel, NodeId, Owner, Ownership, Ports } from './ports.ts';
 
 export interface MembershipHost {
   readonly ports: Ports;
@@ -65,7 +65,7 @@ export class Membership {
   }
 
   /** Tells the next owners of partitions with which record this one's end. */
-  sayEnds(ends: readonly (readonly [partition: PartitionId, number: number])[]): void {
+  sayEnds(ends: Ends): void {
     this.#broadcast(['ends', ends]);
   }
 

@@ -23,6 +23,9 @@ export type Parcel =
   /** The sender of this took the other for lost, and has forgotten its outlets. */
   | readonly [kind: 'forgot'];
 
+/** Number of the last record of each partition that is handed over. */
+export type Ends = readonly (readonly [partition: PartitionId, number: number])[];
+
 /** One datagram: numbered from 1 for each pair of incarnations, so that both ends notice when one is lost. */
 export type Datagram =
   | readonly [
@@ -37,8 +40,8 @@ export type Datagram =
   | readonly [kind: 'goodbye', node: string, incarnation: string]
   /** What the sender of this has just written to the ownership register: a look saved. */
   | readonly [kind: 'view', version: number, value: Ownership]
-  /** What the sender of this is about to hand over: the number of each partition's last record. */
-  | readonly [kind: 'ends', ends: readonly (readonly [partition: PartitionId, number: number])[]]
+  /** What the sender of this is about to hand over. */
+  | readonly [kind: 'ends', ends: Ends]
   /** An operator's word: the node is to give its partitions away, or to take its share again. */
   | readonly [kind: 'drain', node: string, draining: boolean];
 

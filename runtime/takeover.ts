@@ -77,7 +77,7 @@ async function bumpAfter({ id, partition }: Replica, epoch: number, host: Takeov
 }
 
 async function bumpEpoch(id: PartitionId, epoch: number, host: TakeoverHost): Promise<Bump> {
-  const { journal, codec, timers, random, log } = host.ports;
+  const { journal, codec, timers, random } = host.ports;
   for (let tries = 0; ; tries++) {
     if (!host.stillMine(id, epoch)) throw new TakeoverFailed('another owner was named', true);
     const last = await journal.last(id);
@@ -89,7 +89,6 @@ async function bumpEpoch(id: PartitionId, epoch: number, host: TakeoverHost): Pr
     const bump = bumpRecord(id, epoch, { number: before?.number ?? 0, seq: last?.seq ?? 0 }, host);
     const appended = await append(bump, host);
     if (appended !== undefined) return appended;
-    log.info({ partition: id, epoch, tries }, 'an epoch bump was not taken; trying again');
     const ms = Math.min(500, 10 * 2 ** Math.min(tries, 6)) * (0.5 + random.fraction());
     await new Promise<void>((resolve) => {
       timers.after(ms, resolve);
@@ -120,9 +119,11 @@ function bumpRecord(
 
 /** Undefined when it was not taken, or nobody knows. */
 async function append(bump: PartitionRecord, { ports }: TakeoverHost): Promise<Bump | undefined> {
-  const { partition, previousSeq } = bump;
+  const { partition, epoch, previousSeq } = bump;
   const bytes = encodeRecord(bump, ports.codec);
   const outcome = await ports.journal.append([{ partition, expectedSeq: previousSeq, id: recordId(bump), bytes }]);
   const seq = outcome.kind === 'appended' ? outcome.seqs[0] : undefined;
-  return seq === undefined ? undefined : { seq, bytes, previousSeq };
+  if (seq !== undefined) return { seq, bytes, previousSeq };
+  ports.log.info({ partition, epoch, outcome: outcome.kind }, 'an epoch bump was not taken; trying again');
+  return undefined;
 }
