@@ -7,7 +7,7 @@ import { clusterConfig } from '../cluster.config.ts';
 import { startNats } from '../scripts/nats-cluster.ts';
 import { untilStopped } from './lifetime.ts';
 import { limitsOf, parseOptions, textOf, UsageError, wholeNumber } from './options.ts';
-import { openSecret } from './server.ts';
+import { openSecret } from './secret.ts';
 import type { Terminal } from './terminal.ts';
 
 export const clusterHelp = `ringpost cluster: nodes and nats-servers on this machine, each a process of its own.

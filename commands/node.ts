@@ -4,7 +4,8 @@ import { clusterConfig } from '../cluster.config.ts';
 import { natsPorts } from '../runtime/io/index.ts';
 import { untilStopped } from './lifetime.ts';
 import { limitsOf, parseOptions, textOf, UsageError, wholeNumber } from './options.ts';
-import { openLog, openSecret, openServer } from './server.ts';
+import { openSecret } from './secret.ts';
+import { openLog, openServer } from './server.ts';
 import type { Terminal } from './terminal.ts';
 
 export const nodeHelp = `ringpost node NAME: one node of a cluster; nats-server 2.12 or later must be running.

@@ -4,7 +4,8 @@ import { clusterConfig } from '../cluster.config.ts';
 import { embeddedPorts } from '../runtime/io/index.ts';
 import { untilStopped } from './lifetime.ts';
 import { limitsOf, parseOptions, textOf, wholeNumber } from './options.ts';
-import { openLog, openSecret, openServer } from './server.ts';
+import { openSecret } from './secret.ts';
+import { openLog, openServer } from './server.ts';
 import type { Terminal } from './terminal.ts';
 
 export const startHelp = `ringpost start: the whole of Ringpost in one process, with no server beside it.

@@ -1,7 +1,7 @@
 import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { openSecret } from '../../commands/server.ts';
+import { openSecret } from '../../commands/secret.ts';
 
 t.test('the secret is made once, for this user alone, and leaves nothing beside it', async (t) => {
   const folder = t.testdir();
