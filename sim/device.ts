@@ -153,9 +153,10 @@ export class Device {
   async #start(machine: Machine): Promise<void> {
     for (;;) {
       try {
-        const client = await this.#open(machine);
+        const kept = this.over === undefined ? this.#kept : undefined;
+        const client = await this.#open(machine, kept);
         if (!machine.on) return;
-        this.#begin(client, machine);
+        this.#begin(client, machine, kept === undefined);
         return;
       } catch (error) {
         if (!(error instanceof RingpostError)) throw error;
@@ -165,11 +166,9 @@ export class Device {
     }
   }
 
-  async #open(machine: Machine): Promise<RingpostClient> {
+  async #open(machine: Machine, kept: Saved | undefined): Promise<RingpostClient> {
     const options = this.#options(machine);
-    if (this.#kept !== undefined && this.over === undefined) {
-      return new RingpostClient(options, this.#kept);
-    }
+    if (kept !== undefined) return new RingpostClient(options, kept);
     const account = { ...options, user: this.user, password: `${this.user} password`, device: this.name };
     if (this.#registers && this.#kept === undefined) {
       try {
@@ -182,11 +181,11 @@ export class Device {
     return await RingpostClient.login(account);
   }
 
-  #begin(client: RingpostClient, machine: Machine): void {
+  #begin(client: RingpostClient, machine: Machine, isNew: boolean): void {
     const { history } = this;
     this.client = client;
     this.over = undefined;
-    history.begins(client.cursor);
+    history.begins(client.cursor, isNew);
     const told = (event: ClientEvent & { readonly n: number }): void => {
       this.#world.trace.note(this.#where, `hears ${event.n} ${brief(event)}`);
       this.#world.check(() => {

@@ -45,10 +45,10 @@ export class History {
     this.device = device;
   }
 
-  /** The application starts with what it kept: events up to and including this number. */
-  begins(cursor: number): void {
+  /** The application starts with what it kept: events up to and including this number. `isNew`: it kept nothing, and logs in. */
+  begins(cursor: number, isNew = false): void {
     this.#life++;
-    this.#isNew = cursor === 0 && this.#life > 1;
+    this.#isNew = isNew && this.#life > 1;
     this.#last = cursor;
   }
 

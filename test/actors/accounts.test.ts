@@ -174,7 +174,8 @@ t.test('ACC10 a refresh token used twice ends its session', async (t) => {
   t.strictSame(refresh('second'), { ok: false, code: 'bad_refresh' }, 'the newer token is dead, too');
 });
 
-t.test('ACC10 a refresh token whose successor was used is dead', async (t) => {
+/** A phone, its first refresh token, and the use of one token for the next. */
+function refreshing() {
   const world = messenger();
   const phone = connect(world, register(world, 'alice'));
   const { session } = phone.claims;
@@ -182,23 +183,22 @@ t.test('ACC10 a refresh token whose successor was used is dead', async (t) => {
     const next = { ...sessionFor(world, 'phone'), session, refreshHash: newHash };
     return world.ask(alice, { kind: 'refresh', session, refreshHash, next });
   };
-  t.strictSame(refresh(`hash of ${session}`, 'second'), { ok: true });
-  t.strictSame(refresh(`hash of ${session}`, 'another second'), { ok: true });
+  return { phone, first: `hash of ${session}`, refresh };
+}
+
+t.test('ACC10 a refresh token whose successor was used is dead', async (t) => {
+  const { phone, first, refresh } = refreshing();
+  t.strictSame(refresh(first, 'second'), { ok: true });
+  t.strictSame(refresh(first, 'another second'), { ok: true });
   t.strictSame(refresh('another second', 'third'), { ok: true });
-  t.strictSame(refresh(`hash of ${session}`, 'fourth'), { ok: false, code: 'bad_refresh' });
+  t.strictSame(refresh(first, 'fourth'), { ok: false, code: 'bad_refresh' });
   t.match(phone.closed, { code: 4403 });
 });
 
 t.test('ACC10 of two that the same token has brought only the later is good', async (t) => {
-  const world = messenger();
-  const phone = connect(world, register(world, 'alice'));
-  const { session } = phone.claims;
-  const refresh = (refreshHash: string, newHash: string) => {
-    const next = { ...sessionFor(world, 'phone'), session, refreshHash: newHash };
-    return world.ask(alice, { kind: 'refresh', session, refreshHash, next });
-  };
-  refresh(`hash of ${session}`, 'second');
-  refresh(`hash of ${session}`, 'another second');
+  const { phone, first, refresh } = refreshing();
+  refresh(first, 'second');
+  refresh(first, 'another second');
   t.strictSame(refresh('second', 'third'), { ok: false, code: 'bad_refresh' }, 'two have held the first');
   t.match(phone.closed, { code: 4403 });
 });

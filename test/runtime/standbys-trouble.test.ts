@@ -1,31 +1,14 @@
 import t from 'tap';
-import type { Limits } from '../../runtime/index.ts';
 import type { Ports } from '../../runtime/ports.ts';
 import { encodeRecord } from '../../runtime/record.ts';
 import { simCodec } from '../../sim/codec.ts';
 import { Bystander } from './bystander.ts';
+import { all, cluster, partitions, write } from './copies.ts';
 import { deaf, journalOf } from './journals.ts';
-import { act, List, list } from './ledger.ts';
-import { keys, Load } from './load.ts';
-import { diskBreaches, folded, Watch } from './watch.ts';
-import { replyOf, World } from './world.ts';
+import { Load } from './load.ts';
+import { diskBreaches, folded } from './watch.ts';
 
 t.setTimeout(120_000);
-
-const partitions = 8;
-const all = Array.from({ length: partitions }, (_, id) => id);
-
-async function cluster(seed: number, limits: Partial<Limits>, ...names: string[]): Promise<[World, Watch]> {
-  const world = new World({ seed, behaviours: [list()], partitions, limits });
-  const watch = new Watch(world);
-  await world.cluster(...names);
-  return [world, watch];
-}
-
-/** Writes to all actors, and lets what follows from it settle. */
-async function write(world: World, name: string, word: string): Promise<void> {
-  for (const key of keys) replyOf(await world.until(world.node(name).ask(List.ref(key), act({ add: word }))));
-}
 
 t.test('A5: whatever is skipped, interrupted or late, a copy never has a wrong row', async (t) => {
   for (let seed = 10; seed < 14; seed++) {

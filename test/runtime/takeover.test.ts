@@ -31,6 +31,17 @@ class Succession extends Stage {
     this.journal.answersItself = true;
   }
 
+  /** Where each reading of the journal from now on begins. */
+  readsFrom(): number[] {
+    const reads: number[] = [];
+    const read = this.journal.read.bind(this.journal);
+    this.journal.read = (id, from, to) => {
+      reads.push(from);
+      return read(id, from, to);
+    };
+    return reads;
+  }
+
   /** A record of some owner, as it stands in the journal. */
   wrote(record: Partial<PartitionRecord>): number {
     return this.journal.put(0, encodeRecord({ ...blank, ...record }, simCodec));
@@ -80,12 +91,7 @@ t.test('A5: what the store has is not read again, but for mail that is not settl
   const before = await stage.takeOver(2);
   await stage.store(before);
   stage.wrote({ epoch: 2, number: 3, previousSeq: before.position.seq, rows: row('two') });
-  const reads: number[] = [];
-  const read = stage.journal.read.bind(stage.journal);
-  stage.journal.read = (id, from, to) => {
-    reads.push(from);
-    return read(id, from, to);
-  };
+  const reads = stage.readsFrom();
   const partition = await stage.takeOver(3);
   t.strictSame(reads, [one, before.position.seq + 1], 'from the oldest record with mail of the outbox');
   t.strictSame(stage.words(partition), ['one', 'two']);
@@ -220,12 +226,7 @@ t.test('A5: what this node still writes of an earlier ownership is in the store 
   const before = await stage.takeOver(2);
   stage.disk.faults.commitMs = [30, 30];
   const writing = stage.writeBehind.write([before]);
-  const reads: number[] = [];
-  const read = stage.journal.read.bind(stage.journal);
-  stage.journal.read = (id, from, to) => {
-    reads.push(from);
-    return read(id, from, to);
-  };
+  const reads = stage.readsFrom();
   const partition = await stage.takeOver(3);
   await writing;
   t.strictSame(reads, [before.position.seq], 'only the record that the store stands at');
