@@ -92,13 +92,12 @@ export class Replica {
   async settle(): Promise<void> {
     if (this.partition.overlay.committedRows <= this.#host.limits.store_flush_rows_max) return;
     await this.#host.writeBehind.write([this.partition]);
-    this.mustHaveRoom();
+    if (!this.hasRoom) throw new Error('the local store takes no rows');
   }
 
-  /** Throws when too many rows wait for the store. */
-  mustHaveRoom(): void {
-    if (this.partition.overlay.committedRows > this.#host.limits.store_flush_rows_max * 2)
-      throw new Error('the local store takes no rows');
+  /** False when too many rows wait for the store. */
+  get hasRoom(): boolean {
+    return this.partition.overlay.committedRows <= this.#host.limits.store_flush_rows_max * 2;
   }
 
   /** It is no longer wanted. */

@@ -296,7 +296,7 @@ export class Standbys {
     } catch (error) {
       if (this.#copies.get(copy.id) !== copy) return;
       if (isBroken(error)) this.#quarantine(copy.id, String(error));
-      else this.#giveUp(copy, error);
+      else this.#giveUp(copy, String(error));
     }
   }
 
@@ -324,19 +324,15 @@ export class Standbys {
 
   /** False when the store takes too little of it, and it is none of the copies any more. */
   #hasRoom(copy: StandbyCopy): boolean {
-    try {
-      copy.replica.mustHaveRoom();
-      return true;
-    } catch (error) {
-      this.#giveUp(copy, error);
-      return false;
-    }
+    if (copy.replica.hasRoom) return true;
+    this.#giveUp(copy, 'the local store takes no rows');
+    return false;
   }
 
   /** Nothing is wrong with it, but memory is bounded: it is built again from what the store took. */
-  #giveUp(copy: StandbyCopy, error: unknown): void {
+  #giveUp(copy: StandbyCopy, why: string): void {
     if (this.#copies.get(copy.id) !== copy) return;
-    this.#host.ports.log.warn({ partition: copy.id, error }, 'a standby is given up for now');
+    this.#host.ports.log.warn({ partition: copy.id, why }, 'a standby is given up for now');
     this.#setBack(copy.id);
     this.#forget(copy.id);
   }
