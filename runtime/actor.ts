@@ -26,8 +26,8 @@ export type MailOf<P extends Protocol> = {
 export type ReplyOf<P extends Protocol, K extends keyof P> = P[K]['reply'];
 
 /**
- * `kind/key`. The key's part before its first `/` is the affinity: actors with equal affinity live in one partition.
- * Printable ASCII without spaces; at most 200 characters.
+ * `kind/key`. The key's part before its first `/` is the affinity: actors with equal affinity live in one partition. An affinity `@17` is the
+ * partition of that number: for an actor that serves others of it. Printable ASCII without spaces; at most 200 characters.
  */
 export type Address = string;
 
@@ -107,6 +107,12 @@ export interface Turn {
   delete(table: string, key?: string): void;
   /** Rows in the byte order of their keys; sees this turn's own writes. */
   range<V>(table: string, options?: RangeOptions): readonly (readonly [key: string, value: V])[];
+
+  /** Number of the partition that an actor lives in, and of this one's. It never changes in a cluster's life. */
+  partitionOf(actor: { readonly address: Address }): number;
+  readonly partition: number;
+  /** One row of a neighbour: an actor of the same partition. Throws TypeError for any other. */
+  peek<V>(neighbour: { readonly address: Address }, table: string, key?: string): V | undefined;
 
   /** Durable mail: exactly once, in order from this partition to that one (A6). */
   tell<P extends Protocol>(to: Ref<P>, mail: MailOf<P>): void;

@@ -8,12 +8,14 @@ export interface Mail {
   body: { readonly kind: string };
   readonly from: Address | undefined;
   readonly asker: ReplyTo | undefined;
-  /** Durable mail: the channel it came by and its number there, or the row of its timer. It is taken off there by its turn's record. */
-  readonly origin: Origin | undefined;
+  /** Durable mail: where it is taken off by its turn's record. Mail of a neighbour gets a number when a record has to hold it. */
+  origin: Origin | undefined;
   tries: number;
 }
 
 export type Origin =
+  /** Of a turn in the record that is still open. */
+  | { readonly kind: 'neighbour' }
   | { readonly kind: 'channel'; readonly from: PartitionId; readonly seq: number }
   | { readonly kind: 'timer'; readonly row: string; readonly name: string };
 

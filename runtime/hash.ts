@@ -36,7 +36,15 @@ export function affinityOf(address: Address): string {
   return end < 0 ? address.slice(start) : address.slice(start, end);
 }
 
-/** The slice of the hash ring that an actor lies in. `partitions` is a power of two and never changes in a cluster's life. */
+const placed = /^@(\d{1,9})$/;
+
+/**
+ * The slice of the hash ring that an actor lies in: that of its affinity's hash, or, where the affinity is `@17`, number 17. `partitions` is a
+ * power of two and never changes in a cluster's life.
+ */
 export function partitionOf(address: Address, partitions: number): PartitionId {
-  return Math.floor((murmur3(affinityOf(address)) / 2 ** 32) * partitions);
+  const affinity = affinityOf(address);
+  const number = affinity.startsWith('@') ? placed.exec(affinity)?.[1] : undefined;
+  if (number !== undefined) return Number(number) % partitions;
+  return Math.floor((murmur3(affinity) / 2 ** 32) * partitions);
 }

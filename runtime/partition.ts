@@ -5,7 +5,9 @@
 import type { Address, AnyBehaviour } from './actor.ts';
 import type { Cell, Mail } from './cell.ts';
 import type { Inbox, Outbox } from './channel.ts';
+import { deadLetter } from './dead-letter.ts';
 import { DueTimers } from './due-timers.ts';
+import { InnerMail } from './inner-mail.ts';
 import type { Limits } from './limits.ts';
 import { Mailboxes } from './mailboxes.ts';
 import { OpenRecord } from './open-record.ts';
@@ -13,10 +15,16 @@ import { Overlay, type Row } from './overlay.ts';
 import { type Cancel, type PartitionId, type Ports, StoreDamaged } from './ports.ts';
 import { type ChannelMail, encodeRecord, type PartitionRecord, recordId, type Taken } from './record.ts';
 import type { JournalPosition, Standing } from './standing.ts';
-import { type Effects, type Output, partitionRows, recordBytes, type TurnHost, takeTurn, timeKey } from './turn.ts';
-
-/** Of an error's words, in a dead letter. */
-const why_chars_max = 1_000;
+import {
+  type Effects,
+  type OutMail,
+  type Output,
+  partitionRows,
+  recordBytes,
+  type TurnHost,
+  takeTurn,
+  timeKey,
+} from './turn.ts';
 
 /** What a partition needs of its node. */
 export interface PartitionHost {
@@ -68,6 +76,7 @@ export class Partition implements TurnHost {
   /** Nobody else had written here by then, monotonic ms: when the last append that was acknowledged began. */
   provenMs = Number.NEGATIVE_INFINITY;
   readonly #host: PartitionHost;
+  readonly #inner: InnerMail;
   #open = new OpenRecord();
   #sealed: SealedRecord | undefined;
   #ids = 0;
@@ -82,6 +91,7 @@ export class Partition implements TurnHost {
     this.inbox = standing.inbox;
     this.committedTaken = standing.taken;
     this.#host = host;
+    this.#inner = new InnerMail(id, this.outbox, this.inbox);
     this.overlay = new Overlay(id, host.ports.store, host.ports.codec);
     this.timers = new DueTimers(this, host);
     this.mailboxes = new Mailboxes({
@@ -188,6 +198,10 @@ export class Partition implements TurnHost {
     this.overlay.release(cell.address);
   }
 
+  partitionOf(address: Address): PartitionId {
+    return this.#host.partitionOf(address);
+  }
+
   uniqueId(): string {
     return `${this.id.toString(36)}-${this.position.epoch.toString(36)}-${(++this.#ids).toString(36)}`;
   }
@@ -198,24 +212,27 @@ export class Partition implements TurnHost {
   }
 
   #take(mail: Mail): void {
-    if (mail.origin?.kind !== 'channel') return;
-    const { from, seq } = mail.origin;
-    this.inbox.channel(from).done(seq);
-    this.#open.take(from, this.#host.limits.channel_window_mails);
+    const { origin } = mail;
+    if (origin?.kind === 'neighbour') this.#inner.done(mail);
+    if (origin?.kind !== 'channel') return;
+    this.inbox.channel(origin.from).done(origin.seq);
+    this.#open.take(origin.from, this.#host.limits.channel_window_mails);
   }
 
   #gather(cell: Cell, effects: Effects): void {
     this.#open.turns++;
-    if (effects.mails !== undefined) {
-      for (const { to, from, body, asker } of effects.mails) {
-        const destination = this.#host.partitionOf(to);
-        this.#open.send(destination, { seq: this.outbox.channel(destination).nextSeq++, to, from, body, asker });
-      }
-    }
+    if (effects.mails !== undefined) for (const mail of effects.mails) this.#post(mail);
     if (effects.outputs !== undefined) for (const output of effects.outputs) this.#output(output);
     if (effects.confirmed) this.#open.needed = true;
     if (effects.timerAtMs !== Number.POSITIVE_INFINITY) this.timers.setAt(effects.timerAtMs);
     if (effects.delayed !== undefined) for (const { ms, body } of effects.delayed) this.#later(cell, ms, body);
+  }
+
+  #post(mail: OutMail): void {
+    const destination = this.#host.partitionOf(mail.to);
+    const inner = destination === this.id ? this.#inner.add(mail) : undefined;
+    if (inner !== undefined) this.mailboxes.put(inner, true);
+    else this.#open.send(destination, { seq: this.outbox.channel(destination).nextSeq++, ...mail });
   }
 
   /**
@@ -295,14 +312,7 @@ export class Partition implements TurnHost {
   #bury(cell: Cell, mail: Mail, error: unknown): void {
     const at = this.#host.ports.clock.wallMs();
     if (mail.origin?.kind === 'timer') this.timers.clear(mail.to, mail.origin.row, mail.origin.name);
-    this.overlay.put(partitionRows, 'dead', `${timeKey(at)} ${this.uniqueId()}`, {
-      to: mail.to,
-      from: mail.from ?? '',
-      body: mail.body,
-      why:
-        error instanceof Error ? `${error.name}: ${error.message}`.slice(0, why_chars_max) : `threw a ${typeof error}`,
-      at,
-    });
+    this.overlay.put(partitionRows, 'dead', `${timeKey(at)} ${this.uniqueId()}`, deadLetter(mail, error, at));
     this.overlay.keep();
     this.#open.bytes += this.overlay.takeWrittenBytes();
     this.#take(mail);
@@ -318,7 +328,8 @@ export class Partition implements TurnHost {
 
   /** True when there is something that only a record makes durable. */
   get dirty(): boolean {
-    return this.overlay.openRows > 0 || this.#open.mails.size > 0 || this.#open.taken.size > 0 || this.#open.needed;
+    const { mails, taken, needed } = this.#open;
+    return this.overlay.openRows > 0 || mails.size > 0 || this.#inner.waiting > 0 || taken.size > 0 || needed;
   }
 
   /** The next record is written even if nothing happens: the last one is so old that it holds up the journal's truncation. */
@@ -329,6 +340,7 @@ export class Partition implements TurnHost {
   /** Closes the open record and opens the next. */
   seal(): SealedRecord {
     if (this.#sealed !== undefined) throw new Error('invariant: one record in flight a partition (A2)');
+    for (const mail of this.#inner.seal()) this.#open.send(this.id, mail);
     const rows = this.overlay.seal();
     const flat: (string | Uint8Array | null)[] = [];
     for (const row of rows) flat.push(row.key, row.bytes ?? null);

@@ -97,7 +97,7 @@ export class Post {
     let batch: PackedMail[] = [];
     let bytes = 0;
     for (const mail of mails) {
-      batch.push(packMail(mail));
+      batch.push(packMail(mail, mail.body));
       bytes += parcelBytes(mail.body);
       if (bytes < this.#host.limits.datagram_bytes_max / 4) continue;
       this.#host.links.send(owner, ['mail', from, to, batch], bytes);
@@ -237,7 +237,11 @@ export class Post {
   }
 
   #handOver(local: Partition, from: Sender, parcel: Incoming): void {
-    if (parcel[0] === 'mail') local.receive(parcel[1], parcel[3].map(unpackMail));
+    if (parcel[0] === 'mail')
+      local.receive(
+        parcel[1],
+        parcel[3].map((mail) => unpackMail(mail, mail[3])),
+      );
     else if (parcel[0] === 'whisper') {
       const [, to, sender, body] = parcel;
       local.deliver({ to, body, from: sender ?? undefined, asker: undefined, origin: undefined, tries: 0 });

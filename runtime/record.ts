@@ -6,7 +6,7 @@
 import type { Address, ReplyTo } from './actor.ts';
 import type { Codec, PartitionId } from './ports.ts';
 
-const layout = 2;
+const layout = 3;
 const at = { crc: 0, layout: 4, type: 5, epoch: 6, number: 10, previousSeq: 18, rest: 26 };
 
 /** Durable mail as it stands in the sender's record and travels in a channel. */
@@ -61,7 +61,7 @@ export function encodeRecord(record: PartitionRecord, codec: Codec): Uint8Array 
     record.writer,
     record.at,
     record.rows,
-    record.outbox.map(({ to, mails }) => [to, mails.map(packMail)]),
+    ...packOutbox(record.outbox),
     record.taken.map(packTaken),
     record.settled,
   ]);
@@ -97,14 +97,14 @@ export function decodeHead(bytes: Uint8Array, codec: Codec): RecordHead {
 export function decodeRecord(bytes: Uint8Array, codec: Codec): PartitionRecord {
   const head = decodeHead(bytes, codec);
   const rest = codec.unpack(bytes.subarray(at.rest)) as PackedRest;
-  const [partition, writer, atMs, rows, outbox, taken, settled] = rest;
+  const [partition, writer, atMs, rows, bodies, outbox, taken, settled] = rest;
   return {
     ...head,
     partition,
     writer,
     at: atMs,
     rows,
-    outbox: outbox.map(([to, mails]) => ({ to, mails: mails.map(unpackMail) })),
+    outbox: outbox.map(([to, mails]) => ({ to, mails: mails.map((mail) => unpackMail(mail, bodies[mail[3]]!)) })),
     taken: taken.map(unpackTaken),
     settled,
   };
@@ -129,7 +129,8 @@ type PackedRest = readonly [
   writer: string,
   at: number,
   rows: readonly (string | Uint8Array | null)[],
-  outbox: readonly (readonly [number, readonly PackedMail[]])[],
+  bodies: readonly Body[],
+  outbox: PackedOutbox,
   taken: readonly PackedTaken[],
   settled: readonly (readonly [number, number])[],
 ];
@@ -158,20 +159,29 @@ export function unpackTaken([source, watermark, bits]: PackedTaken): Taken {
   return { source, watermark, above };
 }
 
-export type PackedMail = readonly [
-  seq: number,
-  to: Address,
-  from: Address,
-  body: { readonly kind: string },
-  asker?: ReplyTo | undefined,
-];
+type Body = ChannelMail['body'];
 
-export function packMail(mail: ChannelMail): PackedMail {
-  return mail.asker === undefined
-    ? [mail.seq, mail.to, mail.from, mail.body]
-    : [mail.seq, mail.to, mail.from, mail.body, mail.asker];
+/** `B`: what it says, or where that stands. */
+export type PackedMail<B = Body> = readonly [seq: number, to: Address, from: Address, body: B, asker?: ReplyTo];
+
+export function packMail<B>({ seq, to, from, asker }: ChannelMail, body: B): PackedMail<B> {
+  return asker === undefined ? [seq, to, from, body] : [seq, to, from, body, asker];
 }
 
-export function unpackMail([seq, to, from, body, asker]: PackedMail): ChannelMail {
+export function unpackMail([seq, to, from, , asker]: PackedMail<unknown>, body: Body): ChannelMail {
   return { seq, to, from, body, asker };
+}
+
+type PackedOutbox = readonly (readonly [to: PartitionId, mails: readonly PackedMail<number>[]])[];
+
+/** What several mails say in the same object stands there once: a fan-out is as long as its names. */
+function packOutbox(outbox: PartitionRecord['outbox']): readonly [bodies: readonly Body[], outbox: PackedOutbox] {
+  const places = new Map<Body, number>();
+  const placeOf = (body: Body): number => {
+    const place = places.get(body) ?? places.size;
+    places.set(body, place);
+    return place;
+  };
+  const packed = outbox.map(({ to, mails }) => [to, mails.map((mail) => packMail(mail, placeOf(mail.body)))] as const);
+  return [[...places.keys()], packed];
 }

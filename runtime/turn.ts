@@ -20,6 +20,7 @@ import type { Refusal } from './door.ts';
 import { isLost, isReply, type ReplyBody, replyKind } from './envelope.ts';
 import type { Limits } from './limits.ts';
 import type { Overlay } from './overlay.ts';
+import type { PartitionId } from './ports.ts';
 import { roughBytes } from './size.ts';
 
 /** What leaves a partition, behind its gate. */
@@ -64,7 +65,9 @@ export interface Effects {
 
 /** The partition as a turn needs it. */
 export interface TurnHost {
+  readonly id: PartitionId;
   readonly overlay: Overlay;
+  partitionOf(address: Address): PartitionId;
   uniqueId(): string;
 }
 
@@ -131,11 +134,16 @@ export function recordBytes(effects: Effects, rowBytes: number, limits: Limits):
   return bytes;
 }
 
+/** What several mails say in the same object is in the record once. */
 function mailBytes({ mails }: Effects): number {
   let bytes = 0;
   if (mails === undefined) return 0;
+  const bodies = new Set<object>();
   for (const { to, from, body, asker } of mails) {
-    bytes += mail_envelope_bytes + to.length + from.length + roughBytes(body) + roughBytes(asker?.tag);
+    bytes += mail_envelope_bytes + to.length + from.length + roughBytes(asker?.tag);
+    if (bodies.has(body)) continue;
+    bodies.add(body);
+    bytes += roughBytes(body);
   }
   return bytes;
 }
@@ -215,6 +223,21 @@ class PartitionTurn implements Turn, Effects {
 
   range<V>(table: string, options: RangeOptions = {}): readonly (readonly [key: string, value: V])[] {
     return this.#host.overlay.range<V>(this.self, table, options);
+  }
+
+  partitionOf(actor: { readonly address: Address }): PartitionId {
+    return this.#host.partitionOf(actor.address);
+  }
+
+  get partition(): PartitionId {
+    return this.#host.id;
+  }
+
+  peek<V>(neighbour: { readonly address: Address }, table: string, key = ''): V | undefined {
+    const { address } = neighbour;
+    if (this.partitionOf(neighbour) !== this.partition)
+      throw new TypeError(`${address} is no neighbour of ${this.self}`);
+    return this.#host.overlay.get<V>(address, table, key);
   }
 
   tell<P extends Protocol>(to: Ref<P>, mail: MailOf<P>): void {

@@ -165,12 +165,13 @@ t.test('A7: asks in the mailboxes of a partition that is dropped hear that it ha
 });
 
 t.test('A6: a hand-over waits until what was begun is durable, stores it, and then lets go', async (t) => {
-  const house = new House();
+  const house = new House({ partitions: 2 });
+  house.owned = new Set([0]);
   await house.follow();
   const partition = house.holdings.serving(0);
   if (partition === undefined) throw new Error('not open');
   house.journal.answersItself = false;
-  house.ask(partition, 'list/a', act({ add: 'begun', tell: ['b', 'x'] }));
+  house.ask(partition, 'list/a', act({ add: 'begun', tell: ['@1', 'x'] }));
   await house.turns();
   let handed = false;
   void house.holdings.handOver([0, 7]).then(() => {
@@ -203,11 +204,12 @@ t.test('A7: a hand-over ends though the journal is silent', async (t) => {
 });
 
 t.test('A6: mail that goes unanswered is sent again, and mail for a partition that moved at once', async (t) => {
-  const house = new House({ limits: { channel_resend_ms: 1_000 } });
+  const house = new House({ limits: { channel_resend_ms: 1_000 }, partitions: 2 });
+  house.owned = new Set([0]);
   await house.follow();
   const partition = house.holdings.serving(0);
   if (partition === undefined) throw new Error('not open');
-  house.ask(partition, 'list/a', act({ tell: ['b', 'x'] }));
+  house.ask(partition, 'list/a', act({ tell: ['@1', 'x'] }));
   await house.turns();
   t.equal(house.sent.length, 1);
   house.holdings.resendOverdue();
@@ -215,11 +217,11 @@ t.test('A6: mail that goes unanswered is sent again, and mail for a partition th
   await house.time.pass(1_001);
   house.holdings.resendOverdue();
   t.equal(house.sent.length, 2);
-  house.holdings.resend((to) => to !== 0);
+  house.holdings.resend((to) => to !== 1);
   t.equal(house.sent.length, 2);
-  house.holdings.resend((to) => to === 0);
+  house.holdings.resend((to) => to === 1);
   t.equal(house.sent.length, 3);
-  partition.settled(0, 1);
+  partition.settled(1, 1);
   await house.time.pass(5_000);
   house.holdings.resendOverdue();
   house.holdings.resend(() => true);

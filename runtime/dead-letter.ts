@@ -1,0 +1,20 @@
+import type { Mail } from './cell.ts';
+
+/** Of an error's words. */
+const why_chars_max = 1_000;
+
+/** A mail whose turns threw too often, as it is kept for an operator. */
+export interface DeadLetter {
+  readonly to: string;
+  /** '' where no actor sent it. */
+  readonly from: string;
+  readonly body: { readonly kind: string };
+  readonly why: string;
+  /** When it was given up, ms since the Unix epoch. */
+  readonly at: number;
+}
+
+export function deadLetter({ to, from = '', body }: Mail, error: unknown, at: number): DeadLetter {
+  const why = error instanceof Error ? `${error.name}: ${error.message}` : `threw a ${typeof error}`;
+  return { to, from, body, why: why.slice(0, why_chars_max), at };
+}
