@@ -1,8 +1,8 @@
 import { decodeClientFrame } from '../proto/decode.ts';
-import type { ConnectionProtocol, UserProtocol } from '../proto/mail.ts';
+import type { ConnectionProtocol } from '../proto/mail.ts';
 import { refused } from '../proto/refusals.ts';
 import { type ClientWord, type CloseWord, closeCodes, type ServerWord } from '../proto/words.ts';
-import { type AnyBehaviour, behaviour, type MailOf, type Ref, type Turn } from '../runtime/index.ts';
+import { type AnyBehaviour, behaviour, type MailOf, type Turn } from '../runtime/index.ts';
 import { beforeEach } from './before-each.ts';
 import { take } from './connection/bucket.ts';
 import { acknowledge, flowFrom, pass, room, wanted } from './connection/flow.ts';
@@ -238,11 +238,10 @@ function end(memory: ConnectionMemory, { code, word, last }: Mail<'end'>, turn: 
   memory.phase = { kind: 'closing', socket: phase.socket };
 }
 
-/** The user still counts on a socket that is gone. */
+/** Its user still counts on a socket that is gone. */
 function forget(turn: Turn): void {
-  if (turn.from === undefined) return;
-  const user: Ref<UserProtocol> = { address: turn.from };
-  turn.whisper(user, { kind: 'detach', connection: turn.self });
+  const [, user = ''] = turn.self.split('/');
+  turn.whisper(User.ref(user), { kind: 'detach', connection: turn.self });
   turn.sleep();
 }
 
@@ -340,6 +339,6 @@ function tooFast(
 
 /** By what an answer can name this word. */
 function named(word: ClientWord): { readonly id?: string; readonly req?: number } {
-  if (word.kind === 'send') return { id: word.id };
-  return word.kind === 'history' || word.kind === 'inquire' ? { req: word.req } : {};
+  if ('id' in word && word.kind !== 'inquire') return { id: word.id };
+  return 'req' in word ? { req: word.req } : {};
 }

@@ -1,13 +1,15 @@
 /** The messenger, as a set of behaviours for the runtime. */
 import type { AnyBehaviour } from '../runtime/index.ts';
+import { branchBehaviour } from './branch.ts';
 import { connectionBehaviour } from './connection.ts';
+import { groupBehaviour } from './group.ts';
 import { defaultMessengerLimits, type MessengerLimits } from './limits.ts';
 import { userBehaviour } from './user.ts';
 
-export { Connection, User } from './kinds.ts';
+export { Branch, Connection, Group, User } from './kinds.ts';
 export { defaultMessengerLimits, type MessengerLimits } from './limits.ts';
 
 export function messengerBehaviours(settings: Partial<MessengerLimits> = {}): AnyBehaviour[] {
   const limits = { ...defaultMessengerLimits, ...settings };
-  return [userBehaviour(limits), connectionBehaviour(limits)];
+  return [userBehaviour(limits), connectionBehaviour(limits), groupBehaviour(limits), branchBehaviour(limits)];
 }

@@ -1,8 +1,23 @@
 /** The names by which the messenger's actors know one another; none imports another. */
+import type { BranchProtocol, GroupProtocol } from '../proto/group-mail.ts';
 import type { ConnectionProtocol, UserProtocol } from '../proto/mail.ts';
-import { actorKind } from '../runtime/index.ts';
+import type { ConversationId, GroupId } from '../proto/words.ts';
+import { actorKind, type Ref } from '../runtime/index.ts';
 
 /** `user/<id>` */
 export const User = actorKind<UserProtocol>('user');
 /** `connection/<user>/<node>.<socket>`: lives beside its user. */
 export const Connection = actorKind<ConnectionProtocol>('connection');
+/** `group/<group id>` */
+export const Group = actorKind<GroupProtocol>('group');
+/** `branch/@<partition>/<group id>`: lives beside the members there. */
+export const Branch = actorKind<BranchProtocol>('branch');
+
+export function isGroup(conversation: ConversationId): conversation is GroupId {
+  return conversation.startsWith('#');
+}
+
+/** The group's branch in one partition. */
+export function branchAt(partition: number, group: GroupId): Ref<BranchProtocol> {
+  return Branch.ref(`@${partition}/${group}`);
+}

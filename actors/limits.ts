@@ -42,6 +42,22 @@ export interface MessengerLimits {
   readonly seen_write_ms: number;
   readonly device_seen_write_ms: number;
 
+  readonly group_members_max: number;
+  /** Groups of one user. */
+  readonly groups_max: number;
+  /** Users that one entry brings, and links that lead into a group. */
+  readonly group_users_max: number;
+  readonly group_links_max: number;
+  /** Users who may be added wait so long for others to come with them. */
+  readonly group_gather_ms: number;
+  /** A branch gathers how far its members have got for so long, and the authors hear of it no more often. */
+  readonly group_marks_ms: number;
+  readonly group_receipts_ms: number;
+  /** Messages of one member that a group remembers as not read by all. */
+  readonly group_own_max: number;
+  /** Messages and deeds of one user that groups have not answered yet. */
+  readonly group_deeds_waiting_max: number;
+
   /** Kept in the memory of an awake user. */
   readonly recent_events_max: number;
   readonly conversations_cached_max: number;
@@ -78,6 +94,16 @@ export const defaultMessengerLimits: MessengerLimits = {
   watchers_max: 1_024,
   seen_write_ms: 60 * second_ms,
   device_seen_write_ms: 600 * second_ms,
+
+  group_members_max: 1_024,
+  groups_max: 1_024,
+  group_users_max: clientLimits.group_users_max,
+  group_links_max: 16,
+  group_gather_ms: 50,
+  group_marks_ms: 200,
+  group_receipts_ms: 250,
+  group_own_max: 1_024,
+  group_deeds_waiting_max: 1_024,
 
   recent_events_max: 32,
   conversations_cached_max: 256,

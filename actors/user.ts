@@ -4,10 +4,10 @@
  * `receipt` back at the sender.
  */
 import type { Claims, UserProtocol } from '../proto/mail.ts';
-import { type ClientWord, clientLimits, type Hello } from '../proto/words.ts';
+import { byThePerson, type ClientWord, clientLimits, type Hello } from '../proto/words.ts';
 import { type AnyBehaviour, behaviour, type MailOf, type Turn } from '../runtime/index.ts';
 import { beforeEach } from './before-each.ts';
-import { User } from './kinds.ts';
+import { isGroup, User } from './kinds.ts';
 import type { MessengerLimits } from './limits.ts';
 import {
   answering,
@@ -21,10 +21,22 @@ import {
 } from './user/accounts.ts';
 import { admitted, end, endWith, objectionTo, say } from './user/admission.ts';
 import { expire, tidy } from './user/expiry.ts';
+import {
+  askGroup,
+  invited,
+  takeDeclined,
+  takeDenial,
+  takeDone,
+  takeEntry,
+  takeGroupReceipt,
+  takeGroupTyping,
+  takeLapsed,
+  typingInGroup,
+} from './user/groups.ts';
 import { type Attached, detach, devicesOf, type UserMemory, wakeUser } from './user/memory.ts';
 import { active, passPresence, passTyping, quiet, typing, watch, watched } from './user/presence.ts';
 import { read, received, takeReceipt, tellReceipts } from './user/receipts.ts';
-import { send, takeFailure, takeMessage } from './user/sending.ts';
+import { carryOut, takeFailure, takeMessage } from './user/sending.ts';
 import { history, inquire, pull } from './user/timeline.ts';
 
 type Mail<K extends keyof UserProtocol> = Extract<MailOf<UserProtocol>, { kind: K }>;
@@ -48,6 +60,14 @@ export function userBehaviour(limits: MessengerLimits): AnyBehaviour {
       message: takeMessage,
       receipt: takeReceipt,
       failed: takeFailure,
+      entry: takeEntry,
+      invited,
+      done: takeDone,
+      denied: takeDenial,
+      declined: takeDeclined,
+      lapsed: takeLapsed,
+      groupReceipt: takeGroupReceipt,
+      groupTyping: takeGroupTyping,
       typing: passTyping,
       watched,
       presence: passPresence,
@@ -139,15 +159,16 @@ function words(user: UserMemory, { connection, words, number }: Mail<'words'>, t
   if (!admitted(user, turn, connection, attached)) return;
   for (const word of words) {
     if (byThePerson[word.kind]) active(user, turn, attached);
-    carryOut(user, word, connection, attached, turn);
+    take(user, word, connection, attached, turn);
   }
   tellReceipts(user, turn);
 }
 
-function carryOut(user: UserMemory, word: ClientWord, connection: string, attached: Attached, turn: Turn): void {
+function take(user: UserMemory, word: ClientWord, connection: string, attached: Attached, turn: Turn): void {
   switch (word.kind) {
     case 'send':
-      send(user, turn, word, connection, attached);
+    case 'group':
+      carryOut(user, turn, word, connection, attached);
       break;
     case 'received':
       received(user, turn, attached.device, word.upTo);
@@ -156,13 +177,19 @@ function carryOut(user: UserMemory, word: ClientWord, connection: string, attach
       read(user, turn, word);
       break;
     case 'history':
-      history(user, turn, word, attached);
+      if (isGroup(word.with)) askGroup(user, turn, word, connection, attached);
+      else history(user, turn, word, attached);
+      break;
+    case 'roster':
+    case 'reach':
+      askGroup(user, turn, word, connection, attached);
       break;
     case 'inquire':
       inquire(user, turn, word, attached);
       break;
     case 'typing':
-      typing(user, turn, word);
+      if (isGroup(word.to)) typingInGroup(user, turn, word);
+      else typing(user, turn, word);
       break;
     case 'watch':
       watch(user, turn, word);
@@ -171,15 +198,3 @@ function carryOut(user: UserMemory, word: ClientWord, connection: string, attach
     // Hellos come by `attach`.
   }
 }
-
-/** Words that show that the person is there, not only the device. */
-const byThePerson: { readonly [kind in ClientWord['kind']]: boolean } = {
-  hello: true,
-  send: true,
-  read: true,
-  history: true,
-  typing: true,
-  inquire: false,
-  received: false,
-  watch: false,
-};

@@ -1,7 +1,9 @@
 import type {
   Accepted,
+  DeclinedEvent,
   ExpiredEvent,
   FailedEvent,
+  GroupEvent,
   MessageEvent,
   Presence,
   ReceiptEvent,
@@ -38,7 +40,8 @@ export interface TroubleNews {
 }
 
 /**
- * All that a client tells its application. `message`, `receipt`, `failed`, `seen` and `expired` are the timeline: each exactly once, in order.
+ * All that a client tells its application. `message`, `receipt`, `failed`, `seen`, `expired`, `group` and `declined` are the timeline: each exactly
+ * once, in order.
  * `message` is also told of messages that another device of this user sent; `accepted` of those this client sent.
  * `refused` with `retry` is news only: the client itself sends that message again.
  */
@@ -48,6 +51,8 @@ export type ClientEvent =
   | Numbered<FailedEvent>
   | Numbered<SeenEvent>
   | Numbered<ExpiredEvent>
+  | Numbered<GroupEvent>
+  | Numbered<DeclinedEvent>
   | Accepted
   | Refused
   | TypingNews
@@ -219,6 +224,8 @@ function numberOf(event: ClientEvent): number {
     case 'failed':
     case 'seen':
     case 'expired':
+    case 'group':
+    case 'declined':
       return event.n;
     default:
       return 0;

@@ -1,7 +1,9 @@
+import { isGroupId } from '../proto/decode.ts';
 import {
   type Accepted,
   type ClientWord,
   clientLimits,
+  type GroupEvent,
   type MessageEvent,
   type Refused,
   type ServerWord,
@@ -59,6 +61,8 @@ export class Exchange implements LinkOwner {
   #receivedByHand = 0;
   /** Hello is said, welcome has not come. */
   #greeting = false;
+  /** Until messages of groups are acknowledged. */
+  #hurry: ReturnType<typeof setTimeout> | undefined;
   /** Cursor of the last gap, so that a gap that hello did not mend is not asked about for ever. */
   #gapAt = -1;
 
@@ -101,6 +105,7 @@ export class Exchange implements LinkOwner {
 
   /** The last words, and the end. */
   farewell(): void {
+    clearTimeout(this.#hurry);
     this.#acks.hurry();
     this.speech.flush();
     this.link.close();
@@ -161,6 +166,8 @@ export class Exchange implements LinkOwner {
         break;
       case 'page':
       case 'answer':
+      case 'members':
+      case 'reached':
         this.requests.answer(word);
         break;
       case 'typing':
@@ -228,20 +235,34 @@ export class Exchange implements LinkOwner {
   // ---------------------------------------------------------------- events and answers
 
   readonly #pass = (event: TimelineEvent, n: number): void => {
-    if (event.kind === 'message') {
-      if (event.from === this.#options.user) {
-        // The server's window counts bytes, too: many long ones would fill it before their number is worth an acknowledgement.
-        if (event.body.length > sdkLimits.received_lag_chars_max) this.#acks.urgent(n);
-        if (this.#outbox.has(event.id)) {
-          this.#settle(acceptedBy(event, n));
-          return;
-        }
-      } else this.#acks.urgent(n);
-    } else if (event.kind === 'other') return;
+    if (event.kind === 'other') return;
+    if (event.kind === 'message' || event.kind === 'group') {
+      const isOwn = (event.kind === 'message' ? event.from : event.by) === this.#options.user;
+      if (isOwn && this.#outbox.has(event.id)) {
+        this.#settle(acceptedBy(event, n));
+        return;
+      }
+      if (event.kind === 'message') this.#arrived(event, n, isOwn);
+    }
     // The decoder's own object, and nobody else has it: cheaper than a copy.
     (event as { n?: number }).n = n;
     this.#hub.emit(event as ClientEvent);
   };
+
+  /** When it is to be acknowledged. */
+  #arrived({ to, body }: MessageEvent, n: number, isOwn: boolean): void {
+    // The server's window counts bytes, too: many long ones would fill it before their number is worth an acknowledgement.
+    if (isOwn ? body.length > sdkLimits.received_lag_chars_max : to === this.#options.user) this.#acks.urgent(n);
+    else if (!isOwn) this.#hurrySoon();
+  }
+
+  #hurrySoon(): void {
+    this.#hurry ??= setTimeout(() => {
+      this.#hurry = undefined;
+      this.#acks.hurry();
+      this.speech.wake();
+    }, sdkLimits.group_received_ms);
+  }
 
   #settle(word: Accepted): void {
     if (!this.#outbox.settle(word.id, word)) return;
@@ -292,7 +313,7 @@ export class Exchange implements LinkOwner {
   }
 
   #tooLong(word: ClientWord): void {
-    if (word.kind !== 'send') return;
+    if (word.kind !== 'send' && word.kind !== 'group') return;
     const reason = 'This message is longer than a frame may be.';
     this.#outbox.settle(word.id, new RingpostError('too_long', reason, false));
     this.#hub.emit({ kind: 'refused', id: word.id, code: 'too_long', reason, retry: false });
@@ -319,6 +340,8 @@ function pauseOf({ code, afterMs = sdkLimits.overload_wait_ms_min }: Refused): n
 }
 
 /** An own message found in the timeline: its `accepted` was lost on the way. */
-function acceptedBy({ id, seq, at }: MessageEvent, n: number): Accepted {
-  return { kind: 'accepted', id, n, seq, at };
+function acceptedBy(event: MessageEvent | GroupEvent, n: number): Accepted {
+  const { id, seq, at } = event;
+  const group = event.kind === 'group' ? event.with : event.to;
+  return { kind: 'accepted', id, n, seq, at, ...(isGroupId(group) && { with: group }) };
 }

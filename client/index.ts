@@ -1,29 +1,54 @@
-import { isDeviceId, isMessageId, isUserId } from '../proto/decode.ts';
+import { isConversationId, isDeviceId, isMessageId } from '../proto/decode.ts';
 import type { DeviceState } from '../proto/mail.ts';
-import type { DeviceId, Encoding, MessageId, MessageState, Page, UserId } from '../proto/words.ts';
+import type {
+  ConversationId,
+  DeviceId,
+  Encoding,
+  MessageId,
+  MessageState,
+  Page,
+  Send,
+  UserId,
+} from '../proto/words.ts';
 import { AccountApi, type Credentials, type Fetch, serverUrl } from './account-api.ts';
 import { RingpostError } from './errors.ts';
 import { type ClientEventKind, type ClientEventOf, EventHub, type EventStream, type StateNews } from './events.ts';
 import { Exchange } from './exchange.ts';
 import { bytesOf } from './frames.ts';
+import { Groups } from './groups.ts';
 import { sdkLimits } from './limits.ts';
 import { messageIds } from './message-id.ts';
-import { Outbox, type SentMessage } from './outbox.ts';
+import { Outbox, type Sent } from './outbox.ts';
 import type { PaceLimits } from './pace.ts';
 import { Session } from './session.ts';
 import type { WebSocketConstructor } from './socket.ts';
-import { type ClientStorage, Keeper, type Saved, type Tokens } from './storage.ts';
+import { type ClientStorage, type Deed, Keeper, type Saved, type Tokens } from './storage.ts';
 import { monotonicMs } from './time.ts';
 import { Timeline } from './timeline.ts';
 
 export type { DeviceState } from '../proto/mail.ts';
-export type { Accepted, MessageState, Page, Presence, Refused, TypingNews } from '../proto/words.ts';
+export type {
+  Accepted,
+  ConversationId,
+  DeclinedEvent,
+  GroupEvent,
+  GroupId,
+  Members,
+  MessageState,
+  Page,
+  Presence,
+  Reached,
+  Refused,
+  Role,
+  TypingNews,
+} from '../proto/words.ts';
 export { type ErrorCode, RingpostError } from './errors.ts';
 export type { ClientEvent, ClientEventKind, ClientEventOf, EventStream, Numbered, StateNews } from './events.ts';
+export type { Groups } from './groups.ts';
 export { sdkLimits } from './limits.ts';
-export type { SentMessage } from './outbox.ts';
+export type { Sent } from './outbox.ts';
 export type { WebSocketConstructor, WebSocketLike } from './socket.ts';
-export type { ClientStorage, Saved, Tokens, UnsentMessage } from './storage.ts';
+export type { ClientStorage, Deed, Saved, Tokens } from './storage.ts';
 
 export interface ClientOptions {
   /** Of any node: `http://localhost:7100`. With several, the client goes on to the next when one does not answer. */
@@ -58,6 +83,8 @@ type State = StateNews['state'] | 'idle';
  * ```
  */
 export class RingpostClient {
+  /** Groups: making them, and all that their members may do besides sending. */
+  readonly groups: Groups;
   readonly #api: AccountApi;
   readonly #session: Session;
   readonly #keeper: Keeper;
@@ -80,7 +107,7 @@ export class RingpostClient {
     this.#urls = urlsOf(options);
     this.#api = new AccountApi(this.#urls, options.fetch);
     this.#timeline = new Timeline(saved.epoch, saved.cursor);
-    for (const message of saved.outbox) this.#outbox.add(message);
+    for (const word of saved.outbox) this.#outbox.add(word);
     this.#hub = new EventHub(() => this.#exchange.consumed());
     this.#keeper = new Keeper(
       options.storage,
@@ -105,6 +132,14 @@ export class RingpostClient {
       hub: this.#hub,
       changed: () => this.#keeper.changed(),
       state: (news) => this.#stateChanged(news),
+    });
+    this.groups = new Groups({
+      newId: this.#newId,
+      entrust: (word) => this.#entrust(word),
+      ask: (kind, make) => {
+        this.#checkOpen();
+        return this.#exchange.requests.ask(kind, make);
+      },
     });
   }
 
@@ -163,9 +198,9 @@ export class RingpostClient {
     return this.#exchange.head;
   }
 
-  /** Messages without a final answer, oldest first: also those that a client before this one left in the storage. */
-  unsent(): readonly SentMessage[] {
-    return this.#outbox.messages();
+  /** What has no final answer yet, oldest first: also what a client before this one left in the storage. */
+  unsent(): readonly Sent[] {
+    return this.#outbox.all();
   }
 
   /** What the storage gets. It holds secrets. */
@@ -194,27 +229,34 @@ export class RingpostClient {
 
   /**
    * Takes a message on its way, whatever the state of the connection. Sending the same `id` again is the same message. Throws
-   * `outbox_full`, `too_long`, `malformed` (not a user name, an id or text) and `closed`; all later news are the handle's.
+   * `outbox_full`, `too_long`, `malformed` (not a user name, a group, an id or text) and `closed`; all later news are the handle's.
    */
-  send(to: UserId, body: string, id: MessageId = this.#newId()): SentMessage {
-    if (this.#over !== undefined) throw this.#over;
-    if (!isUserId(to)) throw new RingpostError('malformed', `"${to}" is not a user name.`, false);
+  send(to: ConversationId, body: string, id: MessageId = this.#newId()): Sent<Send> {
+    if (!isConversationId(to))
+      throw new RingpostError('malformed', `"${to}" is neither a user name nor a group.`, false);
     if (!isMessageId(id)) throw new RingpostError('malformed', `"${id}" is not a message id.`, false);
     const bytesMax = this.#exchange.limits.body_bytes_max;
     if (body.length * 3 > bytesMax && bytesOf(body) > bytesMax) {
       throw new RingpostError('too_long', `A message may have at most ${bytesMax} bytes.`, false);
     }
-    const message = this.#outbox.add({ id, to, body });
+    const sent = this.#entrust({ kind: 'send', id, to, body });
     // The other side takes a message for the end of the typing.
     if (this.#typed.to === to) this.#typed.on = false;
-    this.#exchange.speech.wake();
-    this.#keeper.changed();
-    return message;
+    return sent;
   }
 
-  /** The person has read what `user` wrote, up to and including its `seq`. Throws `overloaded` (too many unsaid marks). */
-  read(user: UserId, upTo: number): void {
-    this.#exchange.reads.mark(user, upTo);
+  /** Into the outbox, whatever the state of the connection. */
+  #entrust<Word extends Deed>(word: Word): Sent<Word> {
+    this.#checkOpen();
+    const sent = this.#outbox.add(word);
+    this.#exchange.speech.wake();
+    this.#keeper.changed();
+    return sent as Sent<Word>;
+  }
+
+  /** The person has read what was written in a conversation, up to and including this `seq`. Throws `overloaded` (too many unsaid marks). */
+  read(conversation: ConversationId, upTo: number): void {
+    this.#exchange.reads.mark(conversation, upTo);
     this.#exchange.speech.wake();
   }
 
@@ -224,7 +266,7 @@ export class RingpostClient {
   }
 
   /** Told to the other side if there is a connection right now, and forgotten there after 10 s. May be called at each keystroke. */
-  typing(to: UserId, on: boolean): void {
+  typing(to: ConversationId, on: boolean): void {
     const now = monotonicMs();
     const known = this.#typed.to === to && this.#typed.on;
     if (on ? known && now - this.#typed.at < sdkLimits.typing_repeat_ms : !known) return;
@@ -240,22 +282,19 @@ export class RingpostClient {
     this.#exchange.watch([...users]);
   }
 
-  /** Messages with one user, newest first, from below the timeline number `before` (0: the newest). Rejects with `timeout` and others. */
-  async history(user: UserId, { before = 0, limit = 50 }: { before?: number; limit?: number } = {}): Promise<Page> {
+  /** Messages of a conversation, newest first, from below `before` (0: the newest; else `next` of a page). Rejects with `timeout` and others. */
+  async history(
+    conversation: ConversationId,
+    { before = 0, limit = 50 }: { before?: number; limit?: number } = {},
+  ): Promise<Page> {
     this.#checkOpen();
-    const reply = await this.#exchange.requests.ask((req) => ({ kind: 'history', req, with: user, before, limit }));
-    if (reply.kind !== 'page')
-      throw new RingpostError('bad_answer', 'A page was asked for, something else came.', false);
-    return reply;
+    return this.#exchange.requests.ask('page', (req) => ({ kind: 'history', req, with: conversation, before, limit }));
   }
 
   /** What has become of a message that this account sent. Rejects with `unknown_message`, `timeout` and others. */
   async inquire(id: MessageId): Promise<MessageState> {
     this.#checkOpen();
-    const reply = await this.#exchange.requests.ask((req) => ({ kind: 'inquire', req, id }));
-    if (reply.kind !== 'answer')
-      throw new RingpostError('bad_answer', 'A message was asked for, something else came.', false);
-    return reply.message;
+    return (await this.#exchange.requests.ask('answer', (req) => ({ kind: 'inquire', req, id }))).message;
   }
 
   /** The devices of this account. Rejects with `login_needed`, `revoked`, `unreachable` and others. */

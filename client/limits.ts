@@ -23,6 +23,8 @@ export const sdkLimits = {
   /** `history` and `inquire` that wait for an answer at the same time. */
   requests_max: 256,
   request_wait_ms_max: 15_000,
+  /** Without an answer they are said again: on its way to a group a question may be lost. */
+  request_repeat_ms: 4_000,
   http_wait_ms_max: 10_000,
   /** How often all urls are tried for a request that no server has carried out, because it was leaving or the account was moving. */
   http_rounds_max: 3,
@@ -53,6 +55,8 @@ export const sdkLimits = {
 
   /** Receipts and own messages are acknowledged only so many at a time; messages of others at once. */
   received_lag_events_max: 64,
+  /** Messages of groups are acknowledged after so long: their authors hear of all members together, and no more often. */
+  group_received_ms: 200,
   /** But own messages longer than this at once: these events must not fill the window of the server, which counts bytes as well. */
   received_lag_chars_max: 1_024,
   /** A read mark is said again after a reconnect if it was said less than this before: the socket may have died with it. */

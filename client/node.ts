@@ -1,5 +1,7 @@
 import { promises as fs } from 'node:fs';
 import { dirname } from 'node:path';
+import { clientWord } from '../proto/client-words.ts';
+import { Fault } from '../proto/fault.ts';
 import type { ClientStorage, Saved } from './storage.ts';
 
 /**
@@ -37,10 +39,13 @@ function isSaved(value: unknown): value is Saved {
   return (
     [...texts, value.epoch].every((text) => typeof text === 'string') &&
     numbers.every((number) => typeof number === 'number') &&
-    value.outbox.every(
-      (message) => isRecord(message) && ['id', 'to', 'body'].every((f) => typeof message[f] === 'string'),
-    )
+    value.outbox.every(isDeed)
   );
+}
+
+function isDeed(value: unknown): boolean {
+  const word = clientWord(value);
+  return !(word instanceof Fault) && (word.kind === 'send' || word.kind === 'group');
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -1,12 +1,14 @@
-import type { Accepted, MessageId, UserId } from '../proto/words.ts';
+import type { Accepted, MessageId } from '../proto/words.ts';
 import { RingpostError } from './errors.ts';
 import { sdkLimits } from './limits.ts';
-import type { UnsentMessage } from './storage.ts';
+import type { Deed } from './storage.ts';
 
-/** A message on its way. */
-export interface SentMessage extends UnsentMessage {
+/** A message, or a deed in a group, on its way. */
+export interface Sent<Word extends Deed = Deed> {
+  readonly id: MessageId;
+  readonly word: Word;
   /**
-   * Resolves when the message is durable at the server (one tick). Rejects with the `RingpostError` that ended it: a final refusal,
+   * Resolves when it is durable at the server (one tick). Rejects with the `RingpostError` that ended it: a final refusal,
    * or `closed`. It may be ignored: a rejection nobody looks at is not an unhandled one.
    */
   readonly accepted: Promise<Accepted>;
@@ -16,10 +18,8 @@ export interface SentMessage extends UnsentMessage {
 
 type Place = 'waiting' | 'flying' | 'settled';
 
-class Entry implements SentMessage {
-  readonly id: MessageId;
-  readonly to: UserId;
-  readonly body: string;
+class Entry implements Sent {
+  readonly word: Deed;
   readonly order: number;
   place: Place = 'waiting';
   sentAt = 0;
@@ -28,11 +28,13 @@ class Entry implements SentMessage {
   #promise: Promise<Accepted> | undefined;
   #settle: ((outcome: Accepted | RingpostError) => void) | undefined;
 
-  constructor(message: UnsentMessage, order: number) {
-    this.id = message.id;
-    this.to = message.to;
-    this.body = message.body;
+  constructor(word: Deed, order: number) {
+    this.word = word;
     this.order = order;
+  }
+
+  get id(): MessageId {
+    return this.word.id;
   }
 
   /** Made on first use: a sender of many thousand messages that only listens for receipts pays for no promise. */
@@ -75,17 +77,17 @@ export class Outbox {
     return this.#kept.has(id);
   }
 
-  messages(): SentMessage[] {
+  all(): Sent[] {
     return [...this.#kept.values()];
   }
 
-  saved(): UnsentMessage[] {
-    return Array.from(this.#kept.values(), ({ id, to, body }) => ({ id, to, body }));
+  saved(): Deed[] {
+    return Array.from(this.#kept.values(), ({ word }) => word);
   }
 
-  /** Throws `outbox_full`. A message whose id is kept already is that message. */
-  add(message: UnsentMessage): SentMessage {
-    const same = this.#kept.get(message.id);
+  /** Throws `outbox_full`. A word whose id is kept already is that word. */
+  add(word: Deed): Sent {
+    const same = this.#kept.get(word.id);
     if (same !== undefined) return same;
     if (this.#kept.size >= sdkLimits.outbox_messages_max) {
       throw new RingpostError(
@@ -94,7 +96,7 @@ export class Outbox {
         true,
       );
     }
-    const entry = new Entry(message, this.#orders++);
+    const entry = new Entry(word, this.#orders++);
     this.#kept.set(entry.id, entry);
     this.#waiting.push(entry);
     return entry;
@@ -107,14 +109,14 @@ export class Outbox {
   }
 
   /** The next message that may leave now, which counts as sent from here on. */
-  take(now: number): UnsentMessage | undefined {
+  take(now: number): Deed | undefined {
     if (this.#flying >= sdkLimits.sends_in_flight_max) return undefined;
     const entry = this.#again.length > 0 ? this.#again.shift()! : this.#nextWaiting();
     if (entry === undefined) return undefined;
     entry.place = 'flying';
     entry.sentAt = now;
     this.#flying++;
-    return entry;
+    return entry.word;
   }
 
   #nextWaiting(): Entry | undefined {

@@ -1,4 +1,4 @@
-import type { Read, UserId } from '../proto/words.ts';
+import type { ConversationId, Read } from '../proto/words.ts';
 import { RingpostError } from './errors.ts';
 import { sdkLimits } from './limits.ts';
 
@@ -13,11 +13,11 @@ interface Mark {
  * it, and saying it twice does no harm.
  */
 export class ReadMarks {
-  readonly #marks = new Map<UserId, Mark>();
-  #unsaid: UserId[] = [];
+  readonly #marks = new Map<ConversationId, Mark>();
+  #unsaid: ConversationId[] = [];
 
   /** Throws `overloaded` when marks of too many conversations wait for a connection. */
-  mark(user: UserId, upTo: number): void {
+  mark(user: ConversationId, upTo: number): void {
     const known = this.#marks.get(user);
     if (known !== undefined && known.upTo >= upTo) return;
     if (known === undefined && this.#marks.size >= sdkLimits.read_marks_max) this.#makeRoom();

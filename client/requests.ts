@@ -1,16 +1,17 @@
-import type { Answer, ClientWord, Page, Refused } from '../proto/words.ts';
+import type { Answer, ClientWord, Members, Page, Reached, Refused } from '../proto/words.ts';
 import { RingpostError } from './errors.ts';
 import { sdkLimits } from './limits.ts';
 
-type Reply = Page | Answer;
+type Reply = Page | Answer | Members | Reached;
 interface Open {
   readonly word: ClientWord;
   readonly resolve: (reply: Reply) => void;
   readonly reject: (error: RingpostError) => void;
   readonly deadline: ReturnType<typeof setTimeout>;
+  readonly repeat: ReturnType<typeof setInterval>;
 }
 
-/** Questions that wait for their answer. They only read, so they are simply said again on each new socket until their time is up. */
+/** Questions that wait for their answer. They only read, so they are simply said again, on each new socket and now and then, until their time is up. */
 export class Requests {
   readonly #say: (word: ClientWord) => void;
   readonly #open = new Map<number, Open>();
@@ -20,8 +21,17 @@ export class Requests {
     this.#say = say;
   }
 
-  /** Rejects with `timeout`, `overloaded` (too many questions at a time) or the server's refusal. */
-  ask(make: (req: number) => ClientWord): Promise<Reply> {
+  /** Rejects with `timeout`, `overloaded` (too many questions at a time), `bad_answer` (not of this kind) or the server's refusal. */
+  async ask<Kind extends Reply['kind']>(
+    kind: Kind,
+    make: (req: number) => ClientWord,
+  ): Promise<Extract<Reply, { readonly kind: Kind }>> {
+    const reply = await this.#ask(make);
+    if (reply.kind === kind) return reply as Extract<Reply, { readonly kind: Kind }>;
+    throw new RingpostError('bad_answer', `The server answered with ${reply.kind} instead of ${kind}.`, false);
+  }
+
+  #ask(make: (req: number) => ClientWord): Promise<Reply> {
     if (this.#open.size >= sdkLimits.requests_max) {
       const reason = `${this.#open.size} questions already wait for an answer.`;
       return Promise.reject(new RingpostError('overloaded', reason, true));
@@ -29,11 +39,12 @@ export class Requests {
     const req = ++this.#last;
     const word = make(req);
     return new Promise((resolve, reject) => {
+      const repeat = setInterval(() => this.#say(word), sdkLimits.request_repeat_ms);
       const deadline = setTimeout(() => {
-        this.#open.delete(req);
+        this.#close(req);
         reject(new RingpostError('timeout', 'The server did not answer in time.', true));
       }, sdkLimits.request_wait_ms_max);
-      this.#open.set(req, { word, resolve, reject, deadline });
+      this.#open.set(req, { word, resolve, reject, deadline, repeat });
       this.#say(word);
     });
   }
@@ -67,6 +78,7 @@ export class Requests {
     const open = this.#open.get(req);
     this.#open.delete(req);
     clearTimeout(open?.deadline);
+    clearInterval(open?.repeat);
     return open;
   }
 }

@@ -5,6 +5,7 @@ import { sdkLimits } from './limits.ts';
 import type { Outbox } from './outbox.ts';
 import { Pace, type PaceLimits } from './pace.ts';
 import type { ReadMarks } from './read-marks.ts';
+import type { Deed } from './storage.ts';
 import { monotonicMs } from './time.ts';
 
 export interface SpeechOptions {
@@ -126,13 +127,17 @@ export class Speech {
     this.#pace.spend(words.length + this.#words.length);
     let left = this.#pace.left(now);
     while (left >= 1) {
-      const message = outbox.take(now);
-      if (message === undefined) return;
-      words.push({ kind: 'send', id: message.id, to: message.to, body: message.body });
-      const cost = 1 + message.body.length / 1_024;
+      const word = outbox.take(now);
+      if (word === undefined) return;
+      words.push(word);
+      const cost = 1 + charsOf(word) / 1_024;
       left -= cost;
       this.#pace.spend(cost);
     }
     if (outbox.ready) this.#wakeIn(this.#pace.msUntil(sdkLimits.paced_words));
   }
+}
+
+function charsOf(word: Deed): number {
+  return word.kind === 'send' ? word.body.length : JSON.stringify(word.deed).length;
 }

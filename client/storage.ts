@@ -1,4 +1,4 @@
-import type { DeviceId, MessageId, UserId } from '../proto/words.ts';
+import type { Arrange, DeviceId, Send, UserId } from '../proto/words.ts';
 import { RingpostError } from './errors.ts';
 import { sdkLimits } from './limits.ts';
 
@@ -15,18 +15,15 @@ export interface Tokens {
   readonly home?: string;
 }
 
-export interface UnsentMessage {
-  readonly id: MessageId;
-  readonly to: UserId;
-  readonly body: string;
-}
+/** What the server answers with `accepted` or `refused`: said again, under the same id, until it has. */
+export type Deed = Send | Arrange;
 
 /** All that a client needs to go on where it stopped: plain data, fit for JSON. It holds secrets. */
 export interface Saved {
   readonly tokens: Tokens;
   readonly epoch: string;
   readonly cursor: number;
-  readonly outbox: readonly UnsentMessage[];
+  readonly outbox: readonly Deed[];
 }
 
 /**

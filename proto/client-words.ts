@@ -1,10 +1,22 @@
 /** Words from a client, validated: fresh objects that hold the known fields and nothing else. */
 import { Fault, isCount, isMessageId } from './fault.ts';
+import {
+  badConversation,
+  badCount,
+  badText,
+  type Fields,
+  isConversationId,
+  isFields,
+  isText,
+  isUserId,
+  malformed,
+  shown,
+} from './fields.ts';
+import { arrange, reach, roster } from './group-client-words.ts';
 import { isWellFormed, utf8LengthExceeds } from './plain.ts';
 import {
   type ClientWord,
   clientLimits,
-  type DeviceId,
   type Hello,
   type History,
   type Inquire,
@@ -15,24 +27,6 @@ import {
   type UserId,
   type Watch,
 } from './words.ts';
-
-/** An object of which nothing is known yet. */
-export type Fields = { readonly [name: string]: unknown };
-
-const userShape = /^[a-z0-9][a-z0-9._-]{0,31}$/;
-const deviceShape = /^[A-Za-z0-9._-]{1,32}$/;
-
-export function isUserId(value: unknown): value is UserId {
-  return typeof value === 'string' && userShape.test(value);
-}
-
-export function isDeviceId(value: unknown): value is DeviceId {
-  return typeof value === 'string' && deviceShape.test(value);
-}
-
-export function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
-}
 
 export function clientWord(value: unknown): ClientWord | Fault {
   if (!isFields(value)) return new Fault('malformed', 'A word must be an object.');
@@ -53,6 +47,12 @@ export function clientWord(value: unknown): ClientWord | Fault {
       return typing(value);
     case 'watch':
       return watch(value);
+    case 'group':
+      return arrange(value);
+    case 'roster':
+      return roster(value);
+    case 'reach':
+      return reach(value);
     default:
       return new Fault('malformed', `There is no word of kind ${shown(value.kind)}.`, value);
   }
@@ -61,7 +61,7 @@ export function clientWord(value: unknown): ClientWord | Fault {
 function send(fields: Fields): Send | Fault {
   const { id, to, body } = fields;
   if (!isMessageId(id)) return badText('send.id', id, clientLimits.message_id_chars_max, fields);
-  if (!isUserId(to)) return badText('send.to', to, clientLimits.user_chars_max, fields);
+  if (!isConversationId(to)) return badConversation('send.to', to, fields);
   if (typeof body !== 'string' || !isWellFormed(body)) return malformed('send.body must be text', fields);
   if (utf8LengthExceeds(body, clientLimits.body_bytes_max)) {
     return new Fault('too_long', `send.body may have at most ${clientLimits.body_bytes_max} bytes.`, fields);
@@ -77,21 +77,21 @@ function received(fields: Fields): Received | Fault {
 
 function read(fields: Fields): Read | Fault {
   const { with: other, upTo } = fields;
-  if (!isUserId(other)) return badText('read.with', other, clientLimits.user_chars_max, fields);
+  if (!isConversationId(other)) return badConversation('read.with', other, fields);
   if (!isCount(upTo)) return badCount('read.upTo', fields);
   return { kind: 'read', with: other, upTo };
 }
 
 function hello(fields: Fields): Hello | Fault {
   const { epoch, cursor, client, run, dial } = fields;
-  if (typeof epoch !== 'string' || !isShort(epoch, clientLimits.epoch_chars_max)) {
+  if (!isText(epoch, clientLimits.epoch_chars_max)) {
     return badText('hello.epoch', epoch, clientLimits.epoch_chars_max, fields);
   }
   if (!isCount(cursor)) return badCount('hello.cursor', fields);
   const word: { -readonly [field in keyof Hello]: Hello[field] } = { kind: 'hello', epoch, cursor };
   for (const [name, text] of [['client', client] as const, ['run', run] as const]) {
     if (text === undefined || text === null) continue;
-    if (typeof text !== 'string' || !isShort(text, clientLimits.client_chars_max)) {
+    if (!isText(text, clientLimits.client_chars_max)) {
       return badText(`hello.${name}`, text, clientLimits.client_chars_max, fields);
     }
     word[name] = text;
@@ -105,7 +105,7 @@ function hello(fields: Fields): Hello | Fault {
 function history(fields: Fields): History | Fault {
   const { req, with: other, before, limit } = fields;
   if (!isCount(req)) return badCount('history.req', fields);
-  if (!isUserId(other)) return badText('history.with', other, clientLimits.user_chars_max, fields);
+  if (!isConversationId(other)) return badConversation('history.with', other, fields);
   if (!isCount(before)) return badCount('history.before', fields);
   if (!isCount(limit) || limit < 1 || limit > clientLimits.page_messages_max) {
     return malformed(`history.limit must be 1 to ${clientLimits.page_messages_max}`, fields);
@@ -122,7 +122,7 @@ function inquire(fields: Fields): Inquire | Fault {
 
 function typing(fields: Fields): Typing | Fault {
   const { to, on } = fields;
-  if (!isUserId(to)) return badText('typing.to', to, clientLimits.user_chars_max, fields);
+  if (!isConversationId(to)) return badConversation('typing.to', to, fields);
   if (typeof on !== 'boolean') return malformed('typing.on must be true or false', fields);
   return { kind: 'typing', to, on };
 }
@@ -139,29 +139,4 @@ function watch(fields: Fields): Watch | Fault {
     checked.push(user);
   }
   return { kind: 'watch', users: checked };
-}
-
-/** Free text of a client about itself: short, and whole characters only. */
-function isShort(text: string, charsMax: number): boolean {
-  return text.length <= charsMax && isWellFormed(text);
-}
-
-function malformed(what: string, fields: Fields): Fault {
-  return new Fault('malformed', `${what}.`, fields);
-}
-
-function badCount(field: string, fields: Fields): Fault {
-  return malformed(`${field} must be a whole number, 0 or more`, fields);
-}
-
-function badText(field: string, value: unknown, charsMax: number, fields: Fields): Fault {
-  if (typeof value === 'string' && value.length > charsMax) {
-    return new Fault('too_long', `${field} may have at most ${charsMax} characters.`, fields);
-  }
-  return malformed(`${field} is not of the shape that the protocol gives it`, fields);
-}
-
-/** What a client wrote, short enough to be shown to it and to a log. */
-export function shown(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value.slice(0, 32)) : typeof value;
 }

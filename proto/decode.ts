@@ -8,8 +8,8 @@ import { plainOf } from './plain.ts';
 import { serverWord } from './server-words.ts';
 import { type ClientWord, clientLimits, type Encoding, type MessageId, type ServerWord } from './words.ts';
 
-export { isDeviceId, isUserId } from './client-words.ts';
 export { isMessageId } from './fault.ts';
+export { isConversationId, isDeviceId, isGroupId, isUserId } from './fields.ts';
 
 export interface BadFrame {
   readonly ok: false;

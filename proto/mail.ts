@@ -1,4 +1,5 @@
 /** Mail between the actors of the messenger, and between the gateway and them. */
+import type { MemberProtocol } from './group-mail.ts';
 import type {
   ClientWord,
   DeviceId,
@@ -65,7 +66,7 @@ export type AccountRefusal =
   | 'too_many_devices';
 
 /** The user actor, `user/<id>`. */
-export type UserProtocol = {
+export type UserProtocol = MemberProtocol & {
   // ---- accounts, asked by the gateway
   register: { mail: { readonly password: PasswordHash; readonly session: NewSession }; reply: Outcome };
   /** The kept hash, for the gateway to compare (scrypt is too slow for a turn). */

@@ -1,6 +1,7 @@
 /** Words from the server, validated. A client meets newer servers: what it does not know it passes over, where that is safe. */
-import { type Fields, isDeviceId, isFields, isUserId, shown } from './client-words.ts';
 import { Fault, isCount, isMessageId } from './fault.ts';
+import { bad, type Fields, isConversationId, isDeviceId, isFields, isGroupId, isUserId } from './fields.ts';
+import { declined, groupEvent, members, reached } from './group-server-words.ts';
 import { failures, refusals } from './refusals.ts';
 import {
   type Accepted,
@@ -35,6 +36,10 @@ export function serverWord(value: unknown): ServerWord | undefined | Fault {
       return page(value);
     case 'answer':
       return answer(value);
+    case 'members':
+      return members(value);
+    case 'reached':
+      return reached(value);
     case 'resync':
       return { kind: 'resync' };
     case 'typing':
@@ -47,8 +52,10 @@ export function serverWord(value: unknown): ServerWord | undefined | Fault {
 }
 
 function fleeting(fields: Fields): ServerWord | Fault {
-  const { kind, from, on, user, online, lastSeen, reason, afterMs } = fields;
-  if (kind === 'typing' && isUserId(from) && typeof on === 'boolean') return { kind, from, on };
+  const { kind, from, on, in: group, user, online, lastSeen, reason, afterMs } = fields;
+  if (kind === 'typing' && isUserId(from) && typeof on === 'boolean') {
+    return { kind, from, on, ...(isGroupId(group) && { in: group }) };
+  }
   if (kind === 'presence' && isUserId(user) && typeof online === 'boolean' && isCount(lastSeen)) {
     return { kind, user, online, lastSeen };
   }
@@ -75,9 +82,9 @@ function limitsOf(value: unknown): ClientLimits {
 }
 
 function accepted(fields: Fields): Accepted | Fault {
-  const { id, n, seq, at } = fields;
+  const { id, n, seq, at, with: group } = fields;
   if (!isMessageId(id) || !isCount(n) || !isCount(seq) || !isCount(at)) return bad(fields);
-  return { kind: 'accepted', id, n, seq, at };
+  return { kind: 'accepted', id, n, seq, at, ...(isGroupId(group) && { with: group }) };
 }
 
 function refusal(fields: Fields): Refused | Fault {
@@ -97,7 +104,7 @@ function refusal(fields: Fields): Refused | Fault {
 
 function page(fields: Fields): Page | Fault {
   const { req, with: other, messages, next } = fields;
-  if (!isCount(req) || !isUserId(other) || !Array.isArray(messages) || !isCount(next)) return bad(fields);
+  if (!isCount(req) || !isConversationId(other) || !Array.isArray(messages) || !isCount(next)) return bad(fields);
   const checked: MessageState[] = [];
   for (const message of messages) {
     const state = messageState(message);
@@ -149,6 +156,10 @@ function timelineEvent(value: unknown): TimelineEvent | Fault {
     case 'failed':
     case 'expired':
       return lost(value);
+    case 'group':
+      return groupEvent(value);
+    case 'declined':
+      return declined(value);
     default:
       return { kind: 'other', was: value.kind };
   }
@@ -156,32 +167,31 @@ function timelineEvent(value: unknown): TimelineEvent | Fault {
 
 function message(fields: Fields): MessageEvent | Fault {
   const { id, from, to, seq, at, body } = fields;
-  if (!isMessageId(id) || !isUserId(from) || !isUserId(to) || !isCount(seq) || !isCount(at)) return bad(fields);
+  if (!isMessageId(id) || !isUserId(from) || !isConversationId(to)) return bad(fields);
+  if (!isCount(seq) || !isCount(at)) return bad(fields);
   if (typeof body !== 'string') return bad(fields);
   return { kind: 'message', id, from, to, seq, at, body };
 }
 
 function mark(fields: Fields): TimelineEvent | Fault {
   const { kind, with: other, delivered, read, upTo, at } = fields;
-  if (!isUserId(other) || !isCount(at)) return bad(fields);
+  if (!isConversationId(other) || !isCount(at)) return bad(fields);
   if (kind === 'seen' && isCount(upTo)) return { kind, with: other, upTo, at };
   if (kind === 'receipt' && isCount(delivered) && isCount(read)) return { kind, with: other, delivered, read, at };
   return bad(fields);
 }
 
 function lost(fields: Fields): TimelineEvent | Fault {
-  const { kind, id, from, to, seq, code, reason, at } = fields;
+  const { kind, id, from, to, seq, code, reason, at, member } = fields;
   if (!isMessageId(id) || !isCount(seq) || !isCount(at)) return bad(fields);
-  if (kind === 'expired') return isUserId(from) ? { kind, id, from, seq, at } : bad(fields);
-  if (!isUserId(to) || typeof reason !== 'string') return bad(fields);
+  if (!isConversationId(to)) return bad(fields);
+  if (kind === 'expired') return isUserId(from) ? { kind, id, from, to, seq, at } : bad(fields);
+  if (typeof reason !== 'string') return bad(fields);
   // Failed for a reason of a later protocol: failed all the same, and `reason` says why.
-  return { kind: 'failed', id, to, seq, code: isFailure(code) ? code : 'expired', reason, at };
+  const failed = { kind: 'failed', id, to, seq, code: isFailure(code) ? code : 'expired', reason, at } as const;
+  return isUserId(member) ? { ...failed, member } : failed;
 }
 
 function isFailure(code: unknown): code is FailedEvent['code'] {
   return typeof code === 'string' && Object.hasOwn(failures, code);
-}
-
-function bad(fields: Fields): Fault {
-  return new Fault('malformed', `A field of ${shown(fields.kind)} is missing or of the wrong type.`);
 }

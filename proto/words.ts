@@ -4,6 +4,20 @@
  * docs/SPEC.md says what each means, with rule ids.
  */
 
+import type {
+  Arrange,
+  ConversationId,
+  DeclinedEvent,
+  GroupEvent,
+  GroupId,
+  Members,
+  Reach,
+  Reached,
+  Roster,
+} from './group-words.ts';
+
+export type * from './group-words.ts';
+
 export const subprotocols = { msgpack: 'ringpost.v1.msgpack', json: 'ringpost.v1.json' } as const;
 export type Encoding = keyof typeof subprotocols;
 /** A browser can't set headers on a WebSocket: the access token travels as one more offered subprotocol, `ringpost.bearer.<token>`. */
@@ -12,7 +26,7 @@ export const bearerPrefix = 'ringpost.bearer.';
 export const clientLimits = {
   frame_bytes_max: 64 * 1024,
   words_max: 64,
-  depth_max: 4,
+  depth_max: 6,
   body_bytes_max: 32 * 1024,
   message_id_chars_max: 64,
   user_chars_max: 32,
@@ -28,6 +42,12 @@ export const clientLimits = {
   epoch_chars_max: 64,
   /** A `typing` that nothing renews or ends counts as ended after this. */
   typing_ms: 10_000,
+  group_id_chars_max: 49,
+  group_title_chars_max: 128,
+  group_about_chars_max: 1_024,
+  /** In one word. */
+  group_users_max: 256,
+  group_link_chars_max: 64,
   /** Presence counts as online for this long after the person last did something. */
   online_ms: 10_000,
 } as const;
@@ -58,7 +78,7 @@ export interface Hello {
 export interface Send {
   readonly kind: 'send';
   readonly id: MessageId;
-  readonly to: UserId;
+  readonly to: ConversationId;
   readonly body: string;
 }
 /** All events up to and including this number have arrived at the device. */
@@ -69,14 +89,14 @@ export interface Received {
 /** The person has read all messages of `with` up to and including its `seq`. */
 export interface Read {
   readonly kind: 'read';
-  readonly with: UserId;
+  readonly with: ConversationId;
   readonly upTo: number;
 }
-/** Messages of one conversation, newest first, with timeline numbers below `before` (0: from the newest). */
+/** Messages of one conversation, newest first, with timeline numbers, or in a group `seq`s, below `before` (0: from the newest). */
 export interface History {
   readonly kind: 'history';
   readonly req: number;
-  readonly with: UserId;
+  readonly with: ConversationId;
   readonly before: number;
   readonly limit: number;
 }
@@ -89,7 +109,7 @@ export interface Inquire {
 /** Volatile. The other side forgets it after 10 s. */
 export interface Typing {
   readonly kind: 'typing';
-  readonly to: UserId;
+  readonly to: ConversationId;
   readonly on: boolean;
 }
 /** Whose presence this device wants to hear of from now on; replaces the list before. */
@@ -97,7 +117,22 @@ export interface Watch {
   readonly kind: 'watch';
   readonly users: readonly UserId[];
 }
-export type ClientWord = Hello | Send | Received | Read | History | Inquire | Typing | Watch;
+export type ClientWord = Hello | Send | Received | Read | History | Inquire | Typing | Watch | Arrange | Roster | Reach;
+
+/** Which words show that the person is there, not only the application: those count for presence. */
+export const byThePerson: { readonly [kind in ClientWord['kind']]: boolean } = {
+  hello: true,
+  send: true,
+  read: true,
+  history: true,
+  typing: true,
+  group: true,
+  roster: true,
+  reach: true,
+  inquire: false,
+  received: false,
+  watch: false,
+};
 
 // ---------------------------------------------------------------- to the client
 
@@ -125,9 +160,12 @@ export interface Events {
 export interface Accepted {
   readonly kind: 'accepted';
   readonly id: MessageId;
+  /** 0, and `seq` likewise, for what is no event. */
   readonly n: number;
   readonly seq: number;
   readonly at: number;
+  /** The group that it made. */
+  readonly with?: GroupId;
 }
 /** A word was not carried out. `id` or `req` name the word it answers, where it had one. */
 export interface Refused {
@@ -143,7 +181,7 @@ export interface Refused {
 export interface Page {
   readonly kind: 'page';
   readonly req: number;
-  readonly with: UserId;
+  readonly with: ConversationId;
   /** Newest first. */
   readonly messages: readonly MessageState[];
   /** `before` of the next page; 0 at the beginning of the conversation. */
@@ -158,6 +196,8 @@ export interface TypingNews {
   readonly kind: 'typing';
   readonly from: UserId;
   readonly on: boolean;
+  /** Where it is in a group. */
+  readonly in?: GroupId;
 }
 export interface Presence {
   readonly kind: 'presence';
@@ -185,25 +225,27 @@ export type ServerWord =
   | Answer
   | TypingNews
   | Presence
+  | Members
+  | Reached
   | Resync
   | GoAway;
 
 // ---------------------------------------------------------------- the timeline
 
-/** A message of or to this user. `seq` is dense from 1 in the direction from → to. */
+/** A message of or to this user, or to a group of its. `seq` is dense from 1 in the direction from → to; in a group it is its log's. */
 export interface MessageEvent {
   readonly kind: 'message';
   readonly id: MessageId;
   readonly from: UserId;
-  readonly to: UserId;
+  readonly to: ConversationId;
   readonly seq: number;
   readonly at: number;
   readonly body: string;
 }
-/** How far `with` has got of the messages sent to it: cumulative, never goes back, read <= delivered (A11). */
+/** How far `with`, or all others of a group, have got of the messages sent to it: cumulative, never goes back, read <= delivered (A11). */
 export interface ReceiptEvent {
   readonly kind: 'receipt';
-  readonly with: UserId;
+  readonly with: ConversationId;
   readonly delivered: number;
   readonly read: number;
   readonly at: number;
@@ -212,16 +254,18 @@ export interface ReceiptEvent {
 export interface FailedEvent {
   readonly kind: 'failed';
   readonly id: MessageId;
-  readonly to: UserId;
+  readonly to: ConversationId;
   readonly seq: number;
   readonly code: 'unknown_user' | 'deactivated' | 'expired';
   readonly reason: string;
   readonly at: number;
+  /** In a group: the member that will not get it. */
+  readonly member?: UserId;
 }
 /** Another device of this user has read messages of `with`. */
 export interface SeenEvent {
   readonly kind: 'seen';
-  readonly with: UserId;
+  readonly with: ConversationId;
   readonly upTo: number;
   readonly at: number;
 }
@@ -230,6 +274,7 @@ export interface ExpiredEvent {
   readonly kind: 'expired';
   readonly id: MessageId;
   readonly from: UserId;
+  readonly to: ConversationId;
   readonly seq: number;
   readonly at: number;
 }
@@ -238,11 +283,19 @@ export interface OtherEvent {
   readonly kind: 'other';
   readonly was: string;
 }
-export type TimelineEvent = MessageEvent | ReceiptEvent | FailedEvent | SeenEvent | ExpiredEvent | OtherEvent;
+export type TimelineEvent =
+  | MessageEvent
+  | ReceiptEvent
+  | FailedEvent
+  | SeenEvent
+  | ExpiredEvent
+  | GroupEvent
+  | DeclinedEvent
+  | OtherEvent;
 
 /** A message with its state; times are ms since the Unix epoch, 0 while not so. */
 export interface MessageState extends MessageEvent {
-  /** Its number in this user's timeline. */
+  /** Its number in this user's timeline; in a group it is 0, and `seq` places it. */
   readonly n: number;
   readonly delivered: number;
   readonly read: number;
@@ -260,6 +313,13 @@ export type RefusalCode =
   | 'expired_token'
   | 'unknown_message'
   | 'to_self'
+  | 'unknown_group'
+  | 'not_a_member'
+  | 'not_an_admin'
+  | 'announcements_only'
+  | 'group_full'
+  | 'too_many_groups'
+  | 'unknown_link'
   | 'overloaded'
   | 'unavailable'
   | 'internal';

@@ -1,5 +1,5 @@
 /** What a healed world must come to by itself: everything delivered, everything owned, everybody caught up. */
-import { numberKey } from '../actors/user/rows.ts';
+import { numberKey } from '../actors/numbers.ts';
 import { readStoredPosition } from '../runtime/write-behind.ts';
 import { quickCodec } from './codec.ts';
 import type { World } from './world.ts';

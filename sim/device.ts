@@ -6,9 +6,10 @@ import {
   RingpostClient,
   RingpostError,
   type Saved,
-  type SentMessage,
+  type Sent,
   type StateNews,
 } from '../client/index.ts';
+import type { Send } from '../proto/words.ts';
 import { SimClock, type SimRandom, type SimTime } from './clock.ts';
 import { enter } from './globals.ts';
 import { History } from './history.ts';
@@ -204,7 +205,7 @@ export class Device {
       });
     });
     client.on('state', (news) => this.#state(news, machine));
-    for (const message of client.unsent()) this.#follow(message);
+    for (const sent of client.unsent()) if (sent.word.kind === 'send') this.#follow(sent as Sent<Send>);
     void client.connect().catch(() => {});
   }
 
@@ -241,7 +242,7 @@ export class Device {
     });
   }
 
-  #follow(message: SentMessage): void {
+  #follow(message: Sent<Send>): void {
     const sending = this.history.sends(message);
     message.accepted.then(
       (word) => {

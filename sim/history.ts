@@ -2,8 +2,8 @@
  * What the users of one device saw, as their application would tell it: the only witness of what was promised to clients. It is checked as
  * it grows, and against the timelines at the end.
  */
-import type { Accepted, ClientEvent, RingpostError, SentMessage } from '../client/index.ts';
-import type { TimelineEvent } from '../proto/words.ts';
+import type { Accepted, ClientEvent, RingpostError, Sent } from '../client/index.ts';
+import type { Send, TimelineEvent } from '../proto/words.ts';
 import { Violation } from './violation.ts';
 
 /** One message that this device was given to send. */
@@ -52,7 +52,7 @@ export class History {
     this.#last = cursor;
   }
 
-  sends({ id, to, body }: SentMessage): Sending {
+  sends({ word: { id, to, body } }: Sent<Send>): Sending {
     const before = this.sendings.get(id);
     if (before !== undefined) {
       if (before.life !== this.#life) before.life = undefined;

@@ -1,6 +1,6 @@
 /** A simulated world: machines with nodes, what they share, devices with clients, and everybody who looks on. */
 import { messengerBehaviours } from '../actors/index.ts';
-import { numberKey, numberOf } from '../actors/user/rows.ts';
+import { numberKey, numberOf } from '../actors/numbers.ts';
 import type { Accepted, ClientEvent } from '../client/index.ts';
 import { partitionOf } from '../runtime/hash.ts';
 import { type AnyBehaviour, defaultLimits, type Limits, type Node } from '../runtime/index.ts';

@@ -86,7 +86,8 @@ function sendOne(flow: Flow, bytes: number): void {
 }
 
 function bytesOf(event: TimelineEvent | undefined): number {
-  return event_bytes + (event?.kind === 'message' ? bytesAtMost(event.body) : 0);
+  if (event?.kind === 'message') return event_bytes + bytesAtMost(event.body);
+  return event?.kind === 'group' ? event_bytes + bytesAtMost(JSON.stringify(event.change)) : event_bytes;
 }
 
 /** Of a text in a frame of either encoding: as UTF-8, and with what JSON escapes. */

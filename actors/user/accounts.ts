@@ -4,6 +4,7 @@ import type { DeviceId } from '../../proto/words.ts';
 import type { MailOf, Turn } from '../../runtime/index.ts';
 import { endAll } from './admission.ts';
 import { sweepForExpired } from './expiry.ts';
+import { leaveAll } from './groups.ts';
 import { cursorsOf, devicesOf, topCursor, type UserMemory } from './memory.ts';
 import type { DeviceRow } from './rows.ts';
 
@@ -90,6 +91,7 @@ export function deactivate(user: UserMemory, _: Mail<'deactivate'>, turn: Turn):
   user.account = { state: 'deactivated', epoch, created, at: turn.now };
   turn.put('account', user.account);
   for (const device of devicesOf(user, turn).keys()) dropDevice(user, turn, device);
+  leaveAll(user, turn);
   sweepForExpired(user, turn);
   return done;
 }

@@ -4,9 +4,11 @@
  */
 import type { UserProtocol } from '../../proto/mail.ts';
 import type { MailOf, Turn } from '../../runtime/index.ts';
-import { User } from '../kinds.ts';
+import { Group, User } from '../kinds.ts';
+import { numberKey } from '../numbers.ts';
+import { entryOf } from './events.ts';
 import { conversationWith, topCursor, type UserMemory } from './memory.ts';
-import { numberKey, type Sweep, type TimelineRow } from './rows.ts';
+import type { Sweep, TimelineRow } from './rows.ts';
 import { rowsAfter } from './timeline.ts';
 
 type Mail<K extends keyof UserProtocol> = Extract<MailOf<UserProtocol>, { kind: K }>;
@@ -36,16 +38,37 @@ export function expire(user: UserMemory, _: Mail<'expire'>, turn: Turn): void {
   let n = from;
   for (const row of rows) {
     n++;
-    if (row[0] !== 'in' || row[3] <= conversationWith(user, turn, row[2]).inDelivered) continue;
-    const [, id, peer, seq, at, , prev, expiresAt] = row;
+    const expiresAt = expiryOf(user, turn, row);
+    if (expiresAt === undefined) continue;
     if (code === 'expired' && expiresAt > turn.now) {
       setExpiry(user, turn, { at: expiresAt, done: n - 1 });
       return;
     }
-    replace(user, turn, n, ['expired', id, peer, seq, at, prev]);
-    turn.tell(User.ref(peer), { kind: 'failed', from: user.self, id, seq, code, at: Math.max(turn.now, at) });
+    lapse(user, turn, n, row, code);
   }
   setExpiry(user, turn, n < user.head ? { at: turn.now, done: n } : idle);
+}
+
+/** When a message that this user has not got yet expires; undefined for all else. */
+function expiryOf(user: UserMemory, turn: Turn, row: TimelineRow): number | undefined {
+  if (row[0] === 'in') return row[3] > conversationWith(user, turn, row[2]).inDelivered ? row[7] : undefined;
+  if (row[0] !== 'entry' || row[2] <= conversationWith(user, turn, row[1]).inDelivered) return undefined;
+  const [kind, , from] = entryOf(turn, row[1], row[2]);
+  return kind === 'message' && from !== user.self ? row[3] + user.limits.message_lifetime_ms : undefined;
+}
+
+/** Its sender hears that it failed. */
+function lapse(user: UserMemory, turn: Turn, n: number, row: TimelineRow, code: 'expired' | 'deactivated'): void {
+  if (row[0] === 'in') {
+    const [, id, peer, seq, at, , prev] = row;
+    replace(user, turn, n, ['expired', id, peer, seq, at, prev]);
+    turn.tell(User.ref(peer), { kind: 'failed', from: user.self, id, seq, code, at: Math.max(turn.now, at) });
+  } else if (row[0] === 'entry') {
+    const [, group, seq, at] = row;
+    replace(user, turn, n, ['lapsed', group, seq, at]);
+    // A group whose member is gone expects nothing of it any more.
+    if (code === 'expired') turn.tell(Group.ref(group), { kind: 'lapsed', user: user.self, seq });
+  }
 }
 
 const idle: Sweep = { at: 0, done: 0 };
@@ -76,13 +99,14 @@ export function tidy(user: UserMemory, _: Mail<'tidy'>, turn: Turn): void {
   const { sweep_rows_max, dedup_ms, tidy_pause_ms } = user.limits;
   let n = turn.get<Sweep>('tidy')?.done ?? 0;
   for (const row of rowsAfter(user, turn, n, user.head, sweep_rows_max)) {
-    if (row[0] === 'out') {
-      const until = row[4] + dedup_ms;
+    const [id, at] = row[0] === 'out' ? [row[1], row[4]] : row[0] === 'entry' ? [row[4], row[3]] : ['', 0];
+    if (id !== '') {
+      const until = at + dedup_ms;
       if (until >= turn.now) {
         setTidy(user, turn, { at: until + tidy_pause_ms, done: n });
         return;
       }
-      turn.delete('mid', row[1]);
+      turn.delete('mid', id);
     }
     n++;
   }

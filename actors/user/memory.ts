@@ -1,8 +1,9 @@
 /** What a user keeps in memory while awake. All but what hangs on sockets is read back from its tables. */
 import type { ConnectionProtocol } from '../../proto/mail.ts';
-import type { DeviceId, UserId } from '../../proto/words.ts';
+import type { ConversationId, DeviceId, GroupId, MessageId, UserId } from '../../proto/words.ts';
 import type { Ref, Turn } from '../../runtime/index.ts';
 import type { MessengerLimits } from '../limits.ts';
+import { numberOf } from '../numbers.ts';
 import {
   type AccountRow,
   type Conversation,
@@ -11,7 +12,7 @@ import {
   conversationRow,
   type DeviceRow,
   emptyConversation,
-  numberOf,
+  type MembershipRow,
   type Sweep,
   type TimelineRow,
   timeOf,
@@ -57,19 +58,24 @@ export interface UserMemory {
   lastAt: number;
   /** The newest rows, those of numbers head - length + 1 to head. */
   recent: TimelineRow[];
-  readonly conversations: Map<UserId, Conversation>;
+  readonly conversations: Map<ConversationId, Conversation>;
   /** Read when first asked for. */
   devices: Map<DeviceId, DeviceRow> | undefined;
   cursors: Map<DeviceId | '', Cursor> | undefined;
   expiry: Sweep | undefined;
   tidy: Sweep | undefined;
+  groups: Map<GroupId, MembershipRow> | undefined;
+  /** What groups have not answered yet. */
+  waiting: Map<MessageId, GroupId> | undefined;
+  /** By message id: the connection that said it last. Volatile. */
+  readonly askers: Map<MessageId, string>;
   /** By the connection's address. Volatile. */
   readonly attached: Map<string, Attached>;
   /** Those that the turn of now has taken off `attached`: should it fail, they were not told. */
   readonly detached: Map<string, Attached>;
   readonly presence: Presence;
   /** Senders who are to hear, at the end of the turn of now, how far this user has got. */
-  readonly owedReceipts: Set<UserId>;
+  readonly owedReceipts: Set<ConversationId>;
 }
 
 export function wakeUser(turn: Turn, spoilt: UserMemory | undefined, limits: MessengerLimits): UserMemory {
@@ -86,6 +92,9 @@ export function wakeUser(turn: Turn, spoilt: UserMemory | undefined, limits: Mes
     cursors: undefined,
     expiry: undefined,
     tidy: undefined,
+    groups: undefined,
+    waiting: undefined,
+    askers: new Map(spoilt?.askers),
     attached: new Map([...(spoilt?.detached ?? []), ...(spoilt?.attached ?? [])]),
     detached: new Map(),
     owedReceipts: new Set(),
@@ -125,7 +134,7 @@ export function topCursor(user: UserMemory, turn: Turn): number {
   return top;
 }
 
-export function conversationWith(user: UserMemory, turn: Turn, peer: UserId): Conversation {
+export function conversationWith(user: UserMemory, turn: Turn, peer: ConversationId): Conversation {
   const cached = user.conversations.get(peer);
   if (cached !== undefined) return cached;
   const row = turn.get<ConversationRow>('conv', peer);
@@ -134,12 +143,12 @@ export function conversationWith(user: UserMemory, turn: Turn, peer: UserId): Co
   return conversation;
 }
 
-export function saveConversation(user: UserMemory, turn: Turn, peer: UserId, conversation: Conversation): void {
+export function saveConversation(user: UserMemory, turn: Turn, peer: ConversationId, conversation: Conversation): void {
   turn.put('conv', peer, conversationRow(conversation));
   keep(user, peer, conversation);
 }
 
-function keep(user: UserMemory, peer: UserId, conversation: Conversation): void {
+function keep(user: UserMemory, peer: ConversationId, conversation: Conversation): void {
   // Emptying all of it at the bound is as good as anything finer: the next few turns read back what they need.
   if (user.conversations.size >= user.limits.conversations_cached_max) user.conversations.clear();
   user.conversations.set(peer, conversation);

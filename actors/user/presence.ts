@@ -91,7 +91,7 @@ export function passTyping(user: UserMemory, { from, on }: Mail<'typing'>, turn:
   sayToAll(user, turn, { kind: 'typing', from, on });
 }
 
-function sayToAll(user: UserMemory, turn: Turn, word: ServerWord): void {
+export function sayToAll(user: UserMemory, turn: Turn, word: ServerWord): void {
   for (const [connection, attached] of user.attached) {
     if (admitted(user, turn, connection, attached)) say(turn, attached.to, word);
   }

@@ -1,8 +1,10 @@
 /** How far everyone has got: cursors of this user's devices, and marks that only grow, in both directions (A11). */
 import type { UserProtocol } from '../../proto/mail.ts';
-import type { DeviceId, Read, UserId } from '../../proto/words.ts';
+import type { ConversationId, DeviceId, Read } from '../../proto/words.ts';
 import type { MailOf, Turn } from '../../runtime/index.ts';
-import { User } from '../kinds.ts';
+import { isGroup, User } from '../kinds.ts';
+import { numberKey } from '../numbers.ts';
+import { headOf, markInGroup } from './groups.ts';
 import {
   type Cursor,
   conversationWith,
@@ -12,7 +14,7 @@ import {
   topCursor,
   type UserMemory,
 } from './memory.ts';
-import { numberKey, type TimelineRow } from './rows.ts';
+import type { TimelineRow } from './rows.ts';
 import { announce, append, rowsAfter, stampOf } from './timeline.ts';
 
 type Mail<K extends keyof UserProtocol> = Extract<MailOf<UserProtocol>, { kind: K }>;
@@ -39,8 +41,11 @@ export function received(user: UserMemory, turn: Turn, device: DeviceId, upTo: n
 
 /** Tells the senders of the messages in after < n <= upTo. True when a message among them was not delivered before. */
 function deliver(user: UserMemory, turn: Turn, after: number, upTo: number): boolean {
-  const newest = new Map<UserId, number>();
-  for (const row of rowsAfter(user, turn, after, upTo, upTo - after)) if (row[0] === 'in') newest.set(row[2], row[3]);
+  const newest = new Map<ConversationId, number>();
+  for (const row of rowsAfter(user, turn, after, upTo, upTo - after)) {
+    if (row[0] === 'in') newest.set(row[2], row[3]);
+    else if (row[0] === 'entry') newest.set(row[1], row[2]);
+  }
   let news = false;
   for (const [peer, seq] of newest) {
     const conversation = conversationWith(user, turn, peer);
@@ -57,7 +62,7 @@ function deliver(user: UserMemory, turn: Turn, after: number, upTo: number): boo
 export function read(user: UserMemory, turn: Turn, word: Read): void {
   const peer = word.with;
   const conversation = conversationWith(user, turn, peer);
-  const upTo = Math.min(word.upTo, conversation.inSeq);
+  const upTo = Math.min(word.upTo, isGroup(peer) ? headOf(user, turn, peer) : conversation.inSeq);
   if (upTo <= conversation.inRead) return;
   const at = stampOf(user, turn);
   const delivered = upTo > conversation.inDelivered ? { inDelivered: upTo, inDeliveredAt: at } : {};
@@ -71,6 +76,10 @@ export function read(user: UserMemory, turn: Turn, word: Read): void {
 /** One receipt for each sender, whatever the words of the turn have moved: a device that shows a message says both in one frame. */
 export function tellReceipts(user: UserMemory, turn: Turn): void {
   for (const peer of user.owedReceipts) {
+    if (isGroup(peer)) {
+      markInGroup(user, turn, peer);
+      continue;
+    }
     const { inDelivered: delivered, inRead: read, inDeliveredAt, inReadAt } = conversationWith(user, turn, peer);
     const at = Math.max(inDeliveredAt, inReadAt);
     turn.tell(User.ref(peer), { kind: 'receipt', from: user.self, delivered, read, at });

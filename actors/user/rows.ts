@@ -12,14 +12,15 @@
  * | mark | peer/d/seq or peer/r/seq | when the peer had delivered or read all sent to it up to seq |
  * | fail | peer/seq | why and when a message sent to it failed |
  * | seen | '' | when the person last did something |
+ * | group | group | MembershipRow: the groups that it is a member of |
+ * | wait | message id | the group that has not answered this message or deed |
  * | expiry | '' | Sweep: the next look for messages that nobody fetched |
  * | tidy | '' | Sweep: the next look for message ids to forget |
  *
  * Rows written at every message are tuples: in maps their names would outweigh the values.
  */
 import type { PasswordHash } from '../../proto/mail.ts';
-import { failures } from '../../proto/refusals.ts';
-import type { FailedEvent, TimelineEvent, UserId } from '../../proto/words.ts';
+import type { ConversationId, DeclineCode, FailedEvent, GroupId, UserId } from '../../proto/words.ts';
 
 export type AccountRow =
   | { readonly state: 'active'; readonly password: PasswordHash; readonly epoch: string; readonly created: number }
@@ -35,6 +36,11 @@ export interface DeviceRow {
   readonly before?: { readonly refreshHash: string; readonly until: number };
   readonly since: number;
   readonly seen: number;
+}
+
+/** Of a group: number of the entry that brought this user. */
+export interface MembershipRow {
+  readonly since: number;
 }
 
 /** A sweep over the timeline: a timer is set for `at` (0: none), and everything up to `done` needs no look any more. */
@@ -102,39 +108,28 @@ export type TimelineRow =
     ]
   | readonly [kind: 'out', id: string, to: UserId, seq: number, at: number, body: string, prev: number]
   | readonly [kind: 'expired', id: string, from: UserId, seq: number, at: number, prev: number]
-  | readonly [kind: 'receipt', peer: UserId, delivered: number, read: number, at: number]
-  | readonly [kind: 'failed', id: string, to: UserId, seq: number, code: FailedEvent['code'], at: number]
-  | readonly [kind: 'seen', peer: UserId, upTo: number, at: number];
-
-/** The event that a client gets for a row. */
-export function eventOf(self: UserId, row: TimelineRow): TimelineEvent {
-  switch (row[0]) {
-    case 'in':
-      return { kind: 'message', id: row[1], from: row[2], to: self, seq: row[3], at: row[4], body: row[5] };
-    case 'out':
-      return { kind: 'message', id: row[1], from: self, to: row[2], seq: row[3], at: row[4], body: row[5] };
-    case 'receipt':
-      return { kind: 'receipt', with: row[1], delivered: row[2], read: row[3], at: row[4] };
-    case 'failed':
-      return {
-        kind: 'failed',
-        id: row[1],
-        to: row[2],
-        seq: row[3],
-        code: row[4],
-        reason: failures[row[4]],
-        at: row[5],
-      };
-    case 'seen':
-      return { kind: 'seen', with: row[1], upTo: row[2], at: row[3] };
-    case 'expired':
-      return { kind: 'expired', id: row[1], from: row[2], seq: row[3], at: row[4] };
-  }
-}
+  | readonly [kind: 'receipt', peer: ConversationId, delivered: number, read: number, at: number]
+  | readonly [
+      kind: 'failed',
+      id: string,
+      to: ConversationId,
+      seq: number,
+      code: FailedEvent['code'],
+      at: number,
+      member?: UserId,
+    ]
+  | readonly [kind: 'seen', peer: ConversationId, upTo: number, at: number]
+  /** Where to find it in the group's log; `id` of what this user sent, else ''. */
+  | readonly [kind: 'entry', group: GroupId, seq: number, at: number, id: string]
+  /** In place of an entry that no device fetched in time. */
+  | readonly [kind: 'lapsed', group: GroupId, seq: number, at: number]
+  | readonly [kind: 'declined', group: GroupId, user: UserId, code: DeclineCode, at: number];
 
 export function timeOf(row: TimelineRow): number {
   switch (row[0]) {
     case 'seen':
+    case 'entry':
+    case 'lapsed':
       return row[3];
     case 'failed':
       return row[5];
@@ -152,13 +147,4 @@ export function peerOf(row: TimelineRow): UserId | '' {
 export function prevOf(row: TimelineRow): number {
   if (row[0] === 'in' || row[0] === 'out') return row[6];
   return row[0] === 'expired' ? row[5] : 0;
-}
-
-/** Numbers as keys whose byte order is their order: eight digits of base 36. */
-export function numberKey(n: number): string {
-  return n.toString(36).padStart(8, '0');
-}
-
-export function numberOf(key: string): number {
-  return Number.parseInt(key, 36);
 }

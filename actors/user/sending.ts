@@ -1,28 +1,40 @@
 /** Messages: out of this account, into it, and back with a word when they fail. */
 import type { UserProtocol } from '../../proto/mail.ts';
 import { refused } from '../../proto/refusals.ts';
-import type { Accepted, Send } from '../../proto/words.ts';
+import type { Accepted, Arrange, Send } from '../../proto/words.ts';
 import type { MailOf, Turn } from '../../runtime/index.ts';
-import { User } from '../kinds.ts';
+import { isGroup, User } from '../kinds.ts';
+import { numberKey } from '../numbers.ts';
 import { say } from './admission.ts';
 import { armExpiry, armTidy } from './expiry.ts';
+import { acceptedIn, arrange, sendToGroup } from './groups.ts';
 import { type Attached, conversationWith, saveConversation, type UserMemory } from './memory.ts';
-import { type FailRow, numberKey, type TimelineRow } from './rows.ts';
+import type { FailRow, TimelineRow } from './rows.ts';
 import { announce, append, rowAt, stampOf } from './timeline.ts';
 
 type Mail<K extends keyof UserProtocol> = Extract<MailOf<UserProtocol>, { kind: K }>;
 
-/** A device sends. The same id again gets the first answer again, whatever else the word says (A8). */
-export function send(user: UserMemory, turn: Turn, word: Send, connection: string, attached: Attached): void {
-  const { id, to, body } = word;
-  if (to === user.self) {
-    say(turn, attached.to, refused('to_self', { id }));
-    return;
-  }
-  const before = acceptedBefore(user, turn, id);
+/** A device wants something done. The same id again gets the first answer again, whatever else the word says (A8). */
+export function carryOut(
+  user: UserMemory,
+  turn: Turn,
+  word: Send | Arrange,
+  connection: string,
+  attached: Attached,
+): void {
+  const before = acceptedBefore(user, turn, word.id);
   if (before !== undefined) {
     // As news: to a device that has not seen the event yet, the answer stands for it.
     turn.whisper(attached.to, { kind: 'news', n: before.n, words: [before] });
+  } else if (word.kind === 'group') arrange(user, turn, word, connection, attached);
+  else if (isGroup(word.to)) sendToGroup(user, turn, word, connection, attached);
+  else send(user, turn, word, connection, attached);
+}
+
+function send(user: UserMemory, turn: Turn, word: Send, connection: string, attached: Attached): void {
+  const { id, to, body } = word;
+  if (to === user.self) {
+    say(turn, attached.to, refused('to_self', { id }));
     return;
   }
   const conversation = conversationWith(user, turn, to);
@@ -43,6 +55,7 @@ function acceptedBefore(user: UserMemory, turn: Turn, id: string): Accepted | un
   const n = turn.get<number>('mid', id);
   if (n === undefined) return undefined;
   const row = rowAt(user, turn, n);
+  if (row?.[0] === 'entry') return acceptedIn(row[1], { id, n, seq: row[2], at: row[3] });
   if (row?.[0] !== 'out') throw new Error('a message id that leads to no message');
   return { kind: 'accepted', id, n, seq: row[3], at: row[4] };
 }

@@ -2,27 +2,20 @@
 import type { UserProtocol } from '../../proto/mail.ts';
 import { refused } from '../../proto/refusals.ts';
 import type {
+  ConversationId,
   FailedEvent,
   History,
   Inquire,
   MessageState,
   ServerWord,
   TimelineEvent,
-  UserId,
 } from '../../proto/words.ts';
 import type { MailOf, Turn } from '../../runtime/index.ts';
+import { numberKey, numberOf } from '../numbers.ts';
 import { admitted, say } from './admission.ts';
+import { eventOf } from './events.ts';
 import { type Attached, conversationWith, type UserMemory } from './memory.ts';
-import {
-  type Conversation,
-  eventOf,
-  type FailRow,
-  numberKey,
-  numberOf,
-  peerOf,
-  prevOf,
-  type TimelineRow,
-} from './rows.ts';
+import { type Conversation, type FailRow, peerOf, prevOf, type TimelineRow } from './rows.ts';
 
 type Mail<K extends keyof UserProtocol> = Extract<MailOf<UserProtocol>, { kind: K }>;
 
@@ -56,7 +49,7 @@ export function announce(
   for (const [connection, attached] of user.attached) {
     if (connection === instead?.connection) turn.whisper(attached.to, { kind: 'news', n, words: [instead.word] });
     else if (admitted(user, turn, connection, attached)) {
-      words ??= [{ kind: 'events', from: n, list: [eventOf(user.self, row)] }];
+      words ??= [{ kind: 'events', from: n, list: [eventOf(user, turn, row)] }];
       turn.whisper(attached.to, { kind: 'news', n, words });
     }
   }
@@ -95,7 +88,7 @@ export function pull(user: UserMemory, mail: Mail<'pull'>, turn: Turn): void {
   const list: TimelineEvent[] = [];
   let chars = 0;
   for (const row of rowsAfter(user, turn, mail.after, user.head, Math.min(mail.limit, frame_events_max))) {
-    const event = eventOf(user.self, row);
+    const event = eventOf(user, turn, row);
     chars += event.kind === 'message' ? event.body.length : 0;
     if (chars > frame_body_chars_max && list.length > 0) break;
     list.push(event);
@@ -154,11 +147,12 @@ function newestBelow(
 export function inquire(user: UserMemory, turn: Turn, word: Inquire, attached: Attached): void {
   const n = turn.get<number>('mid', word.id);
   const row = n === undefined ? undefined : rowAt(user, turn, n);
-  if (n === undefined || row?.[0] !== 'out') {
+  const to = row?.[0] === 'out' ? row[2] : row?.[0] === 'entry' ? row[1] : undefined;
+  if (n === undefined || row === undefined || to === undefined) {
     say(turn, attached.to, refused('unknown_message', { req: word.req }));
     return;
   }
-  const [message] = statesOf(user, turn, row[2], conversationWith(user, turn, row[2]), [[n, row]]);
+  const [message] = statesOf(user, turn, to, conversationWith(user, turn, to), [[n, row]]);
   if (message !== undefined) say(turn, attached.to, { kind: 'answer', req: word.req, message });
 }
 
@@ -168,18 +162,18 @@ type Found = readonly (readonly [n: number, row: TimelineRow])[];
 function statesOf(
   user: UserMemory,
   turn: Turn,
-  peer: UserId,
+  peer: ConversationId,
   conversation: Conversation,
   found: Found,
 ): MessageState[] {
-  const sent = found.flatMap(([, row]) => (row[0] === 'out' ? [row[3]] : []));
+  const sent = found.flatMap(([, row]) => (row[0] === 'out' ? [row[3]] : row[0] === 'entry' ? [row[2]] : []));
   const delivered = marksFrom(turn, `${peer}/d/`, sent);
   const read = marksFrom(turn, `${peer}/r/`, sent);
   const failed = failuresOf(turn, peer, sent);
   return found.flatMap(([n, row]): MessageState[] => {
-    const event = eventOf(user.self, row);
+    const event = eventOf(user, turn, row);
     if (event.kind !== 'message') return [];
-    if (row[0] === 'out') {
+    if (event.from === user.self) {
       const failure = failed.get(event.seq);
       if (failure !== undefined) return [{ ...event, n, delivered: 0, read: 0, failed: failure }];
       const times = { delivered: firstMark(delivered, event.seq), read: firstMark(read, event.seq) };
@@ -209,7 +203,7 @@ function firstMark(marks: Marks, seq: number): number {
   return marks.find(([upTo]) => upTo >= seq)?.[1] ?? 0;
 }
 
-function failuresOf(turn: Turn, peer: UserId, seqs: readonly number[]): Map<number, FailedEvent['code']> {
+function failuresOf(turn: Turn, peer: ConversationId, seqs: readonly number[]): Map<number, FailedEvent['code']> {
   if (seqs.length === 0) return new Map();
   const from = `${peer}/${numberKey(Math.min(...seqs))}`;
   const rows = turn.range<FailRow>('fail', { from, to: `${peer}/${numberKey(Math.max(...seqs) + 1)}` });

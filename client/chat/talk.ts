@@ -65,7 +65,8 @@ export class Talk {
       this.screen.alert('Nobody would hear that yet: whom do you want to write to? (/to NAME)');
       return;
     }
-    const { id, to } = this.client.send(this.partner, body);
+    const { id, word } = this.client.send(this.partner, body);
+    const { to } = word;
     this.screen.own(this.ledger.add({ id, to, body, at: Date.now(), seq: 0, tick: 'waiting', why: '' }));
   }
 
@@ -97,7 +98,9 @@ export class Talk {
 
   /** Messages that a chat before this one could not send. */
   leftOver(): void {
-    for (const { id, to, body } of this.client.unsent()) {
+    for (const { id, word } of this.client.unsent()) {
+      if (word.kind !== 'send') continue;
+      const { to, body } = word;
       this.screen.own(this.ledger.add({ id, to, body, at: Date.now(), seq: 0, tick: 'waiting', why: '' }));
     }
   }

@@ -4,6 +4,7 @@
  * actor that changes a row or a mail after the fact is found out.
  */
 import type { Claims } from '../../proto/mail.ts';
+import { partitionOf } from '../../runtime/hash.ts';
 import type {
   AnyBehaviour,
   MailOf,
@@ -46,6 +47,8 @@ interface Actor {
 type Rows = Map<string, unknown>;
 
 const tries_max = 3;
+/** Fewer than people, so that some are neighbours. */
+const partitions = 4;
 export const startMs = 1_790_000_000_000;
 
 export class World {
@@ -273,6 +276,19 @@ class TestTurn implements Turn {
     });
     within.sort(([a], [b]) => (a < b ? -1 : 1) * (reverse ? -1 : 1));
     return within.slice(0, limit) as [string, V][];
+  }
+
+  partitionOf({ address }: { readonly address: string }): number {
+    return partitionOf(address, partitions);
+  }
+
+  get partition(): number {
+    return partitionOf(this.self, partitions);
+  }
+
+  peek<V>(neighbour: { readonly address: string }, table: string, key = ''): V | undefined {
+    if (this.partitionOf(neighbour) !== this.partition) throw new TypeError(`${neighbour.address} is no neighbour`);
+    return this.#rows.get(`${neighbour.address} ${table}`)?.get(key) as V | undefined;
   }
 
   tell<P extends Protocol>(to: Ref<P>, body: MailOf<P>): void {

@@ -10,7 +10,7 @@ t.test('each event once and in order, whatever comes twice', async (t) => {
     client.on(kind, (event) => seen.push([event.n, event.kind]));
   }
   const failed = { kind: 'failed', id: 'x', to: 'bob', seq: 1, code: 'unknown_user', reason: 'No.', at: 1 } as const;
-  const expired = { kind: 'expired', id: 'y', from: 'bob', seq: 3, at: 1 } as const;
+  const expired = { kind: 'expired', id: 'y', from: 'bob', to: 'alice', seq: 3, at: 1 } as const;
   const list = [
     message('bob', 1),
     receipt('bob', 1, 0),

@@ -16,7 +16,7 @@ const saved: Saved = {
   },
   epoch: 'e1',
   cursor: 7,
-  outbox: [{ id: 'm1', to: 'bob', body: 'hé' }],
+  outbox: [{ kind: 'send', id: 'm1', to: 'bob', body: 'hé' }],
 };
 
 t.test('a file holds the whole state, for its owner alone', async (t) => {
@@ -32,7 +32,7 @@ t.test('a file holds the whole state, for its owner alone', async (t) => {
 
 t.test('what is not a state is refused, not guessed at', async (t) => {
   const path = join(t.testdir(), 'state.json');
-  for (const text of ['', '{"tokens":', '{}', JSON.stringify({ ...saved, outbox: [{ id: 1 }] })]) {
+  for (const text of ['', '{"tokens":', '{}', JSON.stringify({ ...saved, outbox: [{ kind: 'send', id: 1 }] })]) {
     writeFileSync(path, text);
     const restored = RingpostClient.restore({ url: 'http://localhost:1', storage: fileStorage(path) });
     await t.rejects(restored, { code: 'storage', retry: false }, text);

@@ -125,13 +125,13 @@ t.test('FRM lengths that the bytes do not keep are refused, without the memory t
   t.match(decodeClientFrame(new Uint8Array(0), 'msgpack'), { ok: false, code: 'malformed' });
 });
 
-t.test('FRM5 LIM3 nesting is at most 4 deep, and deep frames cost no stack', async (t) => {
+t.test('FRM5 LIM3 nesting is at most 6 deep, and deep frames cost no stack', async (t) => {
   const deep = (depth: number) => `{"kind":"received","upTo":1,"more":${'['.repeat(depth)}${']'.repeat(depth)}}`;
-  t.match(decodeClientFrame(deep(3), 'json'), { ok: true });
-  t.match(decodeClientFrame(deep(4), 'json'), { ok: false, code: 'malformed', reason: /4 deep/ });
-  t.match(decodeClientFrame('['.repeat(60_000), 'json'), { ok: false, code: 'malformed', reason: /4 deep/ });
+  t.match(decodeClientFrame(deep(5), 'json'), { ok: true });
+  t.match(decodeClientFrame(deep(6), 'json'), { ok: false, code: 'malformed', reason: /6 deep/ });
+  t.match(decodeClientFrame('['.repeat(60_000), 'json'), { ok: false, code: 'malformed', reason: /6 deep/ });
   t.match(decodeClientFrame(`${'{"a":'.repeat(10_000)}1`, 'json'), { ok: false, code: 'malformed' });
-  t.match(decodeClientFrame(new Uint8Array(60_000).fill(0x91), 'msgpack'), { ok: false, reason: /4 deep/ });
+  t.match(decodeClientFrame(new Uint8Array(60_000).fill(0x91), 'msgpack'), { ok: false, reason: /6 deep/ });
   const quoted = JSON.stringify({ kind: 'send', id: 'm', to: 'bob', body: '[[[[[{{{{\\"[[[["\\' });
   t.match(decodeClientFrame(quoted, 'json'), { ok: true }, 'brackets in text do not count');
   t.match(decodeClientFrame(`"${'\\'.repeat(60_001)}`, 'json'), { ok: false, code: 'malformed' });

@@ -15,12 +15,48 @@ const id = fc.string({ unit: chars(`${lower}${upper}._:-`), minLength: 1, maxLen
 const count = fc.oneof(fc.nat(), fc.maxSafeNat(), fc.constantFrom(0, 127, 128, 65_535, 65_536, 2 ** 32, 2 ** 53 - 1));
 const text = fc.oneof(fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme' }), fc.constant('__proto__'));
 
+const group = fc.string({ unit: chars(`${lower}${upper}-`), minLength: 1, maxLength: 48 }).map((rest) => `#${rest}`);
+const conversation = fc.oneof(user, group);
+const users = fc.uniqueArray(user, { minLength: 1, maxLength: 5 });
+const link = fc.string({ unit: chars(`${lower}${upper}_-`), minLength: 16, maxLength: 64 });
+const role = fc.constantFrom('owner' as const, 'admin' as const, 'member' as const);
+const line = fc.string({ unit: 'grapheme', maxLength: 16 });
+const title = line.map((rest) => `t${rest}`);
+const limit = fc.integer({ min: 1, max: clientLimits.page_messages_max });
+const place = fc.oneof(user, fc.constant(''));
+const what = <const W extends string>(word: W) => fc.constant(word);
+
+const deed = fc.oneof(
+  fc.record({ what: what('title'), title }),
+  fc.record({ what: what('about'), about: line }),
+  fc.record({ what: fc.constantFrom('add' as const, 'remove' as const), users }),
+  fc.record({ what: what('leave') }),
+  fc.record({ what: what('role'), user, role }),
+  fc.record({ what: what('mode'), announce: fc.boolean(), shared: fc.boolean() }),
+  fc.record({ what: what('link'), link, uses: count, forMs: count }),
+  fc.record({ what: fc.constantFrom('unlink' as const, 'join' as const), link }),
+);
+const groupKind = fc.constant('group' as const);
+
+const groupWord: fc.Arbitrary<ClientWord> = fc.oneof(
+  fc.record({ kind: groupKind, id, with: group, deed }),
+  fc.record({
+    kind: groupKind,
+    id,
+    with: fc.constant(''),
+    deed: fc.record({ what: what('create'), title, about: line, users }),
+  }),
+  fc.record({ kind: fc.constant('roster' as const), req: count, with: group, after: place, limit }),
+  fc.record({ kind: fc.constant('reach' as const), req: count, with: group, seq: count, after: place, limit }),
+);
+
 export const clientWord: fc.Arbitrary<ClientWord> = fc.oneof(
-  fc.record({ kind: fc.constant('send' as const), id, to: user, body: text }),
+  fc.record({ kind: fc.constant('send' as const), id, to: conversation, body: text }),
+  groupWord,
   fc.record({ kind: fc.constant('received' as const), upTo: count }),
-  fc.record({ kind: fc.constant('read' as const), with: user, upTo: count }),
+  fc.record({ kind: fc.constant('read' as const), with: conversation, upTo: count }),
   fc.record({ kind: fc.constant('inquire' as const), req: count, id }),
-  fc.record({ kind: fc.constant('typing' as const), to: user, on: fc.boolean() }),
+  fc.record({ kind: fc.constant('typing' as const), to: conversation, on: fc.boolean() }),
   fc.record({
     kind: fc.constant('watch' as const),
     users: fc.array(user, { maxLength: clientLimits.watch_users_max }),
@@ -37,30 +73,52 @@ export const clientWord: fc.Arbitrary<ClientWord> = fc.oneof(
   fc.record({
     kind: fc.constant('history' as const),
     req: count,
-    with: user,
+    with: conversation,
     before: count,
-    limit: fc.integer({ min: 1, max: clientLimits.page_messages_max }),
+    limit,
   }),
 );
 
 const failure = fc.constantFrom('unknown_user' as const, 'deactivated' as const, 'expired' as const);
-const message = { id, from: user, to: user, seq: count, at: count, body: text };
+const message = { id, from: user, to: conversation, seq: count, at: count, body: text };
 const messageKind = fc.constant('message' as const);
 
+const change = fc.oneof(
+  fc.record({ what: what('created'), title, about: line }),
+  fc.record({ what: what('titled'), title }),
+  fc.record({ what: what('described'), about: line }),
+  fc.record({ what: what('added'), users, title }),
+  fc.record({ what: what('removed'), users }),
+  fc.record({ what: what('role'), user, role }),
+  fc.record({ what: what('mode'), announce: fc.boolean(), shared: fc.boolean() }),
+);
+
 const event: fc.Arbitrary<TimelineEvent> = fc.oneof(
-  fc.record({ kind: messageKind, ...message }),
-  fc.record({ kind: fc.constant('receipt' as const), with: user, delivered: count, read: count, at: count }),
+  fc.record({ kind: groupKind, id, with: group, seq: count, by: user, at: count, change }),
   fc.record({
-    kind: fc.constant('failed' as const),
-    id,
-    to: user,
-    seq: count,
-    code: failure,
-    reason: text,
+    kind: fc.constant('declined' as const),
+    with: group,
+    user,
+    code: fc.constantFrom('unknown_user' as const, 'deactivated' as const, 'too_many_groups' as const),
     at: count,
   }),
-  fc.record({ kind: fc.constant('seen' as const), with: user, upTo: count, at: count }),
-  fc.record({ kind: fc.constant('expired' as const), id, from: user, seq: count, at: count }),
+  fc.record({ kind: messageKind, ...message }),
+  fc.record({ kind: fc.constant('receipt' as const), with: conversation, delivered: count, read: count, at: count }),
+  fc.record(
+    {
+      kind: fc.constant('failed' as const),
+      id,
+      to: conversation,
+      seq: count,
+      code: failure,
+      reason: text,
+      at: count,
+      member: user,
+    },
+    { requiredKeys: ['kind', 'id', 'to', 'seq', 'code', 'reason', 'at'] },
+  ) as fc.Arbitrary<TimelineEvent>,
+  fc.record({ kind: fc.constant('seen' as const), with: conversation, upTo: count, at: count }),
+  fc.record({ kind: fc.constant('expired' as const), id, from: user, to: conversation, seq: count, at: count }),
 );
 
 const state: fc.Arbitrary<MessageState> = fc.record({
@@ -74,7 +132,33 @@ const state: fc.Arbitrary<MessageState> = fc.record({
 
 export const serverWord: fc.Arbitrary<ServerWord> = fc.oneof(
   fc.record({ kind: fc.constant('events' as const), from: count, list: fc.array(event, { maxLength: 5 }) }),
-  fc.record({ kind: fc.constant('accepted' as const), id, n: count, seq: count, at: count }),
+  fc.record(
+    { kind: fc.constant('accepted' as const), id, n: count, seq: count, at: count, with: group },
+    { requiredKeys: ['kind', 'id', 'n', 'seq', 'at'] },
+  ) as fc.Arbitrary<ServerWord>,
+  fc.record({
+    kind: fc.constant('members' as const),
+    req: count,
+    with: group,
+    title,
+    about: line,
+    announce: fc.boolean(),
+    shared: fc.boolean(),
+    count,
+    list: fc.array(fc.record({ user, role, since: count }), { maxLength: 3 }),
+    next: place,
+  }),
+  fc.record({
+    kind: fc.constant('reached' as const),
+    req: count,
+    with: group,
+    seq: count,
+    count,
+    delivered: count,
+    read: count,
+    list: fc.array(fc.record({ user, delivered: count, read: count }), { maxLength: 3 }),
+    next: place,
+  }),
   fc.record({
     kind: fc.constant('welcome' as const),
     user,
@@ -101,12 +185,15 @@ export const serverWord: fc.Arbitrary<ServerWord> = fc.oneof(
   fc.record({
     kind: fc.constant('page' as const),
     req: count,
-    with: user,
+    with: conversation,
     messages: fc.array(state, { maxLength: 3 }),
     next: count,
   }),
   fc.record({ kind: fc.constant('answer' as const), req: count, message: state }),
-  fc.record({ kind: fc.constant('typing' as const), from: user, on: fc.boolean() }),
+  fc.record(
+    { kind: fc.constant('typing' as const), from: user, on: fc.boolean(), in: group },
+    { requiredKeys: ['kind', 'from', 'on'] },
+  ) as fc.Arbitrary<ServerWord>,
   fc.record({ kind: fc.constant('presence' as const), user, online: fc.boolean(), lastSeen: count }),
   fc.record({ kind: fc.constant('resync' as const) }),
   fc.record({ kind: fc.constant('goaway' as const), reason: text, afterMs: count }),

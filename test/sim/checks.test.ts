@@ -1,6 +1,7 @@
 // The checks themselves: each says what is wrong where something is, and nothing where nothing is.
 import t, { type Test } from 'tap';
-import type { Accepted, ClientEvent, SentMessage } from '../../client/index.ts';
+import type { Accepted, ClientEvent, Sent } from '../../client/index.ts';
+import type { Send } from '../../proto/words.ts';
 import { encodeRecord, type PartitionRecord } from '../../runtime/record.ts';
 import { SimTime } from '../../sim/clock.ts';
 import { quickCodec } from '../../sim/codec.ts';
@@ -53,7 +54,7 @@ t.test('an event twice, out of order, or another one under its number', async (t
 t.test('A8: a message accepted as two', async (t) => {
   const history = new History('ann', 'd1');
   history.begins(0);
-  history.sends({ id: 'm1', to: 'bob', body: 'x' } as SentMessage);
+  history.sends({ word: { kind: 'send', id: 'm1', to: 'bob', body: 'x' } } as Sent<Send>);
   const word: Accepted = { kind: 'accepted', id: 'm1', n: 4, seq: 1, at: 5 };
   history.accepted(word);
   history.accepted({ ...word });

@@ -1,0 +1,28 @@
+/** The group: who belongs to it, and the one order of all that is said and done in it. Its branches tell the members. */
+import type { GroupProtocol } from '../proto/group-mail.ts';
+import { type AnyBehaviour, behaviour } from '../runtime/index.ts';
+import { gather, gone, willing } from './group/joining.ts';
+import { type GroupMemory, wakeGroup } from './group/memory.ts';
+import { arrange, post } from './group/posting.ts';
+import { passTyping, question } from './group/questions.ts';
+import { lapsed, takeMarks, tellReceipts } from './group/receipts.ts';
+import { Group } from './kinds.ts';
+import type { MessengerLimits } from './limits.ts';
+
+export function groupBehaviour(limits: MessengerLimits): AnyBehaviour {
+  return behaviour<GroupProtocol, GroupMemory>(Group, {
+    wake: (turn) => wakeGroup(turn, limits),
+    turns: {
+      post,
+      arrange,
+      willing,
+      lapsed,
+      gone,
+      marks: takeMarks,
+      question,
+      typing: passTyping,
+      gather,
+      tellReceipts,
+    },
+  });
+}

@@ -1,0 +1,128 @@
+/** What members ask: who else is there, how far they have got, what was said. All of it is answered straight to the connection that asked. */
+import type { GroupEntry, GroupProtocol } from '../../proto/group-mail.ts';
+import type { ConnectionProtocol } from '../../proto/mail.ts';
+import { refused } from '../../proto/refusals.ts';
+import type { History, MessageState, Reach, RefusalCode, Roster, ServerWord, UserId } from '../../proto/words.ts';
+import type { MailOf, Ref, Turn } from '../../runtime/index.ts';
+import { messageOf } from '../group-events.ts';
+import { branchAt } from '../kinds.ts';
+import { numberKey, numberOf } from '../numbers.ts';
+import type { GroupMemory } from './memory.ts';
+import { othersThan } from './receipts.ts';
+import type { AboutRow, Member } from './rows.ts';
+
+type Mail<K extends keyof GroupProtocol> = Extract<MailOf<GroupProtocol>, { kind: K }>;
+
+export function question(group: GroupMemory, { from, connection, word }: Mail<'question'>, turn: Turn): void {
+  const to: Ref<ConnectionProtocol> = { address: connection };
+  turn.whisper(to, { kind: 'say', words: [answerTo(group, turn, from, word)] });
+}
+
+function answerTo(group: GroupMemory, turn: Turn, from: UserId, word: Mail<'question'>['word']): ServerWord {
+  const { about } = group;
+  const member = group.members.get(from);
+  const no = (code: RefusalCode): ServerWord => refused(code, { req: word.req });
+  if (about === undefined) return no('unknown_group');
+  if (member === undefined) return no('not_a_member');
+  switch (word.kind) {
+    case 'roster':
+      return rosterOf(group, about, word);
+    case 'reach':
+      return reachOf(group, turn, member, word) ?? no('unknown_message');
+    case 'history':
+      return historyOf(group, turn, from, member, about, word);
+  }
+}
+
+function rosterOf(group: GroupMemory, about: AboutRow, { req, with: self, after, limit }: Roster): ServerWord {
+  const { list, next } = pageAfter(othersThan(group, ''), after, limit);
+  const members = list.map(([user, { role, at }]) => ({ user, role, since: at }));
+  return { kind: 'members', req, with: self, ...about, count: group.members.size, list: members, next };
+}
+
+/** Undefined: no such message, or one from before this member came. */
+function reachOf(group: GroupMemory, turn: Turn, asker: Member, word: Reach): ServerWord | undefined {
+  const { req, with: self, seq, after, limit } = word;
+  const entry = turn.get<GroupEntry>('log', numberKey(seq));
+  if (entry?.[0] !== 'message' || seq < asker.since) return undefined;
+  const others = othersThan(group, entry[2]).filter(([, { since }]) => since < seq);
+  const delivered = others.filter(([, member]) => member.delivered >= seq).length;
+  const read = others.filter(([, member]) => member.read >= seq).length;
+  const { list, next } = pageAfter(others, after, limit);
+  const times = list.map(([user, member]) => ({ user, ...timesOf(member, seq) }));
+  return { kind: 'reached', req, with: self, seq, count: others.length, delivered, read, list: times, next };
+}
+
+function timesOf({ delivered, deliveredAt, read, readAt }: Member, seq: number): { delivered: number; read: number } {
+  return { delivered: seq <= delivered ? deliveredAt : 0, read: seq <= read ? readAt : 0 };
+}
+
+function pageAfter(
+  members: readonly (readonly [UserId, Member])[],
+  after: UserId | '',
+  limit: number,
+): { readonly list: readonly (readonly [UserId, Member])[]; readonly next: UserId | '' } {
+  const rest = members.filter(([user]) => user > after);
+  const list = rest.slice(0, limit);
+  return { list, next: rest.length > limit ? (list.at(-1)?.[0] ?? '') : '' };
+}
+
+// ---------------------------------------------------------------- history
+
+/** Messages below `before`, newest first; of what was before the member came only where the group shares it. */
+function historyOf(
+  group: GroupMemory,
+  turn: Turn,
+  from: UserId,
+  member: Member,
+  about: AboutRow,
+  { req, with: self, before, limit }: History,
+): ServerWord {
+  const { sweep_rows_max, frame_body_chars_max } = group.limits;
+  const floor = about.shared ? 1 : member.since;
+  const top = before === 0 ? group.head + 1 : before;
+  const range = { from: numberKey(floor), to: numberKey(Math.min(top, group.head + 1)), limit: sweep_rows_max };
+  const rows = top > floor ? turn.range<GroupEntry>('log', { ...range, reverse: true }) : [];
+  const messages: MessageState[] = [];
+  let chars = 0;
+  let next = 0;
+  for (const [key, entry] of rows) {
+    const seq = numberOf(key);
+    if (entry[0] === 'message') {
+      chars += entry[4].length;
+      if (messages.length === limit || (chars > frame_body_chars_max && messages.length > 0)) {
+        next = seq + 1;
+        break;
+      }
+      messages.push({
+        ...messageOf(self, seq, entry),
+        n: 0,
+        ...stateOf(group, from, member, entry[2], seq),
+        failed: '',
+      });
+    }
+    if (rows.length === sweep_rows_max && seq > floor) next = seq;
+  }
+  return { kind: 'page', req, with: self, messages, next };
+}
+
+/** Of an own message: when the last of the others had it, and had read it. */
+function stateOf(group: GroupMemory, from: UserId, member: Member, author: UserId, seq: number) {
+  if (author !== from) return timesOf(member, seq);
+  const others = othersThan(group, from).map(([, other]) => other);
+  const isDelivered = seq <= member.toldDelivered;
+  const isRead = seq <= member.toldRead;
+  return {
+    delivered: isDelivered ? Math.max(0, ...others.map(({ deliveredAt }) => deliveredAt)) : 0,
+    read: isRead ? Math.max(0, ...others.map(({ readAt }) => readAt)) : 0,
+  };
+}
+
+// ---------------------------------------------------------------- typing
+
+/** To all branches; they know who looks. */
+export function passTyping(group: GroupMemory, { from, on }: Mail<'typing'>, turn: Turn): void {
+  if (!group.members.has(from)) return;
+  const mail = { kind: 'typing', from, on } as const;
+  for (const partition of group.branches.keys()) turn.whisper(branchAt(partition, group.self), mail);
+}

@@ -1,0 +1,44 @@
+/** The event that a client gets for a row of the timeline. */
+import type { GroupEntry } from '../../proto/group-mail.ts';
+import { failures } from '../../proto/refusals.ts';
+import type { GroupId, TimelineEvent } from '../../proto/words.ts';
+import type { Turn } from '../../runtime/index.ts';
+import { groupEventOf } from '../group-events.ts';
+import { branchAt } from '../kinds.ts';
+import { numberKey } from '../numbers.ts';
+import type { UserMemory } from './memory.ts';
+import type { TimelineRow } from './rows.ts';
+
+export function eventOf({ self }: UserMemory, turn: Turn, row: TimelineRow): TimelineEvent {
+  switch (row[0]) {
+    case 'in':
+      return { kind: 'message', id: row[1], from: row[2], to: self, seq: row[3], at: row[4], body: row[5] };
+    case 'out':
+      return { kind: 'message', id: row[1], from: self, to: row[2], seq: row[3], at: row[4], body: row[5] };
+    case 'entry':
+      return groupEventOf(row[1], row[2], entryOf(turn, row[1], row[2]));
+    case 'receipt':
+      return { kind: 'receipt', with: row[1], delivered: row[2], read: row[3], at: row[4] };
+    case 'failed': {
+      const [kind, id, to, seq, code, at, member] = row;
+      return { kind, id, to, seq, code, reason: failures[code], at, ...(member !== undefined && { member }) };
+    }
+    case 'seen':
+      return { kind: 'seen', with: row[1], upTo: row[2], at: row[3] };
+    case 'expired':
+      return { kind: 'expired', id: row[1], from: row[2], to: self, seq: row[3], at: row[4] };
+    case 'lapsed': {
+      const [, id, from] = entryOf(turn, row[1], row[2]);
+      return { kind: 'expired', id, from, to: row[1], seq: row[2], at: row[3] };
+    }
+    case 'declined':
+      return { kind: 'declined', with: row[1], user: row[2], code: row[3], at: row[4] };
+  }
+}
+
+/** An entry that this user has a number of: the branch beside it wrote it down first. */
+export function entryOf(turn: Turn, group: GroupId, seq: number): GroupEntry {
+  const entry = turn.peek<GroupEntry>(branchAt(turn.partition, group), 'log', numberKey(seq));
+  if (entry === undefined) throw new Error(`invariant: entry ${seq} of ${group} is not at its branch`);
+  return entry;
+}
