@@ -2,6 +2,7 @@
 import type { Books } from './bank.ts';
 import { positionOf } from './converged.ts';
 import type { Device } from './device.ts';
+import { auditGroups } from './groups.ts';
 import { type History, type NumberedEvent, type Sending, sameEvent } from './history.ts';
 import { Violation } from './violation.ts';
 import type { World } from './world.ts';
@@ -19,6 +20,7 @@ export function audit(world: World, auditors: ReadonlyMap<string, Device>, books
     auditOrder(history, timelines);
   }
   auditInventions(world, timelines);
+  auditGroups(world, timelines);
   world.tellers.audit(books, world.deadMail(), world.faults.fired.has('clock-jump'));
   auditStores(world);
 }
@@ -55,9 +57,9 @@ function auditSeen({ user, device, seen, excused, sendings }: History, timelines
   const last = Math.max(0, ...seen.keys());
   for (let n = 1; n <= last; n++) {
     const event = timeline?.get(n);
-    // Its own message: an answer stands for the event, and a device that crashed may have forgotten either.
-    if (seen.has(n) || excused.has(n) || answered.has(n) || (event?.kind === 'message' && sendings.has(event.id)))
-      continue;
+    // Its own: an answer stands for the event, and a device that crashed may have forgotten either.
+    const isOwn = event?.kind === 'message' ? sendings.has(event.id) : event?.kind === 'group' && event.by === user;
+    if (seen.has(n) || excused.has(n) || answered.has(n) || isOwn) continue;
     throw new Violation('client', `${user}/${device} was never told of event ${n}: ${JSON.stringify(event)}`, [user]);
   }
 }
@@ -80,6 +82,8 @@ function auditSending({ user }: History, { id, to, body, accepted, refused }: Se
     throw new Violation('A8', words, about);
   }
   if (sent.body !== body || sent.to !== to) throw new Violation('client', `message ${id} is not what was sent`, about);
+  // Whether all members have it is told by the group's log.
+  if (to.startsWith('#')) return;
   const failed = [...(timelines.get(user)?.values() ?? [])].some((event) => event.kind === 'failed' && event.id === id);
   const arrived = messages(timelines.get(to), user, id);
   if (failed !== (arrived.length === 0)) {

@@ -2,11 +2,13 @@
 import { numberKey } from '../actors/numbers.ts';
 import { readStoredPosition } from '../runtime/write-behind.ts';
 import { quickCodec } from './codec.ts';
+import { groupsLacking } from './groups.ts';
 import type { World } from './world.ts';
 
 /** Words on what is still lacking; undefined when nothing is. */
 export function lacking(world: World): { readonly words: string; readonly about: readonly string[] } | undefined {
-  return owners(world) ?? devices(world) ?? deliveries(world) ?? transfers(world) ?? channels(world) ?? stores(world);
+  const served = owners(world) ?? devices(world) ?? deliveries(world) ?? groupsLacking(world);
+  return served ?? transfers(world) ?? channels(world) ?? stores(world);
 }
 
 type Lacking = ReturnType<typeof lacking>;

@@ -51,7 +51,7 @@ class Machine implements Hardware {
   }
 }
 
-const timeline = ['message', 'receipt', 'failed', 'seen', 'expired'] as const;
+const timeline = ['message', 'receipt', 'failed', 'seen', 'expired', 'group', 'declined'] as const;
 const start_again_ms: readonly [number, number] = [200, 3_000];
 const save_ms: readonly [number, number] = [0, 30];
 
@@ -193,7 +193,9 @@ export class Device {
         history.event(event);
         this.#world.promised(history, event);
       });
-      if (event.kind === 'message' && event.from !== this.user) this.#mayRead(event.from, event.seq, machine);
+      if (event.kind === 'message' && event.from !== this.user) {
+        this.#mayRead(event.to === this.user ? event.from : event.to, event.seq, machine);
+      }
     };
     if (this.#streams) void this.#readStream(client, told, machine);
     else for (const kind of timeline) client.on(kind, told);

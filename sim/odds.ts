@@ -70,6 +70,8 @@ export interface Odds {
     readonly refused: number;
     readonly answerLost: number;
   };
+  /** People know groups. */
+  readonly groups: boolean;
   /** Of a bank's turn: it throws after all that it did. */
   readonly turnThrows: number;
   /** Mean ms between what one device does, and what one teller does. */
@@ -126,6 +128,7 @@ export function drawOdds(random: SimRandom): Odds {
     deviceMs: random.pick([400, 1_000, 3_000]),
     tellerMs: random.pick([200, 500, 1_500]),
     mishaps: Object.fromEntries(mishaps.map((mishap) => [mishap, happens(meansMs[mishap])])) as Odds['mishaps'],
+    groups: random.chance(0.6),
   };
 }
 
@@ -195,7 +198,7 @@ function round(odds: number): number {
 /** A line each; what does not happen is left out. */
 export function tellOdds(odds: Odds): string[] {
   const lines = [
-    `${odds.nodes} nodes, ${odds.partitions} partitions, ${odds.users} users with ${odds.devicesPerUser} devices, ${odds.accounts} accounts`,
+    `${odds.nodes} nodes, ${odds.partitions} partitions, ${odds.users} users with ${odds.devicesPerUser} devices, ${odds.accounts} accounts${odds.groups ? ', groups' : ''}`,
     `limits     ${words({ ...odds.limits, message_lifetime_ms: odds.messageLifetimeMs })}`,
     `network    ${words({ loss: odds.loss, ms: odds.networkMs })}`,
     `journal    ${words({ ...odds.journal, idsFirst: odds.idsFirst })}`,

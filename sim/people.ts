@@ -1,6 +1,7 @@
 /** What people do with their devices, and tellers with the bank: the work of a simulated world, at random times, of its own chance. */
 import type { SimRandom, SimTime } from './clock.ts';
 import type { Device } from './device.ts';
+import type { Groups } from './groups.ts';
 
 export interface PeopleOptions {
   readonly time: SimTime;
@@ -9,7 +10,12 @@ export interface PeopleOptions {
   readonly devices: readonly Device[];
   /** Mean ms between what one device does. */
   readonly everyMs: number;
+  /** Undefined where people know no groups. */
+  readonly groups: Groups | undefined;
 }
+
+/** Of what people do, where they know groups. */
+const group_share = 0.4;
 
 /** Nobody has this name. */
 const stranger = 'nobody';
@@ -42,9 +48,13 @@ export class People {
   }
 
   #act(device: Device): void {
-    const { random, users } = this.#options;
+    const { random, users, groups } = this.#options;
     const others = users.filter((user) => user !== device.user);
     const peer = random.pick(others);
+    if (groups !== undefined && random.chance(group_share)) {
+      this.#actInGroup(device, groups);
+      return;
+    }
     const dice = random.fraction();
     if (dice < 0.7) device.send(random.chance(0.02) ? stranger : peer, this.#text());
     else if (dice < 0.74) {
@@ -55,6 +65,12 @@ export class People {
     else if (dice < 0.94) device.do((client) => void client.history(peer, { limit: 20 }).catch(() => {}));
     else if (dice < 0.995) this.#inquire(device);
     else this.#revoke(device);
+  }
+
+  #actInGroup(device: Device, groups: Groups): void {
+    const { random } = this.#options;
+    if (groups.known.length === 0 || random.chance(0.2)) groups.act(device);
+    else device.send(random.pick(groups.known), this.#text());
   }
 
   /** The user throws another device of theirs out. It logs in again. */

@@ -9,7 +9,7 @@ import { say } from './admission.ts';
 import { armExpiry, armTidy } from './expiry.ts';
 import { type Attached, conversationWith, saveConversation, type UserMemory } from './memory.ts';
 import { sayToAll } from './presence.ts';
-import type { MembershipRow, TimelineRow } from './rows.ts';
+import type { DenialRow, MembershipRow, TimelineRow } from './rows.ts';
 import { announce, append, stampOf } from './timeline.ts';
 
 type Mail<K extends keyof MemberProtocol> = Extract<MailOf<MemberProtocol>, { kind: K }>;
@@ -33,7 +33,8 @@ function waitingOf(user: UserMemory, turn: Turn): Map<MessageId, GroupId> {
 
 export function sendToGroup(user: UserMemory, turn: Turn, word: Send, connection: string, attached: Attached): void {
   const { id, to, body } = word;
-  if (!isMember(user, turn, to)) say(turn, attached.to, refused('not_a_member', { id }));
+  if (deniedBefore(user, turn, id, attached)) return;
+  if (!isMember(user, turn, to)) deny(user, turn, id, 'not_a_member', attached);
   else if (entrust(user, turn, word, to, connection, attached)) {
     turn.tell(Group.ref(to), { kind: 'post', id, from: user.self, body });
   }
@@ -41,11 +42,12 @@ export function sendToGroup(user: UserMemory, turn: Turn, word: Send, connection
 
 export function arrange(user: UserMemory, turn: Turn, word: Arrange, connection: string, attached: Attached): void {
   const { id, deed } = word;
+  if (deniedBefore(user, turn, id, attached)) return;
   const comes = deed.what === 'create' || deed.what === 'join';
   const objection = comes ? tooMany(user, turn) : isMember(user, turn, word.with) ? undefined : 'not_a_member';
   // Of a group that was made already the name is remembered.
   const group = word.with || waitingOf(user, turn).get(id) || `#${turn.uniqueId()}`;
-  if (objection !== undefined) say(turn, attached.to, refused(objection, { id }));
+  if (objection !== undefined) deny(user, turn, id, objection, attached);
   else if (entrust(user, turn, word, group, connection, attached)) {
     turn.tell(Group.ref(group), { kind: 'arrange', id, from: user.self, deed });
   }
@@ -75,6 +77,32 @@ function entrust(
   waiting.set(id, group);
   turn.put('wait', id, group);
   return true;
+}
+
+function deniedOf(user: UserMemory, turn: Turn): Map<MessageId, DenialRow> {
+  user.denied ??= new Map(turn.range<DenialRow>('denied').toSorted(([, one], [, other]) => one.at - other.at));
+  return user.denied;
+}
+
+/** What was refused is not granted by saying it again: a copy of it may still be on its way when its sender hears so (A8). */
+function deniedBefore(user: UserMemory, turn: Turn, id: MessageId, attached: Attached): boolean {
+  const before = deniedOf(user, turn).get(id);
+  if (before !== undefined) say(turn, attached.to, refused(before.code, { id }));
+  return before !== undefined;
+}
+
+function deny(user: UserMemory, turn: Turn, id: MessageId, code: RefusalCode, attached: Attached | undefined): void {
+  const denied = deniedOf(user, turn);
+  const { denials_max, denial_ms } = user.limits;
+  for (const [old, { at }] of denied) {
+    if (denied.size < denials_max && at + denial_ms > turn.now) break;
+    denied.delete(old);
+    turn.delete('denied', old);
+  }
+  const row: DenialRow = { code, at: turn.now };
+  denied.set(id, row);
+  turn.put('denied', id, row);
+  if (attached !== undefined) say(turn, attached.to, refused(code, { id }));
 }
 
 /** The connection that asked last, where it is still there. */
@@ -159,8 +187,7 @@ export function takeDone(user: UserMemory, { id, at, group }: Mail<'done'>, turn
 
 /** The group does not do it. A device that is not there now says it again, and hears it then. */
 export function takeDenial(user: UserMemory, { id, code }: Mail<'denied'>, turn: Turn): void {
-  const to = user.attached.get(settle(user, turn, id) ?? '')?.to;
-  if (to !== undefined) say(turn, to, refused(code, { id }));
+  deny(user, turn, id, code, user.attached.get(settle(user, turn, id) ?? ''));
 }
 
 export function takeDeclined(user: UserMemory, mail: Mail<'declined'>, turn: Turn): void {

@@ -10,6 +10,7 @@ import {
   type ConversationRow,
   conversationOf,
   conversationRow,
+  type DenialRow,
   type DeviceRow,
   emptyConversation,
   type MembershipRow,
@@ -67,6 +68,8 @@ export interface UserMemory {
   groups: Map<GroupId, MembershipRow> | undefined;
   /** What groups have not answered yet. */
   waiting: Map<MessageId, GroupId> | undefined;
+  /** What was refused lately, oldest first. */
+  denied: Map<MessageId, DenialRow> | undefined;
   /** By message id: the connection that said it last. Volatile. */
   readonly askers: Map<MessageId, string>;
   /** By the connection's address. Volatile. */
@@ -94,6 +97,7 @@ export function wakeUser(turn: Turn, spoilt: UserMemory | undefined, limits: Mes
     tidy: undefined,
     groups: undefined,
     waiting: undefined,
+    denied: undefined,
     askers: new Map(spoilt?.askers),
     attached: new Map([...(spoilt?.detached ?? []), ...(spoilt?.attached ?? [])]),
     detached: new Map(),

@@ -14,13 +14,14 @@
  * | seen | '' | when the person last did something |
  * | group | group | MembershipRow: the groups that it is a member of |
  * | wait | message id | the group that has not answered this message or deed |
+ * | denied | message id | DenialRow: what was refused lately |
  * | expiry | '' | Sweep: the next look for messages that nobody fetched |
  * | tidy | '' | Sweep: the next look for message ids to forget |
  *
  * Rows written at every message are tuples: in maps their names would outweigh the values.
  */
 import type { PasswordHash } from '../../proto/mail.ts';
-import type { ConversationId, DeclineCode, FailedEvent, GroupId, UserId } from '../../proto/words.ts';
+import type { ConversationId, DeclineCode, FailedEvent, GroupId, RefusalCode, UserId } from '../../proto/words.ts';
 
 export type AccountRow =
   | { readonly state: 'active'; readonly password: PasswordHash; readonly epoch: string; readonly created: number }
@@ -41,6 +42,12 @@ export interface DeviceRow {
 /** Of a group: number of the entry that brought this user. */
 export interface MembershipRow {
   readonly since: number;
+}
+
+/** Why something was refused that might be granted later: when it is said again it is the same word, and gets the same answer. */
+export interface DenialRow {
+  readonly code: RefusalCode;
+  readonly at: number;
 }
 
 /** A sweep over the timeline: a timer is set for `at` (0: none), and everything up to `done` needs no look any more. */

@@ -41,17 +41,28 @@ t.test(
   },
 );
 
-t.test('GRP: an answer that is lost comes when the message is said again', async (t) => {
-  const world = messenger();
+t.test('A8: what was refused stays refused under its id, also to a device that had no connection then', async (t) => {
+  const world = messenger({ denial_ms: 10_000 });
   const all = people(world, 'alice', 'bob');
   const group = makeGroup(world, all, 'alice', 'bob');
-  let lost = 0;
-  world.drop = ({ body }) => body.kind === 'denied' && lost++ === 0;
   arrange(world, all.alice!, group, { what: 'mode', announce: true, shared: false });
+  all.bob!.say({ kind: 'send', id: 'm', to: group, body: 'may I?' });
+  while (world.rowsOf('user/bob', 'wait').size === 0) world.deliverOne();
   all.bob!.hangUp();
+  world.pass(100);
+  arrange(world, all.alice!, group, { what: 'mode', announce: false, shared: false });
   const bob = connect(world, all.bob!.claims, standing(all.bob!));
-  t.equal(send(world, bob, group, 'may I?'), 'nothing', 'the word was lost with its mail');
-  world.drop = undefined;
+  const say = (): string => {
+    bob.say({ kind: 'send', id: 'm', to: group, body: 'may I?' });
+    world.pass(100);
+    return bob.words.at(-1)?.kind === 'refused' ? bob.last('refused').code : (bob.words.at(-1)?.kind ?? '');
+  };
+  t.equal(say(), 'announcements_only');
+  t.equal(send(world, bob, group, 'now?'), 'accepted');
+  t.equal(say(), 'announcements_only', 'a copy of it may still be on its way');
+  world.pass(20_000);
+  arrange(world, bob, group, { what: 'title', title: 'Mine' });
+  t.equal(say(), 'accepted', 'not for ever');
 });
 
 t.test('A12: who is removed gets nothing after, who is new nothing before', async (t) => {
