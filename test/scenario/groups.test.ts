@@ -1,0 +1,137 @@
+import t from 'tap';
+import type { GroupId, RingpostClient } from '../../client/index.ts';
+import { type ClusterUnderTest, pause, startCluster, until } from './cluster.ts';
+
+/** What one member was told of a group, with what it was answered, in the group's order. */
+class Diary {
+  readonly entries: { readonly seq: number; readonly words: string }[] = [];
+  readonly receipts: { readonly delivered: number; readonly read: number }[] = [];
+  readonly declined: string[] = [];
+  readonly typing: string[] = [];
+
+  constructor(client: RingpostClient, reads = false) {
+    client.on('message', (message) => {
+      this.#note(message.seq, `${message.from}: ${message.body}`);
+      if (reads && message.from !== client.user) client.read(message.to, message.seq);
+    });
+    client.on('group', ({ seq, change }) => {
+      this.#note(seq, 'users' in change ? `${change.what} ${[...change.users].sort().join(' ')}` : change.what);
+    });
+    client.on('receipt', ({ delivered, read }) => void this.receipts.push({ delivered, read }));
+    client.on('declined', ({ user, code }) => void this.declined.push(`${user}: ${code}`));
+    client.on('typing', ({ from, in: group = '' }) => void this.typing.push(`${from} in ${group}`));
+  }
+
+  get words(): string[] {
+    return this.entries.map(({ words }) => words);
+  }
+
+  #note(seq: number, words: string): void {
+    this.entries.push({ seq, words });
+  }
+}
+
+interface Member {
+  readonly client: RingpostClient;
+  readonly diary: Diary;
+  /** What it sent, by the number that it got. */
+  readonly sent: Map<number, string>;
+}
+
+async function members(cluster: ClusterUnderTest, ...names: readonly string[]): Promise<Map<string, Member>> {
+  const all = new Map<string, Member>();
+  for (const name of names) {
+    const client = await cluster.client(name);
+    all.set(name, { client, diary: new Diary(client, name.startsWith('reader')), sent: new Map() });
+    await client.connect();
+  }
+  return all;
+}
+
+function say(member: Member, group: GroupId, body: string): Promise<void> {
+  const { client, sent } = member;
+  return client.send(group, body).accepted.then(({ seq }) => void sent.set(seq, `${client.user}: ${body}`));
+}
+
+/** All that a member knows of: what it was told, and what it was answered. */
+function known({ diary, sent }: Member): string[] {
+  const entries = [...diary.entries, ...Array.from(sent, ([seq, words]) => ({ seq, words }))];
+  return entries.sort((one, other) => one.seq - other.seq).map(({ words }) => words);
+}
+
+t.setTimeout(170_000);
+t.test('three nodes, three nats-servers', async (t) => {
+  const cluster: ClusterUnderTest = await startCluster();
+  t.teardown(() => cluster.stop());
+
+  t.test('GRP: the whole life of a group', async (t) => {
+    const all = await members(cluster, 'ann', 'reader-bob', 'reader-cleo', 'dan');
+    const [ann, bob, cleo, dan] = [...all.values()] as [Member, Member, Member, Member];
+    const { groups } = ann.client;
+    const group = await groups.create('Climbing', ['reader-bob', 'reader-cleo', 'nobody-at-all'], 'On Sundays');
+    await until('they come', () => cleo.diary.entries.length > 0 && ann.diary.declined.length > 0);
+    t.same(ann.diary.declined, ['nobody-at-all: unknown_user']);
+    await say(ann, group, 'Who comes?');
+    await until('all have read it', () => ann.diary.receipts.some(({ read }) => read >= 3));
+    for (const { delivered, read } of ann.diary.receipts) t.ok(read <= delivered, 'A11');
+    const [seq = 0] = [...ann.sent.keys()];
+    const reached = await groups.reached(group, seq);
+    t.match(reached, { count: 2, delivered: 2, read: 2, list: [{ user: 'reader-bob' }, { user: 'reader-cleo' }] });
+
+    bob.client.typing(group, true);
+    await until('typing is seen', () => cleo.diary.typing.includes(`reader-bob in ${group}`));
+    const invitation = await groups.invite(group, { uses: 1 });
+    t.equal(await dan.client.groups.join(invitation), group);
+    await t.rejects(dan.client.groups.join(invitation), { code: 'unknown_link' });
+    await t.rejects(bob.client.groups.retitle(group, 'Mine'), { code: 'not_an_admin' });
+    await groups.retitle(group, 'Climbing, seriously');
+    await say(dan, group, 'Hello');
+    await groups.remove(group, ['reader-cleo']);
+    await say(bob, group, 'A pity');
+    await until('dan has it', () => dan.diary.words.includes('reader-bob: A pity'));
+    t.same(dan.diary.words, ['titled', 'removed reader-cleo', 'reader-bob: A pity']);
+    t.same(cleo.diary.words.slice(-2), ['dan: Hello', 'removed reader-cleo'], 'A12');
+    await t.rejects(say(cleo, group, 'But why?'), { code: 'not_a_member' });
+
+    const { title, count, list } = await bob.client.groups.members(group);
+    t.same([title, count, list.map(({ user }) => user)], ['Climbing, seriously', 3, ['ann', 'dan', 'reader-bob']]);
+    const page = await bob.client.history(group);
+    t.same(
+      page.messages.map(({ body }) => body),
+      ['A pity', 'Hello', 'Who comes?'],
+    );
+    await dan.client.groups.leave(group);
+    await t.rejects(dan.client.history(group), { code: 'not_a_member' });
+  });
+
+  t.test('A1, A6, A12: while nodes are killed, every member gets all of it, once and in one order', async (t) => {
+    const names = Array.from({ length: 12 }, (_, i) => `member-${i}`);
+    const all = [...(await members(cluster, ...names)).values()];
+    const [owner] = all as [Member];
+    const group = await owner.client.groups.create('Crowd', names.slice(1));
+    await until('all have come', () => all.slice(1).every(({ diary }) => diary.entries.length > 0));
+    let going = true;
+    const talking = all.slice(0, 4).map(async (member) => {
+      for (let n = 0; going; n++) {
+        await say(member, group, String(n));
+        await pause(10);
+      }
+    });
+    for (const victim of cluster.nodes) {
+      await pause(1_000);
+      await victim.signal('SIGKILL');
+      await pause(3_000);
+      await victim.start();
+      await pause(1_500);
+    }
+    going = false;
+    await Promise.all(talking);
+    const said = all.reduce((sum, { sent }) => sum + sent.size, 0);
+    const whole = (member: Member): boolean => known(member).length >= said + 1;
+    await until('all have all', () => all.slice(1).every(whole) && known(owner).length >= said + 1, 30_000);
+    const [first, ...others] = all.map(known);
+    t.ok(said > 100, `${said} messages`);
+    t.equal(new Set(first).size, said + 1, 'each once');
+    for (const other of others) t.same(other, first);
+  });
+});
