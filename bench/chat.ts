@@ -1,22 +1,16 @@
 /** Pairs of users who write to each other through the SDK, and what becomes of each of their messages. */
-import { type RingpostClient, RingpostError } from '../client/index.ts';
+import type { RingpostClient } from '../client/index.ts';
+import { Mishaps, numberIn } from './clients.ts';
 import { Latencies } from './latencies.ts';
+import type { Source } from './loops.ts';
 
 /** What all pairs of a run add up to. */
-export class Tally {
+export class Tally extends Mishaps {
   sent = new Latencies();
   delivered = new Latencies();
   read = new Latencies();
-  /** Refusals by code; those that the SDK answers by sending again among them. */
-  readonly refused: { [code: string]: number } = {};
-  readonly troubles: { [code: string]: number } = {};
-  reconnects = 0;
   /** Sum over the whole run, warm-up included. */
   readInAll = 0;
-
-  refuse(code: string): void {
-    this.refused[code] = (this.refused[code] ?? 0) + 1;
-  }
 
   /** Forgets the latencies so far. */
   open(): void {
@@ -44,12 +38,8 @@ interface Waiting {
   readonly seq: number;
 }
 
-const body_bytes = 100;
-const body = 'x'.repeat(body_bytes);
-const id_prefix = 'm';
-
 /** Messages go one way, receipts the other. A message's id holds its number, so both ends know which one it is. */
-export class Pair {
+export class Pair implements Source {
   readonly #sender: RingpostClient;
   readonly #recipient: RingpostClient;
   readonly #tally: Tally;
@@ -63,15 +53,15 @@ export class Pair {
   #outOfOrder = 0;
   #undelivered: Waiting[] = [];
   #unread: Waiting[] = [];
-  /** Called when a message was read: a closed loop sends the next. */
-  onRead: () => void = () => undefined;
+  /** Called when a message was read. */
+  onOver: () => void = () => undefined;
 
   constructor(sender: RingpostClient, recipient: RingpostClient, tally: Tally) {
     this.#sender = sender;
     this.#recipient = recipient;
     this.#tally = tally;
-    this.#watch(sender);
-    this.#watch(recipient);
+    tally.watch(sender);
+    tally.watch(recipient);
     sender.on('accepted', ({ id, seq }) => this.#acceptedAs(numberIn(id), seq));
     sender.on('receipt', ({ delivered, read }) => this.#receipt(delivered, read));
     sender.on('refused', ({ id, code, retry }) => {
@@ -84,16 +74,8 @@ export class Pair {
     });
   }
 
-  /** `dueMs`: when it should have been sent, which is not always when there was time for it. */
   send(dueMs: number): void {
-    try {
-      this.#sender.send(this.#recipient.user, body, `${id_prefix}${this.#dueMs.length}`);
-      this.#dueMs.push(dueMs);
-    } catch (error) {
-      // An open loop goes on when the SDK's own outbox is full; the figures say so.
-      if (!(error instanceof RingpostError)) throw error;
-      this.#tally.refuse(error.code);
-    }
+    if (this.#tally.send(this.#sender, this.#recipient.user, this.#dueMs.length)) this.#dueMs.push(dueMs);
   }
 
   /** Something is still under way. */
@@ -118,15 +100,6 @@ export class Pair {
     await Promise.all([this.#sender.close(), this.#recipient.close()]);
   }
 
-  #watch(client: RingpostClient): void {
-    client.on('trouble', ({ error }) => {
-      this.#tally.troubles[error.code] = (this.#tally.troubles[error.code] ?? 0) + 1;
-    });
-    client.on('state', ({ state }) => {
-      if (state === 'waiting') this.#tally.reconnects++;
-    });
-  }
-
   #acceptedAs(index: number, seq: number): void {
     this.#accepted[index] = true;
     this.#tally.sent.add(performance.now() - this.#dueOf(index));
@@ -143,7 +116,7 @@ export class Pair {
     this.#unread = this.#settle(this.#unread, read, (index) => {
       this.#tally.read.add(now - this.#dueOf(index));
       this.#tally.readInAll++;
-      this.onRead();
+      this.onOver();
     });
   }
 
@@ -166,8 +139,4 @@ export class Pair {
   #dueOf(index: number): number {
     return this.#dueMs[index] ?? 0;
   }
-}
-
-function numberIn(id: string): number {
-  return Number(id.slice(id_prefix.length));
 }

@@ -1,5 +1,6 @@
 /** Figures for people; `--json` has more of them. */
 import type { ActorFigures } from './actors.ts';
+import type { GroupFigures } from './group.ts';
 import type { Percentiles } from './latencies.ts';
 import type { One2oneFigures } from './one2one.ts';
 
@@ -36,38 +37,84 @@ export function actorTable(all: readonly ActorFigures[]): string {
 }
 
 export function one2oneTable(figures: One2oneFigures): string {
-  const { msg_per_s, seconds, profile, users, inflight, rate } = figures;
-  const load = rate === null ? `${inflight} in flight a sender` : `${rate} a second offered`;
-  const latency = (name: string, ms: Percentiles | null): Cell[] => [name, ms?.p50, ms?.p99, ms?.max];
+  const { msg_per_s, seconds, profile, users } = figures;
+  const { server_cpu_us_per_msg, node_cpu_us_per_msg, nats_cpu_us_per_msg, gen_cpu_us_per_msg } = figures;
   return `${[
-    `${profile}, ${users} users, ${load}: ${msg_per_s.toLocaleString('en')} messages a second over ${seconds} s`,
+    `${profile}, ${users} users, ${loadOf(figures)}: ${msg_per_s.toLocaleString('en')} messages a second over ${seconds} s`,
     '',
-    table(
-      ['', 'p50 ms', 'p99 ms', 'max ms'],
-      [latency('sent', figures.ms_sent), latency('delivered', figures.ms_delivered), latency('read', figures.ms_read)],
-    ),
+    latencies({ sent: figures.ms_sent, delivered: figures.ms_delivered, read: figures.ms_read }),
     '',
-    table(
-      ['µs a message', 'servers', 'of them nodes', 'and nats', 'generator'],
-      [
-        [
-          '',
-          figures.server_cpu_us_per_msg,
-          figures.node_cpu_us_per_msg,
-          figures.nats_cpu_us_per_msg,
-          figures.gen_cpu_us_per_msg,
-        ],
-      ],
-    ),
+    costs('µs a message', [server_cpu_us_per_msg, node_cpu_us_per_msg, nats_cpu_us_per_msg, gen_cpu_us_per_msg]),
     '',
-    `${figures.turns_per_record ?? 0} turns a record, ${figures.records_per_append ?? 0} records an append, nodes ${figures.rss_mb} MB`,
-    `${figures.accepted.toLocaleString('en')} accepted in all: lost ${figures.lost}, duplicates ${figures.duplicates}, out of order ` +
-      `${figures.out_of_order}, without read receipt ${figures.unread}, without answer ${figures.unanswered}`,
-    ...(sumOf(figures.refused) > 0 ? [`refused: ${JSON.stringify(figures.refused)}`] : []),
-    ...(figures.reconnects > 0 ? [`reconnects: ${figures.reconnects}`] : []),
-    ...(figures.gen_cores > 0.9 ? ['The generator had its core full: it, not the servers, may be the limit.'] : []),
+    groupings(figures),
+    `${fates(figures)}, without read receipt ${figures.unread}, without answer ${figures.unanswered}`,
+    ...mishaps(figures),
+    ...fullGenerator(figures.gen_cores),
     ...warnings([figures]),
   ].join('\n')}\n`;
+}
+
+export function groupTable(figures: GroupFigures): string {
+  const { msg_per_s, deliveries_per_s, seconds, profile, members, senders, generators } = figures;
+  const { server_cpu_us_per_delivery: server, node_cpu_us_per_delivery: node } = figures;
+  const { nats_cpu_us_per_delivery: nats, gen_cpu_us_per_delivery: generator } = figures;
+  const offered = `a group of ${members}, ${senders} of them senders, ${loadOf(figures)}`;
+  const done = `${msg_per_s.toLocaleString('en')} messages, ${deliveries_per_s.toLocaleString('en')} deliveries a second`;
+  return `${[
+    `${profile}, ${offered}: ${done} over ${seconds} s`,
+    '',
+    latencies({
+      sent: figures.ms_sent,
+      'at the first member': figures.ms_first_member,
+      'at the last member': figures.ms_last_member,
+      'receipt: delivered to all': figures.ms_delivered_all,
+    }),
+    '',
+    costs('µs a delivery', [server, node, nats, generator]),
+    '',
+    groupings(figures),
+    `${fates(figures)}, without receipt ${figures.undelivered}, without answer ${figures.unanswered}`,
+    ...mishaps(figures),
+    ...fullGenerator(figures.gen_cores / generators),
+    ...warnings([figures]),
+  ].join('\n')}\n`;
+}
+
+function loadOf({ inflight, rate }: One2oneFigures | GroupFigures): string {
+  return rate === null ? `${inflight} in flight a sender` : `${rate} a second offered`;
+}
+
+function latencies(all: { readonly [name: string]: Percentiles | null }): string {
+  const rows = Object.entries(all).map(([name, ms]) => [name, ms?.p50, ms?.p90, ms?.p99, ms?.max]);
+  return table(['', 'p50 ms', 'p90 ms', 'p99 ms', 'max ms'], rows);
+}
+
+function costs(unit: string, cells: readonly Cell[]): string {
+  return table([unit, 'servers', 'of them nodes', 'and nats', 'generator'], [['', ...cells]]);
+}
+
+function groupings({ turns_per_record, records_per_append, rss_mb }: One2oneFigures | GroupFigures): string {
+  return `${turns_per_record ?? 0} turns a record, ${records_per_append ?? 0} records an append, nodes ${rss_mb} MB`;
+}
+
+function fates({ accepted, lost, duplicates, out_of_order }: One2oneFigures | GroupFigures): string {
+  return (
+    `${accepted.toLocaleString('en')} accepted in all: lost ${lost}, duplicates ${duplicates}, out of order ` +
+    `${out_of_order}`
+  );
+}
+
+function mishaps({ refused, troubles, reconnects }: One2oneFigures | GroupFigures): string[] {
+  return [
+    ...(sumOf(refused) > 0 ? [`refused: ${JSON.stringify(refused)}`] : []),
+    ...(sumOf(troubles) > 0 ? [`troubles: ${JSON.stringify(troubles)}`] : []),
+    ...(reconnects > 0 ? [`reconnects: ${reconnects}`] : []),
+  ];
+}
+
+/** `cores`: of one process. */
+function fullGenerator(cores: number): string[] {
+  return cores > 0.9 ? ['The generator had its core full: it, not the servers, may be the limit.'] : [];
 }
 
 /** Above this the machine was not ours. */

@@ -2,6 +2,7 @@
 
 export interface Percentiles {
   readonly p50: number;
+  readonly p90: number;
   readonly p99: number;
   readonly max: number;
 }
@@ -29,7 +30,7 @@ export class Latencies {
     const sorted = this.#ms.slice(0, this.#count).sort();
     const at = (share: number): number =>
       rounded(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0);
-    return { p50: at(0.5), p99: at(0.99), max: at(1) };
+    return { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1) };
   }
 }
 

@@ -3,8 +3,9 @@ import { defaultLimits, type Limits } from '../runtime/index.ts';
 import { workloads } from './actor-load.ts';
 import { type ActorFigures, actorBench, type Profile } from './actors.ts';
 import { type Endings, withEndings } from './endings.ts';
-import { actorTable, one2oneTable } from './figures.ts';
+import { actorTable, groupTable, one2oneTable } from './figures.ts';
 import { freshFolder } from './folders.ts';
+import { groupBench } from './group.ts';
 import { one2oneBench } from './one2one.ts';
 import {
   BadOption,
@@ -25,6 +26,7 @@ const usage = `Usage: npm run bench -- WHAT --profile embedded|cluster [options]
 
   actors     the actor runtime alone: durable calls, reads, actor to actor, activations
   one2one    the messenger over WebSocket: messages between pairs of users, from being sent to being read
+  group      one group of many members over WebSocket: messages from being sent to their coming to the last member
   rebuild    a partition's snapshot: made from the journal, brought up to date, restored to an empty local store
 
   npm run bench -- WHAT --help   lists the options of each
@@ -118,39 +120,81 @@ function limitsOf(given: Given): Partial<Limits> {
   return limits;
 }
 
-// ---------------------------------------------------------------- one2one
+// ---------------------------------------------------------------- one2one, group
+
+const talkUsage = `  --inflight N                 messages of each sender under way at any time (default 4)
+  --rate N                     instead of that: N messages a second over all senders, due evenly, whatever becomes of
+                               those before; a message's time counts from when it was due
+  --seconds N                  length of the window (default 20)
+  --warm N                     seconds before it that don't count (default 5)
+  --set PART.BOUND=N           as for 'ringpost start'; may be given often
+`;
+
+/** @throws BadOption */
+function talkOf(given: Given) {
+  if (given.rate !== undefined && given.inflight !== undefined) {
+    throw new BadOption('--rate and --inflight exclude each other: a rate leaves open how many are under way');
+  }
+  return {
+    profile: wordOf(given, 'profile', profiles),
+    inflight: numberOf(given, 'inflight', 4, { least: 1, most: 1_000, whole: true }),
+    rate: given.rate === undefined ? undefined : numberOf(given, 'rate', 0, { least: 1, most: 1_000_000 }),
+    seconds: numberOf(given, 'seconds', 20, { least: 0.1, most: 3_600 }),
+    warmSeconds: numberOf(given, 'warm', 5, { least: 0, most: 600 }),
+    set: listOf(given, 'set'),
+  };
+}
 
 const one2one: Command = {
   usage: `Usage: npm run bench -- one2one --profile embedded|cluster [options]
 
 ${commonUsage}
   --users N                    an even number; they write in pairs (default 400)
-  --inflight N                 messages of each sender under way at any time (default 4)
-  --rate N                     instead of that: N messages a second over all senders, due evenly, whatever becomes of
-                               those before; a message's time counts from when it was due
-  --seconds N                  length of the window (default 20)
-  --warm N                     seconds before it that don't count (default 5)
-  --set PART.BOUND=N           as for 'ringpost start'; may be given often
-`,
+${talkUsage}`,
   options: { ...commonOptions, users: { type: 'string' }, rate: { type: 'string' } },
   async run(given) {
-    const chosen = {
-      profile: wordOf(given, 'profile', profiles),
-      users: numberOf(given, 'users', 400, { least: 2, most: 20_000, whole: true }),
-      inflight: numberOf(given, 'inflight', 4, { least: 1, most: 1_000, whole: true }),
-      rate: given.rate === undefined ? undefined : numberOf(given, 'rate', 0, { least: 1, most: 1_000_000 }),
-      seconds: numberOf(given, 'seconds', 20, { least: 0.1, most: 3_600 }),
-      warmSeconds: numberOf(given, 'warm', 5, { least: 0, most: 600 }),
-      set: listOf(given, 'set'),
-    };
-    if (chosen.users % 2 !== 0) throw new BadOption('--users takes an even number: they write in pairs');
-    if (given.rate !== undefined && given.inflight !== undefined) {
-      throw new BadOption('--rate and --inflight exclude each other: a rate leaves open how many are under way');
-    }
+    const users = numberOf(given, 'users', 400, { least: 2, most: 20_000, whole: true });
+    if (users % 2 !== 0) throw new BadOption('--users takes an even number: they write in pairs');
+    const chosen = { ...talkOf(given), users };
     await carryOut(given, async (folder, endings, profiles) => {
       const figures = await one2oneBench({ ...chosen, folder, profiles }, endings);
       if (given.json) sayJson(figures);
       else process.stdout.write(one2oneTable(figures));
+    });
+  },
+};
+
+const group: Command = {
+  usage: `Usage: npm run bench -- group --profile embedded|cluster [options]
+
+${commonUsage}
+  --members N                  of the group, all of them online (default 256)
+  --senders N                  how many of them write (default 4)
+${talkUsage}  --generators N               processes that the members' clients are in, where one is too slow (default 1)
+`,
+  options: {
+    ...commonOptions,
+    members: { type: 'string' },
+    senders: { type: 'string' },
+    generators: { type: 'string' },
+    rate: { type: 'string' },
+  },
+  async run(given) {
+    const chosen = {
+      ...talkOf(given),
+      members: numberOf(given, 'members', 256, { least: 2, most: 20_000, whole: true }),
+      senders: numberOf(given, 'senders', 4, { least: 1, most: 20_000, whole: true }),
+      generators: numberOf(given, 'generators', 1, { least: 1, most: 64, whole: true }),
+    };
+    const { members, senders, generators } = chosen;
+    if (members < 2 * generators) throw new BadOption('--generators takes at most half as many as --members');
+    if (senders > Math.ceil(members / generators)) {
+      throw new BadOption('--senders takes at most the members of one generator: all senders are in the first');
+    }
+    await carryOut(given, async (folder, endings, profiles) => {
+      const figures = await groupBench({ ...chosen, folder, profiles }, endings);
+      if (given.json) sayJson(figures);
+      else process.stdout.write(groupTable(figures));
     });
   },
 };
@@ -202,6 +246,7 @@ function sayJson(figures: object): void {
 const commands = new Map<string, Command>([
   ['actors', actors],
   ['one2one', one2one],
+  ['group', group],
   ['rebuild', rebuild],
 ]);
 

@@ -1,7 +1,7 @@
 /** `bench one2one`: the messenger as its users meet it, over WebSocket, from sending a message to its sender's seeing it read. */
-import type { NodeCounts } from '../runtime/index.ts';
-import { megabytes, type Profile, type Ratios, ratios } from './actors.ts';
+import { megabytes, type Profile } from './actors.ts';
 import type { ChatOrders, ChatSettings, Talked } from './chat-load.ts';
+import { type ChatRatios, Edges } from './edges.ts';
 import type { Endings } from './endings.ts';
 import { each, rounded } from './latencies.ts';
 import type { Profiles } from './profiles.ts';
@@ -22,10 +22,7 @@ export interface One2oneOptions {
   readonly profiles: Profiles | undefined;
 }
 
-export interface One2oneFigures extends Ratios {
-  /** Turns that went into records, and records, of all actors a message meets on its way. */
-  readonly turns_per_msg: number | null;
-  readonly records_per_msg: number | null;
+export interface One2oneFigures extends ChatRatios {
   readonly workload: 'one2one';
   readonly profile: Profile;
   readonly users: number;
@@ -70,7 +67,7 @@ export async function one2oneBench(options: One2oneOptions, endings: Endings): P
     endings,
   });
   await load.ask('connect', null);
-  const edges: { [word: string]: Promise<NodeCounts> } = {};
+  const edges = new Edges(ringpost);
   const talk = {
     inflight: options.inflight,
     rate: options.rate,
@@ -78,25 +75,19 @@ export async function one2oneBench(options: One2oneOptions, endings: Endings): P
     windowMs: options.seconds * 1_000,
     servers: ringpost.servers,
   };
-  const talked = await load.ask('talk', talk, (word) => {
-    edges[word] = ringpost.counts();
-  });
+  const talked = await load.ask('talk', talk, edges.notice);
   options.profiles?.measured('one2one', talked.spent);
-  const [before, after] = await Promise.all([edges.opened, edges.closed]);
-  if (before === undefined || after === undefined) throw new Error('the load did not say when it was measured');
   const { nodes, nats } = ringpost.servers;
   return {
     ...figures(options, talked),
-    ...ratios(before, after),
-    turns_per_msg: each(after.recordTurns - before.recordTurns, talked.messages),
-    records_per_msg: each(after.records - before.records, talked.messages),
+    ...(await edges.ratios(talked.messages)),
     rss_mb: megabytes(nodes),
     nats_rss_mb: megabytes(nats),
   };
 }
 
 /** What the load generator does not know. */
-type CountedFigures = keyof Ratios | 'turns_per_msg' | 'records_per_msg' | 'rss_mb' | 'nats_rss_mb';
+type CountedFigures = keyof ChatRatios | 'rss_mb' | 'nats_rss_mb';
 
 function figures(
   { profile, users, inflight, rate }: One2oneOptions,

@@ -14,7 +14,7 @@ export interface Spent {
   readonly toUs: number;
   readonly nodeUs: number;
   readonly natsUs: number;
-  /** Of the process that this runs in: the load generator. */
+  /** Of the load generator: the process that this runs in, and its helpers. */
   readonly genUs: number;
   /** Cores that were busy with none of these. High: someone else worked on the machine, and the figures are spoilt. */
   readonly otherCores: number;
@@ -22,11 +22,14 @@ export interface Spent {
   readonly stealCores: number;
 }
 
-/** Opens a window; the answer closes it. To be called in the load generator, so that counts and times have the same edges. */
-export function openWindow(servers: Servers): () => Spent {
-  const before = look(servers);
+/**
+ * Opens a window; the answer closes it. To be called in the load generator, so that counts and times have the same edges. `helpers`: process ids
+ * of what else belongs to it.
+ */
+export function openWindow(servers: Servers, helpers: readonly number[] = []): () => Spent {
+  const before = look(servers, helpers);
   return () => {
-    const after = look(servers);
+    const after = look(servers, helpers);
     const seconds = (after.atUs - before.atUs) / 1e6;
     const nodeUs = after.nodeUs - before.nodeUs;
     const natsUs = after.natsUs - before.natsUs;
@@ -46,13 +49,17 @@ export function openWindow(servers: Servers): () => Spent {
   };
 }
 
-function look({ nodes, nats }: Servers) {
+function look({ nodes, nats }: Servers, helpers: readonly number[]) {
   const own = process.cpuUsage();
   return {
     atUs: Number(process.hrtime.bigint() / 1_000n),
-    nodeUs: nodes.reduce((sum, pid) => sum + processorUs(pid), 0),
-    natsUs: nats.reduce((sum, pid) => sum + processorUs(pid), 0),
-    genUs: own.user + own.system,
+    nodeUs: sumOf(nodes),
+    natsUs: sumOf(nats),
+    genUs: own.user + own.system + sumOf(helpers),
     ...machine(),
   };
+}
+
+function sumOf(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => sum + processorUs(pid), 0);
 }

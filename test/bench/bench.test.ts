@@ -113,6 +113,31 @@ function checkChat(t: Test, figures: Figures): void {
   t.match(figures, whole, 'every message came once, in order, and was read');
 }
 
+const groupNumbers = [
+  ...shared.map((name) => name.replace(/_us$/, '_us_per_delivery')),
+  ...['members', 'senders', 'messages', 'msg_per_s', 'deliveries_per_s', 'turns_per_msg', 'gen_cores', 'accepted'],
+];
+
+t.test('group: a closed loop, and an open one of two generators', { skip }, async (t) => {
+  const data = dataFolder(t);
+  const options = ['--members', '12', '--senders', '2', '--seconds', '3', '--warm', '1', '--data', data];
+  const loops = [
+    { given: ['--inflight', '2'], shown: { generators: 1, inflight: 2, rate: null } },
+    { given: ['--rate', '20', '--generators', '2'], shown: { generators: 2, inflight: null, rate: 20 } },
+  ];
+  for (const { given, shown } of loops) {
+    const outcome = await run(bench, ['group', '--profile', 'embedded', '--json', ...options, ...given]);
+    t.equal(outcome.code, 0, 'it ends well', { err: outcome.err });
+    const [figures = {}] = figuresIn(outcome);
+    hasNumbers(t, figures, groupNumbers);
+    const { ms_sent, ms_first_member, ms_last_member, ms_delivered_all } = figures;
+    for (const ms of [ms_sent, ms_first_member, ms_last_member, ms_delivered_all]) hasPercentiles(t, ms);
+    const whole = { lost: 0, duplicates: 0, out_of_order: 0, undelivered: 0, unanswered: 0, refused: {}, troubles: {} };
+    t.match(figures, { ...whole, ...shown, members: 12, senders: 2 }, 'every message came to all, once and in order');
+  }
+  t.strictSame(readdirSync(data), [], 'the data are gone');
+});
+
 t.test('a CPU profile of the nodes, and what is at its top', { skip }, async (t) => {
   const options = ['--workload', 'calls', '--seconds', '0.5', '--warm', '0.2', '--data', dataFolder(t)];
   const outcome = await run(bench, ['actors', '--profile', 'embedded', '--profile-cpu', ...options]);
@@ -156,6 +181,10 @@ t.test('words for the command line', async (t) => {
     ['one2one --profile embedded --users 3', 2, /even number/],
     ['one2one --profile embedded --rate 5 --inflight 4', 2, /exclude each other/],
     ['one2one --profile embedded --speed 5', 2, /--speed/],
+    ['group --help', 0, /--members N/],
+    ['group --profile embedded --members 1', 2, /--members takes a whole number from 2 /],
+    ['group --profile embedded --members 8 --generators 4 --senders 3', 2, /--senders takes at most the members/],
+    ['group --profile embedded --members 8 --generators 5', 2, /--generators takes at most half/],
   ];
   const found = await Promise.all(
     cases.map(async ([args, code, words]) => {
