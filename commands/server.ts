@@ -8,6 +8,7 @@ import { type Log, Node } from '../runtime/index.ts';
 import type { OpenPorts } from '../runtime/io/index.ts';
 import { Departure } from './departure.ts';
 import type { AllLimits } from './options.ts';
+import { startWatchdog } from './watchdog.ts';
 
 export interface ServerOptions {
   readonly ports: OpenPorts;
@@ -63,6 +64,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
   const unfit = new Promise<string>((resolve) => {
     node.onStoreLost = ({ message }) => resolve(`${message}. Start again: it is rebuilt from snapshots and journal.`);
   });
+  const watchdog = startWatchdog();
   node.start();
   const figures = (): void => writeFigures(options.dataFolder, node);
   process.on('SIGUSR2', figures);
@@ -71,6 +73,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     process.off('SIGUSR2', figures);
     await departure.stop();
     await ports.close();
+    watchdog.stop();
   };
   const server: Server = {
     url: gateway.url,
