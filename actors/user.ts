@@ -24,6 +24,7 @@ import { expire, tidy } from './user/expiry.ts';
 import {
   askGroup,
   invited,
+  listGroups,
   takeDeclined,
   takeDenial,
   takeDone,
@@ -179,6 +180,9 @@ function take(user: UserMemory, word: ClientWord, connection: string, attached: 
     case 'history':
       if (isGroup(word.with)) askGroup(user, turn, word, connection, attached);
       else history(user, turn, word, attached);
+      break;
+    case 'groups':
+      listGroups(user, turn, word, attached);
       break;
     case 'roster':
     case 'reach':

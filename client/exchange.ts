@@ -166,6 +166,7 @@ export class Exchange implements LinkOwner {
         break;
       case 'page':
       case 'answer':
+      case 'groups':
       case 'members':
       case 'reached':
         this.requests.answer(word);

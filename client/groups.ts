@@ -1,4 +1,4 @@
-import { isGroupId } from '../proto/decode.ts';
+import { isGroupId, isLink } from '../proto/decode.ts';
 import type {
   Accepted,
   Arrange,
@@ -6,6 +6,7 @@ import type {
   GroupDeed,
   GroupId,
   Members,
+  Memberships,
   MessageId,
   Reached,
   Role,
@@ -14,13 +15,15 @@ import type {
 import { RingpostError } from './errors.ts';
 import type { Sent } from './outbox.ts';
 
+type Answer = Members | Memberships | Reached;
+
 export interface GroupsHost {
   readonly newId: () => MessageId;
   readonly entrust: (word: Arrange) => Sent<Arrange>;
-  readonly ask: <Kind extends 'members' | 'reached'>(
+  readonly ask: <Kind extends Answer['kind']>(
     kind: Kind,
     make: (req: number) => ClientWord,
-  ) => Promise<Extract<Members | Reached, { readonly kind: Kind }>>;
+  ) => Promise<Extract<Answer, { readonly kind: Kind }>>;
 }
 
 /** A page of a list by name, after `after` ('': from the beginning). */
@@ -97,6 +100,11 @@ export class Groups {
     return invitation.slice(0, invitation.indexOf('.'));
   }
 
+  /** Those that this user is a member of, by id, after `after`. */
+  list({ after = '', limit = 100 }: PageOptions = {}): Promise<Memberships> {
+    return this.#host.ask('groups', (req) => ({ kind: 'groups', req, after, limit }));
+  }
+
   members(group: GroupId, { after = '', limit = 100 }: PageOptions = {}): Promise<Members> {
     return this.#host.ask('members', (req) => ({ kind: 'roster', req, with: group, after, limit }));
   }
@@ -108,7 +116,7 @@ export class Groups {
 
   #byLink(invitation: string, what: 'join' | 'unlink'): Promise<Accepted> {
     const [group = '', link = ''] = invitation.split('.');
-    if (!isGroupId(group) || link === '') {
+    if (!isGroupId(group) || !isLink(link)) {
       return Promise.reject(new RingpostError('malformed', 'This is not an invitation to a group.', false));
     }
     return this.#do(group, { what, link });

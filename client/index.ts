@@ -34,6 +34,7 @@ export type {
   GroupEvent,
   GroupId,
   Members,
+  Memberships,
   MessageState,
   Page,
   Presence,

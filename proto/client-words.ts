@@ -12,7 +12,7 @@ import {
   malformed,
   shown,
 } from './fields.ts';
-import { arrange, reach, roster } from './group-client-words.ts';
+import { arrange, groups, reach, roster } from './group-client-words.ts';
 import { isWellFormed, utf8LengthExceeds } from './plain.ts';
 import {
   type ClientWord,
@@ -49,6 +49,8 @@ export function clientWord(value: unknown): ClientWord | Fault {
       return watch(value);
     case 'group':
       return arrange(value);
+    case 'groups':
+      return groups(value);
     case 'roster':
       return roster(value);
     case 'reach':

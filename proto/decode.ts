@@ -9,7 +9,7 @@ import { serverWord } from './server-words.ts';
 import { type ClientWord, clientLimits, type Encoding, type MessageId, type ServerWord } from './words.ts';
 
 export { isMessageId } from './fault.ts';
-export { isConversationId, isDeviceId, isGroupId, isUserId } from './fields.ts';
+export { isConversationId, isDeviceId, isGroupId, isLink, isUserId } from './fields.ts';
 
 export interface BadFrame {
   readonly ok: false;

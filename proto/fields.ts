@@ -9,6 +9,7 @@ export type Fields = { readonly [name: string]: unknown };
 const userShape = /^[a-z0-9][a-z0-9._-]{0,31}$/;
 const deviceShape = /^[A-Za-z0-9._-]{1,32}$/;
 const groupShape = /^#[A-Za-z0-9-]{1,48}$/;
+const linkShape = /^[A-Za-z0-9_-]{16,64}$/;
 
 export function isUserId(value: unknown): value is UserId {
   return typeof value === 'string' && userShape.test(value);
@@ -20,6 +21,11 @@ export function isDeviceId(value: unknown): value is DeviceId {
 
 export function isGroupId(value: unknown): value is GroupId {
   return typeof value === 'string' && groupShape.test(value);
+}
+
+/** The secret of an invitation. */
+export function isLink(value: unknown): value is string {
+  return typeof value === 'string' && linkShape.test(value);
 }
 
 export function isConversationId(value: unknown): value is ConversationId {

@@ -1,11 +1,21 @@
 /** Words of a client about groups, validated. */
 
 import { Fault, isCount, isMessageId } from './fault.ts';
-import { badCount, badText, type Fields, isFields, isGroupId, isText, isUserId, malformed, shown } from './fields.ts';
-import type { Arrange, GroupDeed, Reach, Role, Roster, UserId } from './words.ts';
+import {
+  badCount,
+  badText,
+  type Fields,
+  isFields,
+  isGroupId,
+  isLink,
+  isText,
+  isUserId,
+  malformed,
+  shown,
+} from './fields.ts';
+import type { Arrange, GroupDeed, Groups, Reach, Role, Roster, UserId } from './words.ts';
 import { clientLimits } from './words.ts';
 
-const linkShape = /^[A-Za-z0-9_-]{16,64}$/;
 const roles: readonly Role[] = ['owner', 'admin', 'member'];
 
 export function arrange(fields: Fields): Arrange | Fault {
@@ -67,7 +77,7 @@ function roleOf({ user, role }: Fields, of: Fields): GroupDeed | Fault {
 }
 
 function linkOf({ what, link, uses, forMs }: Fields, of: Fields): GroupDeed | Fault {
-  if (typeof link !== 'string' || !linkShape.test(link)) {
+  if (!isLink(link)) {
     return badText('group.deed.link', link, clientLimits.group_link_chars_max, of);
   }
   if (what === 'join' || what === 'unlink') return { what, link };
@@ -103,6 +113,15 @@ function usersOf(users: unknown, least: number, of: Fields): readonly UserId[] |
 
 // ---------------------------------------------------------------- questions
 
+export function groups(fields: Fields): Groups | Fault {
+  const { req, after, limit } = fields;
+  if (!isCount(req)) return badCount('groups.req', fields);
+  if (after !== '' && !isGroupId(after)) {
+    return badText('groups.after', after, clientLimits.group_id_chars_max, fields);
+  }
+  return isPageLimit(limit) ? { kind: 'groups', req, after, limit } : badLimit('groups', fields);
+}
+
 export function roster(fields: Fields): Roster | Fault {
   const page = pageOf('roster', fields);
   return page instanceof Fault ? page : { kind: 'roster', ...page };
@@ -120,8 +139,13 @@ function pageOf(kind: string, fields: Fields): Omit<Roster, 'kind'> | Fault {
   if (!isCount(req)) return badCount(`${kind}.req`, fields);
   if (!isGroupId(group)) return badText(`${kind}.with`, group, clientLimits.group_id_chars_max, fields);
   if (after !== '' && !isUserId(after)) return badText(`${kind}.after`, after, clientLimits.user_chars_max, fields);
-  if (!isCount(limit) || limit < 1 || limit > clientLimits.page_messages_max) {
-    return malformed(`${kind}.limit must be 1 to ${clientLimits.page_messages_max}`, fields);
-  }
-  return { req, with: group, after, limit };
+  return isPageLimit(limit) ? { req, with: group, after, limit } : badLimit(kind, fields);
+}
+
+function isPageLimit(limit: unknown): limit is number {
+  return isCount(limit) && limit >= 1 && limit <= clientLimits.page_messages_max;
+}
+
+function badLimit(kind: string, fields: Fields): Fault {
+  return malformed(`${kind}.limit must be 1 to ${clientLimits.page_messages_max}`, fields);
 }

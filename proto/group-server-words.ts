@@ -1,10 +1,31 @@
 /** Words of the server about groups, validated. */
 import { type Fault, isCount, isMessageId } from './fault.ts';
 import { bad, type Fields, isFields, isGroupId, isUserId } from './fields.ts';
-import type { DeclinedEvent, GroupChange, GroupEvent, Members, OtherEvent, Reached, Role, UserId } from './words.ts';
+import type {
+  DeclinedEvent,
+  GroupChange,
+  GroupEvent,
+  Members,
+  Memberships,
+  OtherEvent,
+  Reached,
+  Role,
+  UserId,
+} from './words.ts';
 
 function isRole(value: unknown): value is Role {
   return value === 'owner' || value === 'admin' || value === 'member';
+}
+
+export function memberships(fields: Fields): Memberships | Fault {
+  const { req, list, next } = fields;
+  if (!isCount(req) || !Array.isArray(list) || (next !== '' && !isGroupId(next))) return bad(fields);
+  const checked: Memberships['list'][number][] = [];
+  for (const one of list) {
+    if (!isFields(one) || !isGroupId(one.group) || typeof one.title !== 'string') return bad(fields);
+    checked.push({ group: one.group, title: one.title });
+  }
+  return { kind: 'groups', req, list: checked, next };
 }
 
 export function members(fields: Fields): Members | Fault {

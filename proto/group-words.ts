@@ -33,6 +33,13 @@ export type GroupDeed =
   | { readonly what: 'unlink'; readonly link: string }
   | { readonly what: 'join'; readonly link: string };
 
+/** The groups that this user is a member of, by id, after `after`. */
+export interface Groups {
+  readonly kind: 'groups';
+  readonly req: number;
+  readonly after: GroupId | '';
+  readonly limit: number;
+}
 /** Members of a group, by name, after `after`. */
 export interface Roster {
   readonly kind: 'roster';
@@ -53,6 +60,13 @@ export interface Reach {
 
 // ---------------------------------------------------------------- to the client
 
+export interface Memberships {
+  readonly kind: 'groups';
+  readonly req: number;
+  readonly list: readonly { readonly group: GroupId; readonly title: string }[];
+  /** `after` of the next page; '' at the end. */
+  readonly next: GroupId | '';
+}
 export interface Members {
   readonly kind: 'members';
   readonly req: number;

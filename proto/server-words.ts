@@ -1,7 +1,7 @@
 /** Words from the server, validated. A client meets newer servers: what it does not know it passes over, where that is safe. */
 import { Fault, isCount, isMessageId } from './fault.ts';
 import { bad, type Fields, isConversationId, isDeviceId, isFields, isGroupId, isUserId } from './fields.ts';
-import { declined, groupEvent, members, reached } from './group-server-words.ts';
+import { declined, groupEvent, members, memberships, reached } from './group-server-words.ts';
 import { failures, refusals } from './refusals.ts';
 import {
   type Accepted,
@@ -36,6 +36,8 @@ export function serverWord(value: unknown): ServerWord | undefined | Fault {
       return page(value);
     case 'answer':
       return answer(value);
+    case 'groups':
+      return memberships(value);
     case 'members':
       return members(value);
     case 'reached':

@@ -10,7 +10,9 @@ import type {
   DeclinedEvent,
   GroupEvent,
   GroupId,
+  Groups,
   Members,
+  Memberships,
   Reach,
   Reached,
   Roster,
@@ -117,7 +119,19 @@ export interface Watch {
   readonly kind: 'watch';
   readonly users: readonly UserId[];
 }
-export type ClientWord = Hello | Send | Received | Read | History | Inquire | Typing | Watch | Arrange | Roster | Reach;
+export type ClientWord =
+  | Hello
+  | Send
+  | Received
+  | Read
+  | History
+  | Inquire
+  | Typing
+  | Watch
+  | Arrange
+  | Groups
+  | Roster
+  | Reach;
 
 /** Which words show that the person is there, not only the application: those count for presence. */
 export const byThePerson: { readonly [kind in ClientWord['kind']]: boolean } = {
@@ -127,6 +141,7 @@ export const byThePerson: { readonly [kind in ClientWord['kind']]: boolean } = {
   history: true,
   typing: true,
   group: true,
+  groups: false,
   roster: true,
   reach: true,
   inquire: false,
@@ -226,6 +241,7 @@ export type ServerWord =
   | TypingNews
   | Presence
   | Members
+  | Memberships
   | Reached
   | Resync
   | GoAway;

@@ -1,7 +1,17 @@
 /** What a user says and does in groups, and what its groups tell it. */
 import type { GroupQuestion, MemberProtocol } from '../../proto/group-mail.ts';
 import { refused } from '../../proto/refusals.ts';
-import type { Accepted, Arrange, GroupId, MessageId, RefusalCode, Send, Typing } from '../../proto/words.ts';
+import type {
+  Accepted,
+  Arrange,
+  GroupChange,
+  GroupId,
+  Groups,
+  MessageId,
+  RefusalCode,
+  Send,
+  Typing,
+} from '../../proto/words.ts';
 import type { MailOf, Turn } from '../../runtime/index.ts';
 import { branchAt, Group } from '../kinds.ts';
 import { numberKey } from '../numbers.ts';
@@ -118,6 +128,14 @@ export function typingInGroup(user: UserMemory, turn: Turn, { to, on }: Typing):
   if (isMember(user, turn, to)) turn.whisper(Group.ref(to), { kind: 'typing', from: user.self, on });
 }
 
+export function listGroups(user: UserMemory, turn: Turn, word: Groups, attached: Attached): void {
+  const { req, after, limit } = word;
+  const rest = [...membershipsOf(user, turn)].filter(([group]) => group > after).sort(([a], [b]) => (a < b ? -1 : 1));
+  const list = rest.slice(0, limit).map(([group, { title }]) => ({ group, title }));
+  const next = rest.length > limit ? (list.at(-1)?.group ?? '') : '';
+  say(turn, attached.to, { kind: 'groups', req, list, next });
+}
+
 export function askGroup(
   user: UserMemory,
   turn: Turn,
@@ -133,11 +151,10 @@ export function askGroup(
 
 /** The next entry of a group's log. It may be the answer to what this user wanted. */
 export function takeEntry(user: UserMemory, mail: Mail<'entry'>, turn: Turn): void {
-  const { group, seq, entry, enters, leaves } = mail;
+  const { group, seq, entry } = mail;
   if (user.account?.state !== 'active') return;
-  if (enters) enter(user, turn, group, { since: seq });
-  if (leaves) exit(user, turn, group);
   const [kind, id, by, at] = entry;
+  if (kind === 'group') belong(user, turn, mail, entry[4]);
   const isAnswer = by === user.self && waitingOf(user, turn).has(id);
   const row: TimelineRow = ['entry', group, seq, at, isAnswer ? id : ''];
   const n = append(user, turn, at, row);
@@ -156,14 +173,24 @@ export function acceptedIn(group: GroupId, of: Omit<Accepted, 'kind' | 'with'>):
   return { kind: 'accepted', ...of, with: group };
 }
 
-function enter(user: UserMemory, turn: Turn, group: GroupId, membership: MembershipRow): void {
-  membershipsOf(user, turn).set(group, membership);
-  turn.put('group', group, membership);
-}
-
-function exit(user: UserMemory, turn: Turn, group: GroupId): void {
-  membershipsOf(user, turn).delete(group);
-  turn.delete('group', group);
+/** What an entry changes in this user's membership. */
+function belong(
+  user: UserMemory,
+  turn: Turn,
+  { group, seq, enters, leaves }: Mail<'entry'>,
+  change: GroupChange,
+): void {
+  const memberships = membershipsOf(user, turn);
+  if (leaves) {
+    memberships.delete(group);
+    turn.delete('group', group);
+  } else if (enters || change.what === 'titled') {
+    const { since = seq, title: before = '' } = memberships.get(group) ?? {};
+    const title = 'title' in change ? change.title : before;
+    const membership: MembershipRow = { since: enters ? seq : since, title };
+    memberships.set(group, membership);
+    turn.put('group', group, membership);
+  }
 }
 
 /** A group wants to have this user. */

@@ -39,9 +39,10 @@ export interface DeviceRow {
   readonly seen: number;
 }
 
-/** Of a group: number of the entry that brought this user. */
+/** Of a group: number of the entry that brought this user, and how the group is called. */
 export interface MembershipRow {
   readonly since: number;
+  readonly title: string;
 }
 
 /** Why something was refused that might be granted later: when it is said again it is the same word, and gets the same answer. */

@@ -1,13 +1,14 @@
-import { isMessageId, isUserId } from '../../proto/decode.ts';
+import { isGroupId, isMessageId, isUserId } from '../../proto/decode.ts';
 import type { MessageState } from '../../proto/words.ts';
 import { RingpostError } from '../errors.ts';
 import { failureWords } from './failures.ts';
+import { groupCommands } from './group-commands.ts';
 import { chatLimits } from './limits.ts';
 import { type ChatOptions, suggestion } from './options.ts';
 import type { Talk } from './talk.ts';
 import { moment, shortened } from './text.ts';
 
-interface Command {
+export interface Command {
   readonly usage: string;
   readonly does: string;
   run(talk: Talk, argument: string): Promise<void> | void;
@@ -17,7 +18,7 @@ interface Command {
 export type Said = 'quit' | 'said';
 
 const commands: { readonly [name: string]: Command | undefined } = {
-  '/to': { usage: '/to NAME', does: 'write to somebody else', run: turnTo },
+  '/to': { usage: '/to NAME', does: 'write to somebody else, or to a group: /to #TITLE', run: turnTo },
   '/who': { usage: '/who', does: 'who is online, of those you talked with', run: who },
   '/history': { usage: `/history [N]`, does: `the last N messages (${chatLimits.history_messages})`, run: history },
   '/info': {
@@ -25,6 +26,7 @@ const commands: { readonly [name: string]: Command | undefined } = {
     does: 'what became of your last message, of the one N before it, or of one by its id',
     run: info,
   },
+  ...groupCommands,
   '/devices': { usage: '/devices', does: 'where you are logged in', run: devices },
   '/revoke': { usage: '/revoke DEVICE', does: 'log a device out', run: revoke },
   '/help': { usage: '/help', does: 'this list', run: help },
@@ -60,21 +62,30 @@ export function completions(talk: Talk, line: string): [string[], string] {
     return [names.map((command) => (commands[command]?.usage === command ? command : `${command} `)), line];
   }
   if (name !== '/to') return [[], line];
-  return [talk.met.filter((user) => user.startsWith(argument)), argument];
+  const rooms = talk.rooms.all.map((group) => talk.rooms.nameOf(group));
+  return [[...talk.met, ...rooms].filter((name) => name.startsWith(argument)), argument];
 }
 
 async function turnTo(talk: Talk, user: string): Promise<void> {
+  if (user.startsWith('#')) await talk.groupsKnown;
+  const group = user.startsWith('#') ? talk.rooms.find(user) : undefined;
   if (user === '') talk.screen.alert('Whom do you want to write to? /to NAME');
+  else if (group !== undefined) await talk.turnTo(group);
+  else if (user.startsWith('#')) talk.screen.alert(`You are in no group ${user}. /who lists them.`);
   else if (!isUserId(user)) talk.screen.alert(`"${user}" can't be a name.${suggestion(user)}`);
   else if (user === talk.client.user) talk.screen.alert('You cannot write to yourself.');
   else await talk.turnTo(user);
 }
 
 function who(talk: Talk): void {
-  const lines = talk.met.map((user) => {
-    const unread = talk.unread.get(user) ?? 0;
-    return `${user}  ${talk.presenceOf(user) || 'not known yet'}${unread === 0 ? '' : `, ${unread} unread`}`;
-  });
+  const unread = (of: string): string => {
+    const count = talk.unread.get(of) ?? 0;
+    return count === 0 ? '' : `, ${count} unread`;
+  };
+  const lines = [
+    ...talk.met.map((user) => `${user}  ${talk.presenceOf(user) || 'not known yet'}${unread(user)}`),
+    ...talk.rooms.all.map((group) => `${talk.rooms.nameOf(group)}  group${unread(group)}`),
+  ];
   talk.screen.answer(lines.length === 0 ? ['You have talked with nobody yet. /to NAME begins.'] : lines);
 }
 
@@ -85,7 +96,11 @@ async function history(talk: Talk, argument: string): Promise<void> {
   else if (!Number.isSafeInteger(count) || count < 1 || count > chatLimits.history_messages_max) {
     screen.alert(`/history takes a number from 1 to ${chatLimits.history_messages_max}.`);
   } else if ((await talk.history(partner, count)) === 0)
-    screen.note(`You and ${partner} have not written to each other yet.`);
+    screen.note(
+      isGroupId(partner)
+        ? 'Nothing has been written here yet.'
+        : `You and ${partner} have not written to each other yet.`,
+    );
 }
 
 async function info(talk: Talk, argument: string): Promise<void> {
@@ -96,21 +111,27 @@ async function info(talk: Talk, argument: string): Promise<void> {
     screen.alert(steps === 0 ? 'You have sent nothing in this chat yet.' : 'You have not sent so many yet.');
   else if (!isMessageId(id)) screen.alert(`"${id}" can't be the id of a message.`);
   else if (ledger.get(id)?.tick === 'waiting') screen.answer([`id         ${id}`, 'sent       not yet']);
-  else screen.answer(infoLines(await client.inquire(id)));
+  else screen.answer(await infoLines(talk, await client.inquire(id)));
 }
 
-function infoLines(message: MessageState): string[] {
+async function infoLines(talk: Talk, message: MessageState): Promise<string[]> {
   const now = Date.now();
   const time = (at: number) => (at === 0 ? 'not yet' : moment(at, now));
   return [
     `id         ${message.id}`,
-    `to         ${message.to}: ${shortened(message.body, 60)}`,
+    `to         ${talk.rooms.nameOf(message.to)}: ${shortened(message.body, 60)}`,
     `sent       ${time(message.at)}`,
     ...(message.failed === ''
       ? [`delivered  ${time(message.delivered)}`, `read       ${time(message.read)}`]
       : [`failed     ${message.failed}`]),
+    ...(isGroupId(message.to) ? [await reachedWords(talk, message)] : []),
     `number     ${message.seq} to ${message.to}, ${message.n} of your timeline`,
   ];
+}
+
+async function reachedWords({ client }: Talk, { to, seq }: MessageState): Promise<string> {
+  const { count, delivered, read } = await client.groups.reached(to, seq, { limit: 1 });
+  return `members    ${delivered} of ${count} have it, ${read} have read it`;
 }
 
 async function devices(talk: Talk): Promise<void> {

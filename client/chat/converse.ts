@@ -1,6 +1,7 @@
-import type { RingpostError } from '../errors.ts';
+import { RingpostError } from '../errors.ts';
 import type { EventStream } from '../index.ts';
 import { carryOut } from './commands.ts';
+import { failureWords } from './failures.ts';
 import { chatLimits } from './limits.ts';
 import type { ChatOptions } from './options.ts';
 import type { Talk } from './talk.ts';
@@ -13,6 +14,7 @@ export async function converse(talk: Talk, events: EventStream, options: ChatOpt
   const { screen, client } = talk;
   if (screen.context) screen.note(`You are ${client.user}. /help lists the commands.`);
   talk.leftOver();
+  talk.groupsKnown = meetGroups(talk, options);
   if (options.to !== undefined) await carryOut(talk, `/to ${options.to}`, options);
   const heard = hear(talk, events);
   const close = () => screen.close();
@@ -30,6 +32,16 @@ export async function converse(talk: Talk, events: EventStream, options: ChatOpt
   const error = await heard;
   if (!ownEnd && error !== undefined) throw error;
   return goodbye(talk);
+}
+
+/** Without them groups have no names; all else goes on. */
+async function meetGroups(talk: Talk, options: ChatOptions): Promise<void> {
+  try {
+    await talk.meetGroups();
+  } catch (error) {
+    if (!(error instanceof RingpostError)) throw error;
+    if (error.code !== 'closed') talk.screen.alert(failureWords(error, options));
+  }
 }
 
 /** Resolves when the client is closed: with the reason, where it was not the person's wish. */

@@ -7,6 +7,8 @@ export type Tick = 'waiting' | 'sent' | 'delivered' | 'read' | 'failed';
 export interface OwnMessage {
   readonly id: string;
   readonly to: string;
+  /** As it is shown. */
+  readonly whom: string;
   readonly body: string;
   readonly at: number;
   /** 0 while waiting. */
@@ -72,7 +74,8 @@ export class Ledger {
 }
 
 /** An own message as the server's history tells it. */
-export function ownFrom({ id, to, body, at, seq, delivered, read, failed }: MessageState, why: string): OwnMessage {
+export function ownFrom(message: MessageState, whom: string, why: string): OwnMessage {
+  const { id, to, body, at, seq, delivered, read, failed } = message;
   const tick = failed !== '' ? 'failed' : read > 0 ? 'read' : delivered > 0 ? 'delivered' : 'sent';
-  return { id, to, body, at, seq, tick, why };
+  return { id, to, whom, body, at, seq, tick, why };
 }

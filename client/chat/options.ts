@@ -5,7 +5,7 @@ import { RingpostError } from '../errors.ts';
 
 export const chatHelp = `ringpost chat NAME: talk in the terminal as NAME.
 
-  --to NAME            whom to write to (later: /to NAME)
+  --to NAME            whom to write to, or '#TITLE' of a group (later: /to NAME)
   --url URL[,URL…]     where Ringpost is, or several of its nodes (http://127.0.0.1:7480, or RINGPOST_URL)
   --password TEXT      of the account; better in RINGPOST_PASSWORD, where other users of the machine can't see it
   --device NAME        the name of this device (terminal)
@@ -53,7 +53,7 @@ export function parseChat(argv: readonly string[], env: { readonly [name: string
     if (user === undefined) return wrong('Who are you? ringpost chat NAME');
     if (more.length > 0) return wrong(`Only one name is expected; to write to somebody: --to ${more[0]}.`);
     const to = values.to;
-    for (const name of to === undefined ? [user] : [user, to]) {
+    for (const name of to === undefined || to.startsWith('#') ? [user] : [user, to]) {
       if (!isUserId(name)) return wrong(`"${name}" can't be a name. ${userRule}.${suggestion(name)}`);
     }
     if (to === user) return wrong('You cannot write to yourself; --to takes somebody else.');

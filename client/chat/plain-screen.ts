@@ -33,13 +33,13 @@ export class PlainScreen implements Screen {
   }
 
   ticked(messages: readonly OwnMessage[]): void {
-    for (const { tick, to, body, why } of messages) {
-      if (tick !== 'waiting') this.#say(`${stages[tick]} ${to}: ${inline(body)}${why === '' ? '' : ` (${why})`}`);
+    for (const { tick, whom, body, why } of messages) {
+      if (tick !== 'waiting') this.#say(`${stages[tick]} ${whom}: ${inline(body)}${why === '' ? '' : ` (${why})`}`);
     }
   }
 
-  theirs({ from, body }: TheirMessage): void {
-    this.#say(`${from}: ${inline(body)}`);
+  theirs({ from, room, body }: TheirMessage): void {
+    this.#say(`${from}${room === undefined ? '' : ` in ${room}`}: ${inline(body)}`);
   }
 
   heading(text: string): void {

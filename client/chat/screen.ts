@@ -2,6 +2,8 @@ import type { OwnMessage } from './ledger.ts';
 
 export interface TheirMessage {
   readonly from: string;
+  /** The group that it was said in. */
+  readonly room?: string;
   readonly at: number;
   readonly body: string;
 }

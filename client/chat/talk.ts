@@ -1,8 +1,17 @@
+import { isGroupId } from '../../proto/decode.ts';
 import { failures } from '../../proto/refusals.ts';
-import { clientLimits, type MessageEvent, type Presence } from '../../proto/words.ts';
+import {
+  type ConversationId,
+  clientLimits,
+  type GroupEvent,
+  type GroupId,
+  type MessageEvent,
+  type Presence,
+} from '../../proto/words.ts';
 import type { ClientEvent, RingpostClient, StateNews } from '../index.ts';
 import { Ledger, type OwnMessage, ownFrom } from './ledger.ts';
 import { chatLimits } from './limits.ts';
+import { declineWords, happening, Rooms } from './rooms.ts';
 import type { Screen } from './screen.ts';
 import { moment } from './text.ts';
 
@@ -11,7 +20,10 @@ export class Talk {
   readonly client: RingpostClient;
   readonly screen: Screen;
   readonly ledger = new Ledger();
-  partner: string | undefined;
+  readonly rooms = new Rooms();
+  /** Resolves when the names of all groups are known, or can't be. */
+  groupsKnown: Promise<void> = Promise.resolve();
+  partner: ConversationId | undefined;
   /** Messages up to this number were there before this device was: they are history, not news. */
   readonly #newsAfter: number;
   readonly #shown = new Set<string>();
@@ -50,13 +62,36 @@ export class Talk {
   // ---------------------------------------------------------------- what the person does
 
   /** Opens the conversation with somebody, with its last messages. Rejects with the errors of `history`. */
-  async turnTo(user: string): Promise<void> {
-    this.partner = user;
-    this.#meet(user);
+  async turnTo(conversation: ConversationId): Promise<void> {
+    this.partner = conversation;
+    if (!isGroupId(conversation)) this.#meet(conversation);
     this.#showStatus();
-    this.screen.heading(`You are writing to ${user}`);
-    if (this.screen.context) await this.history(user, chatLimits.context_messages);
-    this.#unread.delete(user);
+    this.screen.heading(`You are writing to ${this.rooms.nameOf(conversation)}`);
+    if (this.screen.context) await this.history(conversation, chatLimits.context_messages);
+    this.#unread.delete(conversation);
+  }
+
+  /** Nothing is open any more. */
+  left(): void {
+    this.partner = undefined;
+    this.#showStatus();
+  }
+
+  /** Learns of the groups that this user is in. Rejects with the errors of `groups.list`. */
+  async meetGroups(): Promise<void> {
+    let after = '';
+    do {
+      const page = await this.client.groups.list({ after });
+      for (const { group, title } of page.list) this.rooms.learn(group, title);
+      after = page.next;
+    } while (after !== '');
+  }
+
+  /** Learns how a group is called. Rejects with the errors of `groups.members`. */
+  async meetGroup(group: GroupId): Promise<void> {
+    const { title } = await this.client.groups.members(group, { limit: 1 });
+    this.rooms.learn(group, title);
+    this.#showStatus();
   }
 
   /** Sends to the partner. Throws the errors of `send`. */
@@ -66,19 +101,25 @@ export class Talk {
       return;
     }
     const { id, word } = this.client.send(this.partner, body);
-    const { to } = word;
-    this.screen.own(this.ledger.add({ id, to, body, at: Date.now(), seq: 0, tick: 'waiting', why: '' }));
+    this.#own(id, word.to, body);
+  }
+
+  /** Shows a message that is not answered yet. */
+  #own(id: string, to: ConversationId, body: string): void {
+    const whom = this.rooms.nameOf(to);
+    this.screen.own(this.ledger.add({ id, to, whom, body, at: Date.now(), seq: 0, tick: 'waiting', why: '' }));
   }
 
   /** Shows the last messages with somebody, who learns that they were read. Answers how many there were. */
-  async history(user: string, count: number): Promise<number> {
+  async history(conversation: ConversationId, count: number): Promise<number> {
     const pages: MessageEvent[] = [];
     let before = 0;
     do {
       const limit = Math.min(count - pages.length, clientLimits.page_messages_max);
-      const page = await this.client.history(user, { before, limit });
+      const page = await this.client.history(conversation, { before, limit });
       for (const message of page.messages) {
-        if (message.from === this.client.user) this.ledger.add(ownFrom(message, whyOf(message.failed)));
+        if (message.from === this.client.user)
+          this.ledger.add(ownFrom(message, this.rooms.nameOf(message.to), whyOf(message.failed)));
         pages.push(message);
       }
       before = page.next;
@@ -100,8 +141,7 @@ export class Talk {
   leftOver(): void {
     for (const { id, word } of this.client.unsent()) {
       if (word.kind !== 'send') continue;
-      const { to, body } = word;
-      this.screen.own(this.ledger.add({ id, to, body, at: Date.now(), seq: 0, tick: 'waiting', why: '' }));
+      this.#own(id, word.to, word.body);
     }
   }
 
@@ -120,7 +160,16 @@ export class Talk {
         this.screen.ticked(this.ledger.receipt(event.with, event.delivered, event.read));
         break;
       case 'failed':
-        this.#ticked(this.ledger.failed(event.id, whyOf(event.code)));
+        if (event.member === undefined) this.#ticked(this.ledger.failed(event.id, whyOf(event.code)));
+        else this.screen.note(`${event.member} has not fetched a message in ${this.rooms.nameOf(event.to)} in time.`);
+        break;
+      case 'group':
+        this.#happened(event);
+        break;
+      case 'declined':
+        this.screen.note(
+          `${event.user} can't be added to ${this.rooms.nameOf(event.with)}: ${declineWords[event.code]}.`,
+        );
         break;
       case 'refused':
         this.#refused(event);
@@ -130,7 +179,7 @@ export class Talk {
         this.#showStatus();
         break;
       case 'typing':
-        this.#setTyping(event.from, event.on);
+        this.#setTyping(event.in ?? event.from, event.on);
         break;
       case 'state':
         this.#stateChanged(event);
@@ -152,14 +201,25 @@ export class Talk {
   #sumUp(): void {
     const others = [...this.#unread]
       .filter(([user]) => user !== this.partner)
-      .map(([user, count]) => `${user} (${count})`);
+      .map(([user, count]) => `${this.rooms.nameOf(user)} (${count})`);
     if (others.length > 0) this.screen.note(`Earlier messages: ${others.join(', ')}. /to NAME shows them.`);
     this.#unread.clear();
   }
 
+  #happened(event: GroupEvent & { readonly n: number }): void {
+    const { with: group } = event;
+    const name = this.rooms.nameOf(group);
+    this.rooms.take(event, this.client.user);
+    if (event.n <= this.#newsAfter) return;
+    if (!this.rooms.isKnown(group) && this.partner === group) this.partner = undefined;
+    const words = this.rooms.isKnown(group) ? this.rooms.nameOf(group) : name;
+    this.screen.note(`${words}: ${happening(event)}`);
+    this.#showStatus();
+  }
+
   #message(event: MessageEvent & { readonly n: number }): void {
     const own = event.from === this.client.user;
-    const other = own ? event.to : event.from;
+    const other = this.#conversationOf(event);
     if (event.n <= this.#newsAfter) {
       if (!own) this.#unread.set(other, (this.#unread.get(other) ?? 0) + 1);
       return;
@@ -168,13 +228,17 @@ export class Talk {
       this.#setTyping(other, false);
       this.partner ??= other;
     }
-    this.#meet(other);
+    if (!isGroupId(other)) this.#meet(other);
     if (own) {
       const { id, to, body, at, seq } = event;
-      this.ledger.add({ id, to, body, at, seq, tick: 'sent', why: '' });
+      this.ledger.add({ id, to, whom: this.rooms.nameOf(to), body, at, seq, tick: 'sent', why: '' });
     }
     if (!this.#shown.has(keyOf(event))) this.#show(event);
     this.#showStatus();
+  }
+
+  #conversationOf({ from, to }: MessageEvent): ConversationId {
+    return from === this.client.user || isGroupId(to) ? to : from;
   }
 
   /** What is shown of the open conversation counts as read. */
@@ -191,10 +255,13 @@ export class Talk {
       this.screen.own(own);
       return;
     }
-    const here = message.from === this.partner;
-    this.screen.theirs(message, here);
-    if (here) this.client.read(message.from, message.seq);
-    else this.#unread.set(message.from, (this.#unread.get(message.from) ?? 0) + 1);
+    const { from, at, body, seq } = message;
+    const conversation = this.#conversationOf(message);
+    const here = conversation === this.partner;
+    const room = isGroupId(conversation) ? { room: this.rooms.nameOf(conversation) } : {};
+    this.screen.theirs({ from, at, body, ...room }, here);
+    if (here) this.client.read(conversation, seq);
+    else this.#unread.set(conversation, (this.#unread.get(conversation) ?? 0) + 1);
   }
 
   #ticked(message: OwnMessage | undefined): void {
@@ -247,7 +314,7 @@ export class Talk {
   #showStatus(): void {
     const { partner } = this;
     this.screen.status({
-      partner,
+      partner: partner === undefined ? undefined : this.rooms.nameOf(partner),
       typing: partner !== undefined && this.#typing.has(partner),
       presence: partner === undefined ? '' : this.presenceOf(partner),
       trouble: this.#trouble,

@@ -79,10 +79,10 @@ export class TerminalScreen implements Screen {
   }
 
   own(message: OwnMessage): void {
-    const { at, body, tick, why, to } = message;
+    const { at, body, tick, why, whom } = message;
     const { dim, green, red } = this.#paint;
     const [first = '', ...more] = harmless(body);
-    const head = `${dim(clock(at))} ${this.#tick(tick)} ${green('you')}${dim(' →')} ${green(to)}`;
+    const head = `${dim(clock(at))} ${this.#tick(tick)} ${green('you')}${dim(' →')} ${green(whom)}`;
     const reason = why === '' ? '' : red(`  (not delivered: ${why})`);
     this.#newDay(at);
     this.#print([`${head}: ${first}${more.length === 0 ? reason : ''}`, ...this.#below(more)], message.id);
@@ -90,24 +90,28 @@ export class TerminalScreen implements Screen {
 
   ticked(messages: readonly OwnMessage[]): void {
     const away = messages.filter((message) => !this.#redrawn(message));
-    for (const { tick, to, body, why } of messages) {
-      if (tick === 'failed') this.alert(`Not delivered to ${to}: ${shortened(body, 40)} (${why})`);
+    for (const { tick, whom, body, why } of messages) {
+      if (tick === 'failed') this.alert(`Not delivered to ${whom}: ${shortened(body, 40)} (${why})`);
     }
     const last = away.findLast(({ tick }) => tick === 'read' || tick === 'delivered');
     if (last === undefined) return;
     const got = last.tick === 'read' ? 'has read' : 'has got';
     this.#print([
-      `      ${this.#tick(last.tick)} ${this.#paint.dim(`${last.to} ${got} “${shortened(last.body, 40)}”`)}`,
+      `      ${this.#tick(last.tick)} ${this.#paint.dim(`${last.whom} ${got} “${shortened(last.body, 40)}”`)}`,
     ]);
   }
 
-  theirs({ from, at, body }: TheirMessage, here: boolean): void {
+  theirs({ from, room, at, body }: TheirMessage, here: boolean): void {
     const { dim, cyan, yellow } = this.#paint;
     const [first = '', ...more] = harmless(body);
     const name = (here ? cyan : yellow)(this.#paint.bold(from));
     this.#newDay(at);
-    const answer = here ? '' : dim(`   (/to ${from} answers)`);
-    this.#print([`${dim(clock(at))}    ${name}: ${first}${more.length === 0 ? answer : ''}`, ...this.#below(more)]);
+    const answer = here ? '' : dim(`   (/to ${room ?? from} answers)`);
+    const where = room === undefined || here ? '' : dim(` in ${room}`);
+    this.#print([
+      `${dim(clock(at))}    ${name}${where}: ${first}${more.length === 0 ? answer : ''}`,
+      ...this.#below(more),
+    ]);
   }
 
   heading(text: string): void {

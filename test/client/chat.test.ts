@@ -130,7 +130,7 @@ t.test('commands', async (t) => {
   type('/revoke phone');
   await sees(/^\* phone is logged out\.$/);
   type('/help');
-  await sees(/^\/to NAME {8,}write to somebody else$/);
+  await sees(/^\/to NAME {8,}write to somebody else, or to a group: \/to #TITLE$/);
   type('/quit');
   t.equal(await alice.code, 1, 'one message was not delivered');
 });

@@ -124,6 +124,9 @@ export class MiniMessenger {
         peer.say({ kind: 'page', req: word.req, with: word.with, messages: page, next });
         break;
       }
+      case 'groups':
+        peer.say({ kind: 'groups', req: word.req, list: [], next: '' });
+        break;
       case 'inquire': {
         const message = this.#states(user).find(({ id }) => id === word.id);
         const unknown = {

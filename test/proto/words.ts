@@ -46,6 +46,7 @@ const groupWord: fc.Arbitrary<ClientWord> = fc.oneof(
     with: fc.constant(''),
     deed: fc.record({ what: what('create'), title, about: line, users }),
   }),
+  fc.record({ kind: fc.constant('groups' as const), req: count, after: fc.oneof(group, fc.constant('')), limit }),
   fc.record({ kind: fc.constant('roster' as const), req: count, with: group, after: place, limit }),
   fc.record({ kind: fc.constant('reach' as const), req: count, with: group, seq: count, after: place, limit }),
 );
@@ -136,6 +137,12 @@ export const serverWord: fc.Arbitrary<ServerWord> = fc.oneof(
     { kind: fc.constant('accepted' as const), id, n: count, seq: count, at: count, with: group },
     { requiredKeys: ['kind', 'id', 'n', 'seq', 'at'] },
   ) as fc.Arbitrary<ServerWord>,
+  fc.record({
+    kind: fc.constant('groups' as const),
+    req: count,
+    list: fc.array(fc.record({ group, title }), { maxLength: 3 }),
+    next: fc.oneof(group, fc.constant('')),
+  }),
   fc.record({
     kind: fc.constant('members' as const),
     req: count,

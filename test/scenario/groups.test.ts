@@ -1,5 +1,7 @@
 import t from 'tap';
+import { runChat } from '../../client/chat/index.ts';
 import type { GroupId, RingpostClient } from '../../client/index.ts';
+import { pipeIo } from '../client/virtual-terminal.ts';
 import { type ClusterUnderTest, pause, startCluster, until } from './cluster.ts';
 
 /** What one member was told of a group, with what it was answered, in the group's order. */
@@ -102,6 +104,38 @@ t.test('three nodes, three nats-servers', async (t) => {
     );
     await dan.client.groups.leave(group);
     await t.rejects(dan.client.history(group), { code: 'not_a_member' });
+  });
+
+  t.test('GRP: a chat in the terminal makes a group, and another one comes by invitation', async (t) => {
+    const home = t.testdir();
+    const talk = (user: string) => {
+      const io = pipeIo({ RINGPOST_HOME: home, RINGPOST_URL: cluster.urls.join(',') });
+      const code = runChat([user], io);
+      const sees = (line: RegExp) => until(String(line), () => io.stdout.lines.some((text) => line.test(text)));
+      const says = (line: string) => void io.stdin.type(`${line}\n`);
+      return { io, sees, says, code };
+    };
+    const [gil, hal] = [talk('gil'), talk('hal')];
+    await Promise.all([gil.sees(/new here/), hal.sees(/new here/)]);
+    gil.says('/group Sailing');
+    await gil.sees(/You are writing to #Sailing/);
+    gil.says('/invite');
+    await gil.sees(/^\/join #/);
+    hal.says(gil.io.stdout.lines.find((line) => line.startsWith('/join'))!);
+    await hal.sees(/You are writing to #Sailing/);
+    hal.says('ahoy');
+    await gil.sees(/^hal in #Sailing: ahoy$/);
+    await hal.sees(/^✓✓ read by #Sailing: ahoy$/);
+    hal.says('/members');
+    await hal.sees(/^gil {2}owner$/);
+    hal.says('/add nobody-there');
+    await until('it is refused', () => /Only admins/.test(hal.io.stderr.text));
+    gil.says('/remove hal');
+    await hal.sees(/gil removed hal/);
+    for (const { io, code } of [gil, hal]) {
+      io.stdin.end();
+      await code;
+    }
   });
 
   t.test('A1, A6, A12: while nodes are killed, every member gets all of it, once and in one order', async (t) => {
