@@ -6,7 +6,7 @@ import { groupBehaviour } from './group.ts';
 import { defaultMessengerLimits, type MessengerLimits } from './limits.ts';
 import { userBehaviour } from './user.ts';
 
-export { Branch, Connection, Group, User } from './kinds.ts';
+export { Connection, User } from './kinds.ts';
 export { defaultMessengerLimits, type MessengerLimits } from './limits.ts';
 
 export function messengerBehaviours(settings: Partial<MessengerLimits> = {}): AnyBehaviour[] {

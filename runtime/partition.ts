@@ -6,13 +6,14 @@ import type { Address, AnyBehaviour } from './actor.ts';
 import type { Cell, Mail } from './cell.ts';
 import type { Inbox, Outbox } from './channel.ts';
 import { deadLetter } from './dead-letter.ts';
+import { Delays } from './delays.ts';
 import { DueTimers } from './due-timers.ts';
 import { InnerMail } from './inner-mail.ts';
 import type { Limits } from './limits.ts';
 import { Mailboxes } from './mailboxes.ts';
 import { OpenRecord } from './open-record.ts';
 import { Overlay, type Row } from './overlay.ts';
-import { type Cancel, type PartitionId, type Ports, StoreDamaged } from './ports.ts';
+import { type PartitionId, type Ports, StoreDamaged } from './ports.ts';
 import { type ChannelMail, encodeRecord, type PartitionRecord, recordId, type Taken } from './record.ts';
 import type { JournalPosition, Standing } from './standing.ts';
 import {
@@ -80,7 +81,7 @@ export class Partition implements TurnHost {
   #open = new OpenRecord();
   #sealed: SealedRecord | undefined;
   #ids = 0;
-  readonly #cancels = new Set<Cancel>();
+  readonly #delays: Delays;
 
   constructor(standing: Standing, host: PartitionHost) {
     const { id } = standing;
@@ -91,6 +92,7 @@ export class Partition implements TurnHost {
     this.inbox = standing.inbox;
     this.committedTaken = standing.taken;
     this.#host = host;
+    this.#delays = new Delays(host.ports.timers);
     this.#inner = new InnerMail(id, this.outbox, this.inbox);
     this.overlay = new Overlay(id, host.ports.store, host.ports.codec);
     this.timers = new DueTimers(this, host);
@@ -249,7 +251,7 @@ export class Partition implements TurnHost {
   }
 
   #later(cell: Cell, ms: number, body: { readonly kind: string }): void {
-    this.#after(ms, () => {
+    this.#delays.after(ms, () => {
       if (this.stopped || this.mailboxes.cells.get(cell.address) !== cell || !cell.awake) return;
       this.mailboxes.put(
         { to: cell.address, body, from: undefined, asker: undefined, origin: undefined, tries: 0 },
@@ -283,26 +285,16 @@ export class Partition implements TurnHost {
     this.#bury(cell, mail, error);
   }
 
-  /** A timer of this partition's time here: it ends with `stop`. */
-  #after(ms: number, run: () => void): void {
-    const cancel = this.#host.ports.timers.after(ms, () => {
-      this.#cancels.delete(cancel);
-      run();
-    });
-    this.#cancels.add(cancel);
-  }
-
   /** Nothing happens here any more. */
   stop(): void {
     this.stopped = true;
     this.timers.stop();
-    for (const cancel of this.#cancels) cancel();
-    this.#cancels.clear();
+    this.#delays.stop();
   }
 
   #rest(cell: Cell, ms: number): void {
     cell.resting = true;
-    this.#after(ms, () => {
+    this.#delays.after(ms, () => {
       cell.resting = false;
       if (this.running && cell.waiting > 0) this.#host.ready(this, cell);
     });

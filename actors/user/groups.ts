@@ -24,7 +24,7 @@ import { announce, append, stampOf } from './timeline.ts';
 
 type Mail<K extends keyof MemberProtocol> = Extract<MailOf<MemberProtocol>, { kind: K }>;
 
-export function isMember(user: UserMemory, turn: Turn, group: GroupId): boolean {
+function isMember(user: UserMemory, turn: Turn, group: GroupId): boolean {
   return membershipsOf(user, turn).has(group);
 }
 

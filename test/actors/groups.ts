@@ -27,7 +27,7 @@ export function send(world: World, socket: Socket, group: GroupId, body: string)
 }
 
 /** `accepted`, or the code of the refusal. */
-export function answerTo(socket: Socket, id: string): string {
+function answerTo(socket: Socket, id: string): string {
   for (const word of socket.words) {
     if (word.kind === 'accepted' && word.id === id) return 'accepted';
     if (word.kind === 'refused' && word.id === id) return word.code;
