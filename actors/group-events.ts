@@ -9,6 +9,6 @@ export function groupEventOf(group: GroupId, seq: number, entry: GroupEntry): Me
 }
 
 export function messageOf(group: GroupId, seq: number, entry: Extract<GroupEntry, { 0: 'message' }>): MessageEvent {
-  const [, id, from, at, body] = entry;
-  return { kind: 'message', id, from, to: group, seq, at, body };
+  const [, id, from, at, body, more] = entry;
+  return { kind: 'message', id, from, to: group, seq, at, body, ...(more && { more }) };
 }

@@ -31,7 +31,7 @@ export class Mishaps {
   /** Sends a message whose id holds its number. False: it has not been taken. */
   send(client: RingpostClient, to: string, number: number): boolean {
     try {
-      client.send(to, body, `${id_prefix}${number}`);
+      client.send(to, body, { id: `${id_prefix}${number}` });
       return true;
     } catch (error) {
       // An open loop goes on when the SDK's own outbox is full; the figures say so.

@@ -1,4 +1,4 @@
-import { isConversationId, isDeviceId, isMessageId } from '../proto/decode.ts';
+import { isDeviceId } from '../proto/decode.ts';
 import type { DeviceState } from '../proto/mail.ts';
 import type {
   ConversationId,
@@ -14,12 +14,12 @@ import { AccountApi, type Credentials, type Fetch, serverUrl } from './account-a
 import { RingpostError } from './errors.ts';
 import { type ClientEventKind, type ClientEventOf, EventHub, type EventStream, type StateNews } from './events.ts';
 import { Exchange } from './exchange.ts';
-import { bytesOf } from './frames.ts';
 import { Groups } from './groups.ts';
 import { sdkLimits } from './limits.ts';
 import { messageIds } from './message-id.ts';
 import { Outbox, type Sent } from './outbox.ts';
 import type { PaceLimits } from './pace.ts';
+import { checkedSend, type SendOptions } from './send.ts';
 import { Session } from './session.ts';
 import type { WebSocketConstructor } from './socket.ts';
 import { type ClientStorage, type Deed, Keeper, type Saved, type Tokens } from './storage.ts';
@@ -48,6 +48,7 @@ export type { ClientEvent, ClientEventKind, ClientEventOf, EventStream, Numbered
 export type { Groups } from './groups.ts';
 export { sdkLimits } from './limits.ts';
 export type { Sent } from './outbox.ts';
+export type { SendOptions } from './send.ts';
 export type { WebSocketConstructor, WebSocketLike } from './socket.ts';
 export type { ClientStorage, Deed, Saved, Tokens } from './storage.ts';
 
@@ -232,15 +233,9 @@ export class RingpostClient {
    * Takes a message on its way, whatever the state of the connection. Sending the same `id` again is the same message. Throws
    * `outbox_full`, `too_long`, `malformed` (not a user name, a group, an id or text) and `closed`; all later news are the handle's.
    */
-  send(to: ConversationId, body: string, id: MessageId = this.#newId()): Sent<Send> {
-    if (!isConversationId(to))
-      throw new RingpostError('malformed', `"${to}" is neither a user name nor a group.`, false);
-    if (!isMessageId(id)) throw new RingpostError('malformed', `"${id}" is not a message id.`, false);
-    const bytesMax = this.#exchange.limits.body_bytes_max;
-    if (body.length * 3 > bytesMax && bytesOf(body) > bytesMax) {
-      throw new RingpostError('too_long', `A message may have at most ${bytesMax} bytes.`, false);
-    }
-    const sent = this.#entrust({ kind: 'send', id, to, body });
+  send(to: ConversationId, body: string, { id = this.#newId(), more }: SendOptions = {}): Sent<Send> {
+    const { body_bytes_max } = this.#exchange.limits;
+    const sent = this.#entrust(checkedSend(to, body, { id, more }, body_bytes_max));
     // The other side takes a message for the end of the typing.
     if (this.#typed.to === to) this.#typed.on = false;
     return sent;

@@ -1,4 +1,5 @@
 /** Words from a client, validated: fresh objects that hold the known fields and nothing else. */
+import { moreOf } from './content.ts';
 import { Fault, isCount, isMessageId } from './fault.ts';
 import {
   badConversation,
@@ -68,7 +69,9 @@ function send(fields: Fields): Send | Fault {
   if (utf8LengthExceeds(body, clientLimits.body_bytes_max)) {
     return new Fault('too_long', `send.body may have at most ${clientLimits.body_bytes_max} bytes.`, fields);
   }
-  return { kind: 'send', id, to, body };
+  const more = moreOf(fields.more, fields);
+  if (more instanceof Fault) return more;
+  return { kind: 'send', id, to, body, ...(more && { more }) };
 }
 
 function received(fields: Fields): Received | Fault {

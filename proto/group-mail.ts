@@ -6,6 +6,7 @@ import type {
   GroupId,
   History,
   MessageId,
+  More,
   Reach,
   RefusalCode,
   Roster,
@@ -14,7 +15,7 @@ import type {
 
 /** One entry of a group's log, without its number. A tuple, because it is written in each partition that holds members. */
 export type GroupEntry =
-  | readonly [kind: 'message', id: MessageId, from: UserId, at: number, body: string]
+  | readonly [kind: 'message', id: MessageId, from: UserId, at: number, body: string, more?: More]
   | readonly [kind: 'group', id: MessageId, by: UserId, at: number, change: GroupChange];
 
 /** How far a member has got, and when. */
@@ -38,7 +39,10 @@ export type GroupRefusal = Extract<
 export type GroupProtocol = {
   // ---- from users (durable)
   /** A message, or a deed, of `from`: answered by an entry with that id, by `done`, or by `denied`. */
-  post: { mail: { readonly id: MessageId; readonly from: UserId; readonly body: string }; reply: never };
+  post: {
+    mail: { readonly id: MessageId; readonly from: UserId; readonly body: string; readonly more?: More };
+    reply: never;
+  };
   arrange: { mail: { readonly id: MessageId; readonly from: UserId; readonly deed: GroupDeed }; reply: never };
   /** A user that was asked may be added, or may not. */
   willing: { mail: { readonly user: UserId; readonly code: DeclineCode | '' }; reply: never };

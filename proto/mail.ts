@@ -7,6 +7,7 @@ import type {
   FailedEvent,
   Hello,
   MessageId,
+  More,
   ServerWord,
   UserId,
   Welcome,
@@ -100,6 +101,7 @@ export type UserProtocol = MemberProtocol & {
       readonly at: number;
       readonly expiresAt: number;
       readonly body: string;
+      readonly more?: More;
     };
     reply: never;
   };

@@ -1,4 +1,5 @@
 /** Words from the server, validated. A client meets newer servers: what it does not know it passes over, where that is safe. */
+import { moreOf } from './content.ts';
 import { Fault, isCount, isMessageId } from './fault.ts';
 import { bad, type Fields, isConversationId, isDeviceId, isFields, isGroupId, isUserId } from './fields.ts';
 import { declined, groupEvent, members, memberships, reached } from './group-server-words.ts';
@@ -172,7 +173,9 @@ function message(fields: Fields): MessageEvent | Fault {
   if (!isMessageId(id) || !isUserId(from) || !isConversationId(to)) return bad(fields);
   if (!isCount(seq) || !isCount(at)) return bad(fields);
   if (typeof body !== 'string') return bad(fields);
-  return { kind: 'message', id, from, to, seq, at, body };
+  const more = moreOf(fields.more, fields);
+  if (more instanceof Fault) return bad(fields);
+  return { kind: 'message', id, from, to, seq, at, body, ...(more && { more }) };
 }
 
 function mark(fields: Fields): TimelineEvent | Fault {

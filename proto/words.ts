@@ -4,6 +4,7 @@
  * docs/SPEC.md says what each means, with rule ids.
  */
 
+import type { More } from './content.ts';
 import type {
   Arrange,
   ConversationId,
@@ -18,6 +19,7 @@ import type {
   Roster,
 } from './group-words.ts';
 
+export type { Card, MessageRef, More, Place } from './content.ts';
 export type * from './group-words.ts';
 
 export const subprotocols = { msgpack: 'ringpost.v1.msgpack', json: 'ringpost.v1.json' } as const;
@@ -50,6 +52,10 @@ export const clientLimits = {
   /** In one word. */
   group_users_max: 256,
   group_link_chars_max: 64,
+  quote_chars_max: 256,
+  mentions_max: 64,
+  /** Of a name, a telephone number or an address. */
+  card_chars_max: 128,
   /** Presence counts as online for this long after the person last did something. */
   online_ms: 10_000,
 } as const;
@@ -82,6 +88,7 @@ export interface Send {
   readonly id: MessageId;
   readonly to: ConversationId;
   readonly body: string;
+  readonly more?: More;
 }
 /** All events up to and including this number have arrived at the device. */
 export interface Received {
@@ -257,6 +264,7 @@ export interface MessageEvent {
   readonly seq: number;
   readonly at: number;
   readonly body: string;
+  readonly more?: More;
 }
 /** How far `with`, or all others of a group, have got of the messages sent to it: cumulative, never goes back, read <= delivered (A11). */
 export interface ReceiptEvent {

@@ -136,7 +136,7 @@ export class Device {
   send(to: string, body: string, id?: string): void {
     this.do((client) => {
       try {
-        const message = id === undefined ? client.send(to, body) : client.send(to, body, id);
+        const message = client.send(to, body, id === undefined ? {} : { id });
         this.#world.trace.note(this.#where, `sends ${message.id} to ${to}`);
         this.#follow(message);
       } catch (error) {

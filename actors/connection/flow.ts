@@ -86,7 +86,9 @@ function sendOne(flow: Flow, bytes: number): void {
 }
 
 function bytesOf(event: TimelineEvent | undefined): number {
-  if (event?.kind === 'message') return event_bytes + bytesAtMost(event.body);
+  if (event?.kind === 'message') {
+    return event_bytes + bytesAtMost(event.body) + (event.more ? bytesAtMost(JSON.stringify(event.more)) : 0);
+  }
   return event?.kind === 'group' ? event_bytes + bytesAtMost(JSON.stringify(event.change)) : event_bytes;
 }
 

@@ -2,6 +2,7 @@
 import type { GroupProtocol } from '../../proto/group-mail.ts';
 import type { GroupChange } from '../../proto/words.ts';
 import type { MailOf, Turn } from '../../runtime/index.ts';
+import { optional } from '../tuples.ts';
 import type { Deed } from './deed.ts';
 import { ask, invite, leave, remove } from './joining.ts';
 import { joinBy, makeLink, unlink } from './links.ts';
@@ -10,13 +11,14 @@ import type { AboutRow, Member } from './rows.ts';
 
 type Mail<K extends keyof GroupProtocol> = Extract<MailOf<GroupProtocol>, { kind: K }>;
 
-export function post(group: GroupMemory, { id, from, body }: Mail<'post'>, turn: Turn): void {
+export function post(group: GroupMemory, { id, from, body, more }: Mail<'post'>, turn: Turn): void {
   const member = group.members.get(from);
   if (group.about === undefined) deny(group, turn, from, id, 'unknown_group');
   else if (member === undefined) deny(group, turn, from, id, 'not_a_member');
   else if (group.about.announce && member.role === 'member') deny(group, turn, from, id, 'announcements_only');
   else {
-    member.last = sequence(group, turn, ['message', id, from, stampOf(group, turn), body]);
+    const at = stampOf(group, turn);
+    member.last = sequence(group, turn, ['message', id, from, at, body, ...optional(more)]);
     if (member.own.length >= group.limits.group_own_max) member.own.splice(0, member.own.length / 2);
     member.own.push(member.last);
     saveMember(turn, from, member);

@@ -1,7 +1,7 @@
 /** The event that a client gets for a row of the timeline. */
 import type { GroupEntry } from '../../proto/group-mail.ts';
 import { failures } from '../../proto/refusals.ts';
-import type { GroupId, TimelineEvent } from '../../proto/words.ts';
+import type { GroupId, MessageEvent, More, TimelineEvent } from '../../proto/words.ts';
 import type { Turn } from '../../runtime/index.ts';
 import { groupEventOf } from '../group-events.ts';
 import { branchAt } from '../kinds.ts';
@@ -12,9 +12,15 @@ import type { TimelineRow } from './rows.ts';
 export function eventOf({ self }: UserMemory, turn: Turn, row: TimelineRow): TimelineEvent {
   switch (row[0]) {
     case 'in':
-      return { kind: 'message', id: row[1], from: row[2], to: self, seq: row[3], at: row[4], body: row[5] };
+      return withMore(
+        { kind: 'message', id: row[1], from: row[2], to: self, seq: row[3], at: row[4], body: row[5] },
+        row[8],
+      );
     case 'out':
-      return { kind: 'message', id: row[1], from: self, to: row[2], seq: row[3], at: row[4], body: row[5] };
+      return withMore(
+        { kind: 'message', id: row[1], from: self, to: row[2], seq: row[3], at: row[4], body: row[5] },
+        row[7],
+      );
     case 'entry':
       return groupEventOf(row[1], row[2], entryOf(turn, row[1], row[2]));
     case 'receipt':
@@ -34,6 +40,10 @@ export function eventOf({ self }: UserMemory, turn: Turn, row: TimelineRow): Tim
     case 'declined':
       return { kind: 'declined', with: row[1], user: row[2], code: row[3], at: row[4] };
   }
+}
+
+function withMore(event: MessageEvent, more: More | undefined): MessageEvent {
+  return more === undefined ? event : { ...event, more };
 }
 
 /** An entry that this user has a number of: the branch beside it wrote it down first. */

@@ -42,11 +42,11 @@ function waitingOf(user: UserMemory, turn: Turn): Map<MessageId, GroupId> {
 // ---------------------------------------------------------------- out
 
 export function sendToGroup(user: UserMemory, turn: Turn, word: Send, connection: string, attached: Attached): void {
-  const { id, to, body } = word;
+  const { id, to, body, more } = word;
   if (deniedBefore(user, turn, id, attached)) return;
   if (!isMember(user, turn, to)) deny(user, turn, id, 'not_a_member', attached);
   else if (entrust(user, turn, word, to, connection, attached)) {
-    turn.tell(Group.ref(to), { kind: 'post', id, from: user.self, body });
+    turn.tell(Group.ref(to), { kind: 'post', id, from: user.self, body, ...(more && { more }) });
   }
 }
 

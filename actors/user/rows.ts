@@ -21,7 +21,15 @@
  * Rows written at every message are tuples: in maps their names would outweigh the values.
  */
 import type { PasswordHash } from '../../proto/mail.ts';
-import type { ConversationId, DeclineCode, FailedEvent, GroupId, RefusalCode, UserId } from '../../proto/words.ts';
+import type {
+  ConversationId,
+  DeclineCode,
+  FailedEvent,
+  GroupId,
+  More,
+  RefusalCode,
+  UserId,
+} from '../../proto/words.ts';
 
 export type AccountRow =
   | { readonly state: 'active'; readonly password: PasswordHash; readonly epoch: string; readonly created: number }
@@ -113,8 +121,9 @@ export type TimelineRow =
       body: string,
       prev: number,
       expiresAt: number,
+      more?: More,
     ]
-  | readonly [kind: 'out', id: string, to: UserId, seq: number, at: number, body: string, prev: number]
+  | readonly [kind: 'out', id: string, to: UserId, seq: number, at: number, body: string, prev: number, more?: More]
   | readonly [kind: 'expired', id: string, from: UserId, seq: number, at: number, prev: number]
   | readonly [kind: 'receipt', peer: ConversationId, delivered: number, read: number, at: number]
   | readonly [

@@ -5,6 +5,7 @@ import type { Accepted, Arrange, Send } from '../../proto/words.ts';
 import type { MailOf, Turn } from '../../runtime/index.ts';
 import { isGroup, User } from '../kinds.ts';
 import { numberKey } from '../numbers.ts';
+import { optional } from '../tuples.ts';
 import { say } from './admission.ts';
 import { armExpiry, armTidy } from './expiry.ts';
 import { acceptedIn, arrange, sendToGroup } from './groups.ts';
@@ -32,7 +33,7 @@ export function carryOut(
 }
 
 function send(user: UserMemory, turn: Turn, word: Send, connection: string, attached: Attached): void {
-  const { id, to, body } = word;
+  const { id, to, body, more } = word;
   if (to === user.self) {
     say(turn, attached.to, refused('to_self', { id }));
     return;
@@ -40,14 +41,23 @@ function send(user: UserMemory, turn: Turn, word: Send, connection: string, atta
   const conversation = conversationWith(user, turn, to);
   const at = stampOf(user, turn);
   const seq = conversation.outSeq + 1;
-  const row: TimelineRow = ['out', id, to, seq, at, body, conversation.last];
+  const row: TimelineRow = ['out', id, to, seq, at, body, conversation.last, ...optional(more)];
   const n = append(user, turn, at, row);
   turn.put('mid', id, n);
   saveConversation(user, turn, to, { ...conversation, outSeq: seq, last: n });
   armTidy(user, turn, at);
 
   const expiresAt = at + user.limits.message_lifetime_ms;
-  turn.tell(User.ref(to), { kind: 'message', id, from: user.self, seq, at, expiresAt, body });
+  turn.tell(User.ref(to), {
+    kind: 'message',
+    id,
+    from: user.self,
+    seq,
+    at,
+    expiresAt,
+    body,
+    ...(more && { more }),
+  });
   announce(user, turn, n, row, { connection, word: { kind: 'accepted', id, n, seq, at } });
 }
 
@@ -62,7 +72,7 @@ function acceptedBefore(user: UserMemory, turn: Turn, id: string): Accepted | un
 
 /** A message comes in. */
 export function takeMessage(user: UserMemory, mail: Mail<'message'>, turn: Turn): void {
-  const { id, from, seq, at, body, expiresAt } = mail;
+  const { id, from, seq, at, body, expiresAt, more } = mail;
   const failure =
     user.account === undefined
       ? 'unknown_user'
@@ -78,7 +88,7 @@ export function takeMessage(user: UserMemory, mail: Mail<'message'>, turn: Turn)
   const conversation = conversationWith(user, turn, from);
   // The channel gives each mail once; should one come twice all the same, it has been dealt with.
   if (seq <= conversation.inSeq) return;
-  const row: TimelineRow = ['in', id, from, seq, at, body, conversation.last, expiresAt];
+  const row: TimelineRow = ['in', id, from, seq, at, body, conversation.last, expiresAt, ...optional(more)];
   const n = append(user, turn, at, row);
   saveConversation(user, turn, from, { ...conversation, inSeq: seq, last: n });
   armExpiry(user, turn, expiresAt, n);

@@ -76,7 +76,7 @@ export class Device {
       return;
     }
     try {
-      this.#client.send(to, bodyOf(id), id);
+      this.#client.send(to, bodyOf(id), { id });
     } catch (error) {
       // Its own outbox is full: the SDK has not taken the message.
       this.#note({ kind: 'refused', id, code: String((error as { code?: unknown }).code), retry: false });

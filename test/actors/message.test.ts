@@ -1,6 +1,8 @@
 import t from 'tap';
 import { User } from '../../actors/index.ts';
-import { connect, logIn, messenger, register, standing } from './harness.ts';
+import type { More } from '../../proto/words.ts';
+import { makeGroup } from './groups.ts';
+import { connect, logIn, messenger, register, type Socket, standing } from './harness.ts';
 
 t.test('SND2 DEL4 RCP3 the whole life of a message: accepted, delivered, read', async (t) => {
   const world = messenger();
@@ -230,4 +232,60 @@ t.test('the rows that a message costs stay few: 13 in all, and none for the rece
   // Sent: timeline, conversation and id here, timeline and conversation there. Received: conversation and cursor; timeline,
   // conversation and mark at the sender. Read: conversation; timeline, conversation and mark at the sender.
   t.strictSame(life(2), [5, 5, 4, 0]);
+});
+
+t.test(
+  'MOR1 MOR2 what a message holds besides its text comes with it, now and later, to a user and to a group',
+  async (t) => {
+    const world = messenger();
+    const alice = connect(world, register(world, 'alice'), undefined, 'msgpack');
+    const bob = connect(world, register(world, 'bob'));
+    const more: More = {
+      reply: { from: 'bob', seq: 4, quote: 'Where?' },
+      forwarded: true,
+      mentions: ['carol'],
+      place: { north: 523_000_000, east: -1_234_567, name: 'Here' },
+      card: { name: 'Carol', user: 'carol', phone: '+49 30 1', email: '' },
+    };
+    const stranger = { ...more, colour: 'red', reply: { ...more.reply, at: 3 } } as More;
+    alice.say({ kind: 'send', id: 'm1', to: 'bob', body: 'There', more: stranger });
+    const group = makeGroup(world, { alice, bob }, 'alice', 'bob');
+    alice.say({ kind: 'send', id: 'm2', to: group, body: 'There', more });
+    alice.say({ kind: 'send', id: 'm3', to: group, body: 'plain', more: {} });
+    world.pass(100);
+    const held = (socket: Socket) => {
+      return socket.timeline().flatMap((event) => (event.kind === 'message' ? [event.more] : []));
+    };
+    t.strictSame(held(bob), [more, more, undefined], 'with the fields of the protocol and no other');
+    const tablet = connect(world, logIn(world, 'alice', 'tablet'));
+    t.strictSame(held(tablet), [more, more, undefined], 'on another device of the sender');
+    for (const [req, of] of [
+      [1, 'alice'],
+      [2, group],
+    ] as const) {
+      bob.say({ kind: 'history', req, with: of, before: 0, limit: 10 });
+      world.settle();
+      t.strictSame(bob.last('page').messages.at(-1)?.more, more, `in the history with ${of}`);
+    }
+  },
+);
+
+t.test('MOR3 what it may not hold is refused by name', async (t) => {
+  const world = messenger({ malformed_frames_max: 100 });
+  const alice = connect(world, register(world, 'alice'));
+  const bad: readonly (readonly [more: unknown, code: string, reason: RegExp])[] = [
+    ['x', 'malformed', /more must be an object/],
+    [{ reply: { from: 'bob', seq: 0, quote: '' } }, 'malformed', /more\.reply\.seq/],
+    [{ reply: { from: 'bob', seq: 1, quote: 'x'.repeat(257) } }, 'too_long', /more\.reply\.quote/],
+    [{ mentions: Array(65).fill('bob') }, 'too_long', /at most 64/],
+    [{ mentions: ['Not A Name'] }, 'malformed', /more\.mentions/],
+    [{ place: { north: 900_000_001, east: 0, name: '' } }, 'malformed', /on the earth/],
+    [{ place: { north: 0.5, east: 0, name: '' } }, 'malformed', /on the earth/],
+    [{ card: { name: 7, user: '', phone: '', email: '' } }, 'malformed', /more\.card\.name/],
+  ];
+  for (const [more, code, reason] of bad) {
+    alice.raw(JSON.stringify({ kind: 'send', id: 'm', to: 'bob', body: '', more }));
+    world.settle();
+    t.match(alice.words.at(-1), { kind: 'refused', id: 'm', code, reason });
+  }
 });

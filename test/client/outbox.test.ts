@@ -235,7 +235,7 @@ t.test('bounds: outbox, body, names', async (t) => {
   const long = 'é'.repeat(clientLimits.body_bytes_max / 2);
   t.throws(() => client.send('bob', `${long}x`), { code: 'too_long' });
   t.throws(() => client.send('Bob!', 'x'), { code: 'malformed' });
-  t.throws(() => client.send('bob', 'x', 'no spaces'), { code: 'malformed' });
+  t.throws(() => client.send('bob', 'x', { id: 'no spaces' }), { code: 'malformed' });
   t.throws(() => client.watch(Array.from({ length: 65 }, (_, at) => `u${at}`)), { code: 'too_long' });
 });
 
@@ -249,8 +249,8 @@ t.test('a body that only its frame makes too long is refused here', async (t) =>
 
 t.test('the same id is the same message', async (t) => {
   const { client, peer } = await online(t);
-  const one = client.send('bob', 'hello', 'order-17');
-  t.equal(client.send('bob', 'hello', 'order-17'), one);
+  const one = client.send('bob', 'hello', { id: 'order-17' });
+  t.equal(client.send('bob', 'hello', { id: 'order-17' }), one);
   await peer.word('send');
   await settled();
   t.strictSame(peer.unread(), []);

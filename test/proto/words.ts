@@ -1,6 +1,6 @@
 /** Arbitrary words, for properties. */
 import fc from 'fast-check';
-import type { ClientWord, MessageState, ServerWord, TimelineEvent } from '../../proto/words.ts';
+import type { ClientWord, MessageState, More, ServerWord, TimelineEvent } from '../../proto/words.ts';
 import { clientLimits } from '../../proto/words.ts';
 
 const chars = (text: string) => fc.constantFrom(...text);
@@ -38,6 +38,21 @@ const deed = fc.oneof(
 );
 const groupKind = fc.constant('group' as const);
 
+const degrees = (most: number) => fc.integer({ min: -most * 10_000_000, max: most * 10_000_000 });
+/** At least one thing: an empty one is the same as none. */
+const more = fc
+  .record(
+    {
+      reply: fc.record({ from: user, seq: fc.integer({ min: 1 }), quote: line }),
+      forwarded: fc.constant(true as const),
+      mentions: fc.uniqueArray(user, { maxLength: 5 }),
+      place: fc.record({ north: degrees(90), east: degrees(180), name: line }),
+      card: fc.record({ name: line, user: place, phone: line, email: line }),
+    },
+    { requiredKeys: [] },
+  )
+  .filter((one) => Object.keys(one).length > 0) as fc.Arbitrary<More>;
+
 const groupWord: fc.Arbitrary<ClientWord> = fc.oneof(
   fc.record({ kind: groupKind, id, with: group, deed }),
   fc.record({
@@ -52,7 +67,10 @@ const groupWord: fc.Arbitrary<ClientWord> = fc.oneof(
 );
 
 export const clientWord: fc.Arbitrary<ClientWord> = fc.oneof(
-  fc.record({ kind: fc.constant('send' as const), id, to: conversation, body: text }),
+  fc.record(
+    { kind: fc.constant('send' as const), id, to: conversation, body: text, more },
+    { requiredKeys: ['kind', 'id', 'to', 'body'] },
+  ) as fc.Arbitrary<ClientWord>,
   groupWord,
   fc.record({ kind: fc.constant('received' as const), upTo: count }),
   fc.record({ kind: fc.constant('read' as const), with: conversation, upTo: count }),
@@ -104,6 +122,7 @@ const event: fc.Arbitrary<TimelineEvent> = fc.oneof(
     at: count,
   }),
   fc.record({ kind: messageKind, ...message }),
+  fc.record({ kind: messageKind, ...message, more }),
   fc.record({ kind: fc.constant('receipt' as const), with: conversation, delivered: count, read: count, at: count }),
   fc.record(
     {

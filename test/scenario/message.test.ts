@@ -68,8 +68,8 @@ t.test('three nodes, three nats-servers', async (t) => {
     const heard = new Diary(frank);
     await erin.connect();
     await frank.connect();
-    const first = await erin.send('frank', 'once', 'the-same').accepted;
-    const again = await erin.send('frank', 'once', 'the-same').accepted;
+    const first = await erin.send('frank', 'once', { id: 'the-same' }).accepted;
+    const again = await erin.send('frank', 'once', { id: 'the-same' }).accepted;
     t.same(again, first);
     await erin.send('frank', 'after').accepted;
     await until('both have come', () => heard.bodies.includes('after'));
