@@ -42,6 +42,8 @@ export interface MessengerLimits {
   readonly seen_write_ms: number;
   readonly device_seen_write_ms: number;
 
+  /** Users that one user has blocked. */
+  readonly blocked_max: number;
   readonly group_members_max: number;
   /** Groups of one user. */
   readonly groups_max: number;
@@ -98,6 +100,7 @@ export const defaultMessengerLimits: MessengerLimits = {
   seen_write_ms: 60 * second_ms,
   device_seen_write_ms: 600 * second_ms,
 
+  blocked_max: 1_024,
   group_members_max: 1_024,
   groups_max: 1_024,
   group_users_max: clientLimits.group_users_max,

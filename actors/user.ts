@@ -37,6 +37,7 @@ import {
 import { type Attached, detach, devicesOf, type UserMemory, wakeUser } from './user/memory.ts';
 import { active, passPresence, passTyping, quiet, typing, watch, watched } from './user/presence.ts';
 import { read, received, takeReceipt, tellReceipts } from './user/receipts.ts';
+import { release } from './user/self.ts';
 import { carryOut, takeFailure, takeMessage } from './user/sending.ts';
 import { history, inquire, pull } from './user/timeline.ts';
 
@@ -74,6 +75,7 @@ export function userBehaviour(limits: MessengerLimits): AnyBehaviour {
       presence: passPresence,
       expire,
       tidy,
+      release,
       quiet,
     }),
   });
@@ -169,6 +171,7 @@ function take(user: UserMemory, word: ClientWord, connection: string, attached: 
   switch (word.kind) {
     case 'send':
     case 'group':
+    case 'self':
       carryOut(user, turn, word, connection, attached);
       break;
     case 'received':

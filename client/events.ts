@@ -9,6 +9,7 @@ import type {
   ReceiptEvent,
   Refused,
   SeenEvent,
+  SelfEvent,
   TimelineEvent,
   TypingNews,
 } from '../proto/words.ts';
@@ -40,7 +41,7 @@ export interface TroubleNews {
 }
 
 /**
- * All that a client tells its application. `message`, `receipt`, `failed`, `seen`, `expired`, `group` and `declined` are the timeline: each exactly
+ * All that a client tells its application. `message`, `receipt`, `failed`, `seen`, `expired`, `group`, `declined` and `self` are the timeline: each exactly
  * once, in order.
  * `message` is also told of messages that another device of this user sent; `accepted` of those this client sent.
  * `refused` with `retry` is news only: the client itself sends that message again.
@@ -53,6 +54,7 @@ export type ClientEvent =
   | Numbered<ExpiredEvent>
   | Numbered<GroupEvent>
   | Numbered<DeclinedEvent>
+  | Numbered<SelfEvent>
   | Accepted
   | Refused
   | TypingNews
@@ -226,6 +228,7 @@ function numberOf(event: ClientEvent): number {
     case 'expired':
     case 'group':
     case 'declined':
+    case 'self':
       return event.n;
     default:
       return 0;

@@ -6,6 +6,7 @@ import {
   type GroupEvent,
   type MessageEvent,
   type Refused,
+  type SelfEvent,
   type ServerWord,
   type TimelineEvent,
   type UserId,
@@ -237,8 +238,8 @@ export class Exchange implements LinkOwner {
 
   readonly #pass = (event: TimelineEvent, n: number): void => {
     if (event.kind === 'other') return;
-    if (event.kind === 'message' || event.kind === 'group') {
-      const isOwn = (event.kind === 'message' ? event.from : event.by) === this.#options.user;
+    if (event.kind === 'message' || event.kind === 'group' || event.kind === 'self') {
+      const isOwn = authorOf(event) === this.#options.user || event.kind === 'self';
       if (isOwn && this.#outbox.has(event.id)) {
         this.#settle(acceptedBy(event, n));
         return;
@@ -314,7 +315,7 @@ export class Exchange implements LinkOwner {
   }
 
   #tooLong(word: ClientWord): void {
-    if (word.kind !== 'send' && word.kind !== 'group') return;
+    if (word.kind !== 'send' && word.kind !== 'group' && word.kind !== 'self') return;
     const reason = 'This message is longer than a frame may be.';
     this.#outbox.settle(word.id, new RingpostError('too_long', reason, false));
     this.#hub.emit({ kind: 'refused', id: word.id, code: 'too_long', reason, retry: false });
@@ -340,9 +341,16 @@ function pauseOf({ code, afterMs = sdkLimits.overload_wait_ms_min }: Refused): n
   return Math.min(Math.max(afterMs, atLeast), sdkLimits.refused_wait_ms_max);
 }
 
+function authorOf(event: MessageEvent | GroupEvent | SelfEvent): UserId | undefined {
+  if (event.kind === 'self') return undefined;
+  return event.kind === 'message' ? event.from : event.by;
+}
+
 /** An own message found in the timeline: its `accepted` was lost on the way. */
-function acceptedBy(event: MessageEvent | GroupEvent, n: number): Accepted {
-  const { id, seq, at } = event;
+function acceptedBy(event: MessageEvent | GroupEvent | SelfEvent, n: number): Accepted {
+  const { id, at } = event;
+  if (event.kind === 'self') return { kind: 'accepted', id, n, seq: 0, at };
+  const { seq } = event;
   const group = event.kind === 'group' ? event.with : event.to;
   return { kind: 'accepted', id, n, seq, at, ...(isGroupId(group) && { with: group }) };
 }

@@ -1,6 +1,7 @@
 import { isDeviceId } from '../proto/decode.ts';
 import type { DeviceState } from '../proto/mail.ts';
 import type {
+  Accepted,
   ConversationId,
   DeviceId,
   Encoding,
@@ -21,6 +22,7 @@ import { Outbox, type Sent } from './outbox.ts';
 import type { PaceLimits } from './pace.ts';
 import { checkedSend, type SendOptions } from './send.ts';
 import { Session } from './session.ts';
+import { type Settleable, settleable } from './settleable.ts';
 import type { WebSocketConstructor } from './socket.ts';
 import { type ClientStorage, type Deed, Keeper, type Saved, type Tokens } from './storage.ts';
 import { monotonicMs } from './time.ts';
@@ -99,7 +101,7 @@ export class RingpostClient {
   #state: State = 'idle';
   /** Set when nothing can follow any more. */
   #over: RingpostError | undefined;
-  #connecting: { readonly promise: Promise<void>; readonly settle: (error?: RingpostError) => void } | undefined;
+  #connecting: Settleable | undefined;
   #ended: Promise<void> | undefined;
   #patience = Number.POSITIVE_INFINITY;
   #typed = { to: '', on: false, at: 0 };
@@ -293,6 +295,14 @@ export class RingpostClient {
     return (await this.#exchange.requests.ask('answer', (req) => ({ kind: 'inquire', req, id }))).message;
   }
 
+  /**
+   * From now on nothing of this user comes here, and it learns nothing of this one; it is not told so. Resolves when that is durable. Rejects with
+   * `to_self`, `too_many_blocked` and others.
+   */
+  block(user: UserId, on = true): Promise<Accepted> {
+    return this.#entrust({ kind: 'self', id: this.#newId(), deed: { what: 'block', user, on } }).accepted;
+  }
+
   /** The devices of this account. Rejects with `login_needed`, `revoked`, `unreachable` and others. */
   devices(): Promise<readonly DeviceState[]> {
     return this.#session.authorised((token) => this.#api.devices(token));
@@ -382,13 +392,4 @@ async function loaded(storage: ClientStorage): Promise<Saved | undefined> {
   } catch (cause) {
     throw new RingpostError('storage', `The stored state can't be read: ${cause}`, false, { cause });
   }
-}
-
-function settleable(): { readonly promise: Promise<void>; readonly settle: (error?: RingpostError) => void } {
-  let settle: (error?: RingpostError) => void = () => undefined;
-  const promise = new Promise<void>((resolve, reject) => {
-    settle = (error) => (error === undefined ? resolve() : reject(error));
-  });
-  promise.catch(() => undefined);
-  return { promise, settle };
 }

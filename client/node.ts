@@ -45,7 +45,7 @@ function isSaved(value: unknown): value is Saved {
 
 function isDeed(value: unknown): boolean {
   const word = clientWord(value);
-  return !(word instanceof Fault) && (word.kind === 'send' || word.kind === 'group');
+  return !(word instanceof Fault) && (word.kind === 'send' || word.kind === 'group' || word.kind === 'self');
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -15,6 +15,7 @@ import {
 } from './fields.ts';
 import { arrange, groups, reach, roster } from './group-client-words.ts';
 import { isWellFormed, utf8LengthExceeds } from './plain.ts';
+import { selfWord } from './self-words.ts';
 import {
   type ClientWord,
   clientLimits,
@@ -50,6 +51,8 @@ export function clientWord(value: unknown): ClientWord | Fault {
       return watch(value);
     case 'group':
       return arrange(value);
+    case 'self':
+      return selfWord(value);
     case 'groups':
       return groups(value);
     case 'roster':

@@ -2,6 +2,7 @@
 import { type Fault, isCount, isMessageId } from './fault.ts';
 import { bad, type Fields, isFields, isGroupId, isUserId } from './fields.ts';
 import type {
+  DeclineCode,
   DeclinedEvent,
   GroupChange,
   GroupEvent,
@@ -103,10 +104,12 @@ function isUsers(value: unknown): value is readonly UserId[] {
   return Array.isArray(value) && value.every(isUserId);
 }
 
+const declineCodes: readonly DeclineCode[] = ['unknown_user', 'deactivated', 'too_many_groups'];
+
 export function declined(fields: Fields): DeclinedEvent | Fault {
   const { with: group, user, code, at } = fields;
   if (!isGroupId(group) || !isUserId(user) || !isCount(at)) return bad(fields);
   // A reason of a later protocol: not added all the same.
-  const known = code === 'unknown_user' || code === 'deactivated' ? code : 'too_many_groups';
+  const known = declineCodes.find((one) => one === code) ?? 'not_allowed';
   return { kind: 'declined', with: group, user, code: known, at };
 }

@@ -126,4 +126,4 @@ export interface DeclinedEvent {
   readonly code: DeclineCode;
   readonly at: number;
 }
-export type DeclineCode = 'unknown_user' | 'deactivated' | 'too_many_groups';
+export type DeclineCode = 'unknown_user' | 'deactivated' | 'too_many_groups' | 'not_allowed';

@@ -126,6 +126,8 @@ export type UserProtocol = MemberProtocol & {
   presence: { mail: { readonly user: UserId; readonly online: boolean; readonly lastSeen: number }; reply: never };
   // ---- timers
   expire: { mail: object; reply: never };
+  /** `user` is blocked no more. */
+  release: { mail: { readonly user: UserId }; reply: never };
   tidy: { mail: object; reply: never };
   /** Volatile: the person may have gone quiet. */
   quiet: { mail: object; reply: never };

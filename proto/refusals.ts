@@ -11,6 +11,8 @@ export const refusals: { readonly [code in RefusalCode]: { readonly reason: stri
   expired_token: { reason: 'The session has expired; refresh the token.', retry: false },
   unknown_message: { reason: 'This account has sent no message with that id.', retry: false },
   to_self: { reason: 'A message cannot be sent to its own sender.', retry: false },
+  blocked: { reason: 'You have blocked this user.', retry: false },
+  too_many_blocked: { reason: 'This account has blocked as many users as an account may.', retry: false },
   unknown_group: { reason: 'There is no group of this name.', retry: false },
   not_a_member: { reason: 'Only members of the group may do that.', retry: false },
   not_an_admin: { reason: 'Only admins of the group may do that.', retry: false },

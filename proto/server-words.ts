@@ -4,6 +4,7 @@ import { Fault, isCount, isMessageId } from './fault.ts';
 import { bad, type Fields, isConversationId, isDeviceId, isFields, isGroupId, isUserId } from './fields.ts';
 import { declined, groupEvent, members, memberships, reached } from './group-server-words.ts';
 import { failures, refusals } from './refusals.ts';
+import { selfEvent } from './self-words.ts';
 import {
   type Accepted,
   type Answer,
@@ -163,6 +164,8 @@ function timelineEvent(value: unknown): TimelineEvent | Fault {
       return groupEvent(value);
     case 'declined':
       return declined(value);
+    case 'self':
+      return selfEvent(value);
     default:
       return { kind: 'other', was: value.kind };
   }

@@ -18,9 +18,11 @@ import type {
   Reached,
   Roster,
 } from './group-words.ts';
+import type { SelfEvent, SelfWord } from './self-words.ts';
 
 export type { Card, MessageRef, More, Place } from './content.ts';
 export type * from './group-words.ts';
+export type { SelfDeed, SelfEvent, SelfWord } from './self-words.ts';
 
 export const subprotocols = { msgpack: 'ringpost.v1.msgpack', json: 'ringpost.v1.json' } as const;
 export type Encoding = keyof typeof subprotocols;
@@ -137,6 +139,7 @@ export type ClientWord =
   | Watch
   | Arrange
   | Groups
+  | SelfWord
   | Roster
   | Reach;
 
@@ -149,6 +152,7 @@ export const byThePerson: { readonly [kind in ClientWord['kind']]: boolean } = {
   typing: true,
   group: true,
   groups: false,
+  self: true,
   roster: true,
   reach: true,
   inquire: false,
@@ -315,6 +319,7 @@ export type TimelineEvent =
   | ExpiredEvent
   | GroupEvent
   | DeclinedEvent
+  | SelfEvent
   | OtherEvent;
 
 /** A message with its state; times are ms since the Unix epoch, 0 while not so. */
@@ -337,6 +342,8 @@ export type RefusalCode =
   | 'expired_token'
   | 'unknown_message'
   | 'to_self'
+  | 'blocked'
+  | 'too_many_blocked'
   | 'unknown_group'
   | 'not_a_member'
   | 'not_an_admin'

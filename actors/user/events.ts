@@ -37,6 +37,8 @@ export function eventOf({ self }: UserMemory, turn: Turn, row: TimelineRow): Tim
       const [, id, from] = entryOf(turn, row[1], row[2]);
       return { kind: 'expired', id, from, to: row[1], seq: row[2], at: row[3] };
     }
+    case 'self':
+      return { kind: 'self', id: row[1], at: row[3], deed: row[2] };
     case 'declined':
       return { kind: 'declined', with: row[1], user: row[2], code: row[3], at: row[4] };
   }

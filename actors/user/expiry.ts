@@ -99,7 +99,7 @@ export function tidy(user: UserMemory, _: Mail<'tidy'>, turn: Turn): void {
   const { sweep_rows_max, dedup_ms, tidy_pause_ms } = user.limits;
   let n = turn.get<Sweep>('tidy')?.done ?? 0;
   for (const row of rowsAfter(user, turn, n, user.head, sweep_rows_max)) {
-    const [id, at] = row[0] === 'out' ? [row[1], row[4]] : row[0] === 'entry' ? [row[4], row[3]] : ['', 0];
+    const [id, at] = rememberedAs(row);
     if (id !== '') {
       const until = at + dedup_ms;
       if (until >= turn.now) {
@@ -111,6 +111,20 @@ export function tidy(user: UserMemory, _: Mail<'tidy'>, turn: Turn): void {
     n++;
   }
   setTidy(user, turn, { at: n < user.head ? turn.now : 0, done: n });
+}
+
+/** The id under which a row is the answer, '' for none, and since when. */
+function rememberedAs(row: TimelineRow): readonly [id: string, at: number] {
+  switch (row[0]) {
+    case 'out':
+      return [row[1], row[4]];
+    case 'entry':
+      return [row[4], row[3]];
+    case 'self':
+      return [row[1], row[3]];
+    default:
+      return ['', 0];
+  }
 }
 
 function setTidy(user: UserMemory, turn: Turn, sweep: Sweep): void {

@@ -20,6 +20,7 @@ import { armExpiry, armTidy } from './expiry.ts';
 import { type Attached, conversationWith, saveConversation, type UserMemory } from './memory.ts';
 import { sayToAll } from './presence.ts';
 import type { DenialRow, MembershipRow, TimelineRow } from './rows.ts';
+import { isBlocked } from './self.ts';
 import { announce, append, stampOf } from './timeline.ts';
 
 type Mail<K extends keyof MemberProtocol> = Extract<MailOf<MemberProtocol>, { kind: K }>;
@@ -194,15 +195,17 @@ function belong(
 }
 
 /** A group wants to have this user. */
-export function invited(user: UserMemory, { group }: Mail<'invited'>, turn: Turn): void {
+export function invited(user: UserMemory, { group, by }: Mail<'invited'>, turn: Turn): void {
   const code =
     user.account === undefined
       ? 'unknown_user'
       : user.account.state === 'deactivated'
         ? 'deactivated'
-        : tooMany(user, turn) === undefined
-          ? ''
-          : 'too_many_groups';
+        : isBlocked(user, turn, by)
+          ? 'not_allowed'
+          : tooMany(user, turn) === undefined
+            ? ''
+            : 'too_many_groups';
   turn.tell(Group.ref(group), { kind: 'willing', user: user.self, code });
 }
 

@@ -65,6 +65,7 @@ export interface UserMemory {
   cursors: Map<DeviceId | '', Cursor> | undefined;
   expiry: Sweep | undefined;
   tidy: Sweep | undefined;
+  blocked: Set<UserId> | undefined;
   groups: Map<GroupId, MembershipRow> | undefined;
   /** What groups have not answered yet. */
   waiting: Map<MessageId, GroupId> | undefined;
@@ -95,6 +96,7 @@ export function wakeUser(turn: Turn, spoilt: UserMemory | undefined, limits: Mes
     cursors: undefined,
     expiry: undefined,
     tidy: undefined,
+    blocked: undefined,
     groups: undefined,
     waiting: undefined,
     denied: undefined,

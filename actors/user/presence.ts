@@ -5,6 +5,7 @@ import type { MailOf, Turn } from '../../runtime/index.ts';
 import { User } from '../kinds.ts';
 import { admitted, say } from './admission.ts';
 import type { Attached, UserMemory } from './memory.ts';
+import { isBlocked } from './self.ts';
 
 type Mail<K extends keyof UserProtocol> = Extract<MailOf<UserProtocol>, { kind: K }>;
 
@@ -48,6 +49,11 @@ export function watched(user: UserMemory, { watcher, on }: Mail<'watched'>, turn
     watchers.delete(watcher);
     return;
   }
+  if (isBlocked(user, turn, watcher)) {
+    // As a name without an account.
+    turn.whisper(User.ref(watcher), { kind: 'presence', user: user.self, online: false, lastSeen: 0 });
+    return;
+  }
   tellOne(user, turn, watcher);
   // A name without an account never changes its presence.
   if (user.account?.state !== 'active') return;
@@ -88,7 +94,7 @@ export function passPresence(user: UserMemory, mail: Mail<'presence'>, turn: Tur
 }
 
 export function passTyping(user: UserMemory, { from, on }: Mail<'typing'>, turn: Turn): void {
-  sayToAll(user, turn, { kind: 'typing', from, on });
+  if (!isBlocked(user, turn, from)) sayToAll(user, turn, { kind: 'typing', from, on });
 }
 
 export function sayToAll(user: UserMemory, turn: Turn, word: ServerWord): void {

@@ -15,6 +15,7 @@ import {
   type UserMemory,
 } from './memory.ts';
 import type { TimelineRow } from './rows.ts';
+import { isBlocked } from './self.ts';
 import { announce, append, rowsAfter, stampOf } from './timeline.ts';
 
 type Mail<K extends keyof UserProtocol> = Extract<MailOf<UserProtocol>, { kind: K }>;
@@ -80,6 +81,7 @@ export function tellReceipts(user: UserMemory, turn: Turn): void {
       markInGroup(user, turn, peer);
       continue;
     }
+    if (isBlocked(user, turn, peer)) continue;
     const { inDelivered: delivered, inRead: read, inDeliveredAt, inReadAt } = conversationWith(user, turn, peer);
     const at = Math.max(inDeliveredAt, inReadAt);
     turn.tell(User.ref(peer), { kind: 'receipt', from: user.self, delivered, read, at });

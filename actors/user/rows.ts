@@ -15,6 +15,8 @@
  * | group | group | MembershipRow: the groups that it is a member of |
  * | wait | message id | the group that has not answered this message or deed |
  * | denied | message id | DenialRow: what was refused lately |
+ * | blocked | user | since when |
+ * | held | user/seq | id of a message that came while that user was blocked |
  * | expiry | '' | Sweep: the next look for messages that nobody fetched |
  * | tidy | '' | Sweep: the next look for message ids to forget |
  *
@@ -28,6 +30,7 @@ import type {
   GroupId,
   More,
   RefusalCode,
+  SelfDeed,
   UserId,
 } from '../../proto/words.ts';
 
@@ -140,11 +143,13 @@ export type TimelineRow =
   | readonly [kind: 'entry', group: GroupId, seq: number, at: number, id: string]
   /** In place of an entry that no device fetched in time. */
   | readonly [kind: 'lapsed', group: GroupId, seq: number, at: number]
+  | readonly [kind: 'self', id: string, deed: SelfDeed, at: number]
   | readonly [kind: 'declined', group: GroupId, user: UserId, code: DeclineCode, at: number];
 
 export function timeOf(row: TimelineRow): number {
   switch (row[0]) {
     case 'seen':
+    case 'self':
     case 'entry':
     case 'lapsed':
       return row[3];

@@ -1,7 +1,7 @@
 /** Messages: out of this account, into it, and back with a word when they fail. */
 import type { UserProtocol } from '../../proto/mail.ts';
 import { refused } from '../../proto/refusals.ts';
-import type { Accepted, Arrange, Send } from '../../proto/words.ts';
+import type { Accepted, Arrange, SelfWord, Send } from '../../proto/words.ts';
 import type { MailOf, Turn } from '../../runtime/index.ts';
 import { isGroup, User } from '../kinds.ts';
 import { numberKey } from '../numbers.ts';
@@ -11,6 +11,7 @@ import { armExpiry, armTidy } from './expiry.ts';
 import { acceptedIn, arrange, sendToGroup } from './groups.ts';
 import { type Attached, conversationWith, saveConversation, type UserMemory } from './memory.ts';
 import type { FailRow, TimelineRow } from './rows.ts';
+import { hold, isBlocked, seeToSelf } from './self.ts';
 import { announce, append, rowAt, stampOf } from './timeline.ts';
 
 type Mail<K extends keyof UserProtocol> = Extract<MailOf<UserProtocol>, { kind: K }>;
@@ -19,7 +20,7 @@ type Mail<K extends keyof UserProtocol> = Extract<MailOf<UserProtocol>, { kind: 
 export function carryOut(
   user: UserMemory,
   turn: Turn,
-  word: Send | Arrange,
+  word: Send | Arrange | SelfWord,
   connection: string,
   attached: Attached,
 ): void {
@@ -27,7 +28,8 @@ export function carryOut(
   if (before !== undefined) {
     // As news: to a device that has not seen the event yet, the answer stands for it.
     turn.whisper(attached.to, { kind: 'news', n: before.n, words: [before] });
-  } else if (word.kind === 'group') arrange(user, turn, word, connection, attached);
+  } else if (word.kind === 'self') seeToSelf(user, turn, word, connection, attached);
+  else if (word.kind === 'group') arrange(user, turn, word, connection, attached);
   else if (isGroup(word.to)) sendToGroup(user, turn, word, connection, attached);
   else send(user, turn, word, connection, attached);
 }
@@ -36,6 +38,10 @@ function send(user: UserMemory, turn: Turn, word: Send, connection: string, atta
   const { id, to, body, more } = word;
   if (to === user.self) {
     say(turn, attached.to, refused('to_self', { id }));
+    return;
+  }
+  if (isBlocked(user, turn, to)) {
+    say(turn, attached.to, refused('blocked', { id }));
     return;
   }
   const conversation = conversationWith(user, turn, to);
@@ -65,6 +71,7 @@ function acceptedBefore(user: UserMemory, turn: Turn, id: string): Accepted | un
   const n = turn.get<number>('mid', id);
   if (n === undefined) return undefined;
   const row = rowAt(user, turn, n);
+  if (row?.[0] === 'self') return { kind: 'accepted', id, n, seq: 0, at: row[3] };
   if (row?.[0] === 'entry') return acceptedIn(row[1], { id, n, seq: row[2], at: row[3] });
   if (row?.[0] !== 'out') throw new Error('a message id that leads to no message');
   return { kind: 'accepted', id, n, seq: row[3], at: row[4] };
@@ -83,6 +90,10 @@ export function takeMessage(user: UserMemory, mail: Mail<'message'>, turn: Turn)
           : undefined;
   if (failure !== undefined) {
     turn.tell(User.ref(from), { kind: 'failed', from: user.self, id, seq, code: failure, at: turn.now });
+    return;
+  }
+  if (isBlocked(user, turn, from)) {
+    hold(turn, mail);
     return;
   }
   const conversation = conversationWith(user, turn, from);

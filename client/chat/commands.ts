@@ -27,6 +27,12 @@ const commands: { readonly [name: string]: Command | undefined } = {
     run: info,
   },
   ...groupCommands,
+  '/block': {
+    usage: '/block NAME',
+    does: 'hear nothing of somebody any more',
+    run: (talk, user) => block(talk, user, true),
+  },
+  '/unblock': { usage: '/unblock NAME', does: 'hear of somebody again', run: (talk, user) => block(talk, user, false) },
   '/devices': { usage: '/devices', does: 'where you are logged in', run: devices },
   '/revoke': { usage: '/revoke DEVICE', does: 'log a device out', run: revoke },
   '/help': { usage: '/help', does: 'this list', run: help },
@@ -132,6 +138,17 @@ async function infoLines(talk: Talk, message: MessageState): Promise<string[]> {
 async function reachedWords({ client }: Talk, { to, seq }: MessageState): Promise<string> {
   const { count, delivered, read } = await client.groups.reached(to, seq, { limit: 1 });
   return `members    ${delivered} of ${count} have it, ${read} have read it`;
+}
+
+async function block(talk: Talk, user: string, on: boolean): Promise<void> {
+  if (!isUserId(user))
+    talk.screen.alert(user === '' ? `Whom? /${on ? '' : 'un'}block NAME` : `"${user}" can't be a name.`);
+  else {
+    await talk.client.block(user, on);
+    talk.screen.note(
+      on ? `You hear nothing of ${user} any more, and ${user} is not told.` : `You hear of ${user} again.`,
+    );
+  }
 }
 
 async function devices(talk: Talk): Promise<void> {

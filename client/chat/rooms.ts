@@ -66,5 +66,6 @@ export function happening({ by, change }: GroupEvent): string {
 export const declineWords: { readonly [code in DeclineCode]: string } = {
   unknown_user: 'there is no account of this name',
   deactivated: 'this account was deactivated',
+  not_allowed: 'this account does not allow it',
   too_many_groups: 'this account is in as many groups as it may be in',
 };

@@ -16,18 +16,18 @@ export function arrange(world: World, socket: Socket, group: GroupId | '', deed:
   const id = `deed-${++deeds}`;
   socket.say({ kind: 'group', id, with: group, deed });
   world.pass(100);
-  return answerTo(socket, id);
+  return answerIn(socket, id);
 }
 
 export function send(world: World, socket: Socket, group: GroupId, body: string): string {
   const id = `m-${++deeds}`;
   socket.say({ kind: 'send', id, to: group, body });
   world.pass(100);
-  return answerTo(socket, id);
+  return answerIn(socket, id);
 }
 
 /** `accepted`, or the code of the refusal. */
-function answerTo(socket: Socket, id: string): string {
+export function answerIn(socket: Socket, id: string): string {
   for (const word of socket.words) {
     if (word.kind === 'accepted' && word.id === id) return 'accepted';
     if (word.kind === 'refused' && word.id === id) return word.code;

@@ -66,12 +66,15 @@ const groupWord: fc.Arbitrary<ClientWord> = fc.oneof(
   fc.record({ kind: fc.constant('reach' as const), req: count, with: group, seq: count, after: place, limit }),
 );
 
+const selfDeed = fc.record({ what: what('block'), user, on: fc.boolean() });
+
 export const clientWord: fc.Arbitrary<ClientWord> = fc.oneof(
   fc.record(
     { kind: fc.constant('send' as const), id, to: conversation, body: text, more },
     { requiredKeys: ['kind', 'id', 'to', 'body'] },
   ) as fc.Arbitrary<ClientWord>,
   groupWord,
+  fc.record({ kind: fc.constant('self' as const), id, deed: selfDeed }),
   fc.record({ kind: fc.constant('received' as const), upTo: count }),
   fc.record({ kind: fc.constant('read' as const), with: conversation, upTo: count }),
   fc.record({ kind: fc.constant('inquire' as const), req: count, id }),
@@ -114,6 +117,7 @@ const change = fc.oneof(
 
 const event: fc.Arbitrary<TimelineEvent> = fc.oneof(
   fc.record({ kind: groupKind, id, with: group, seq: count, by: user, at: count, change }),
+  fc.record({ kind: fc.constant('self' as const), id, at: count, deed: selfDeed }),
   fc.record({
     kind: fc.constant('declined' as const),
     with: group,
