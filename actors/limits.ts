@@ -44,6 +44,7 @@ export interface MessengerLimits {
 
   /** Users that one user has blocked. */
   readonly blocked_max: number;
+  readonly contacts_max: number;
   readonly group_members_max: number;
   /** Groups of one user. */
   readonly groups_max: number;
@@ -101,6 +102,7 @@ export const defaultMessengerLimits: MessengerLimits = {
   device_seen_write_ms: 600 * second_ms,
 
   blocked_max: 1_024,
+  contacts_max: 4_096,
   group_members_max: 1_024,
   groups_max: 1_024,
   group_users_max: clientLimits.group_users_max,

@@ -1,7 +1,6 @@
 import { isDeviceId } from '../proto/decode.ts';
 import type { DeviceState } from '../proto/mail.ts';
 import type {
-  Accepted,
   ConversationId,
   DeviceId,
   Encoding,
@@ -20,6 +19,7 @@ import { sdkLimits } from './limits.ts';
 import { messageIds } from './message-id.ts';
 import { Outbox, type Sent } from './outbox.ts';
 import type { PaceLimits } from './pace.ts';
+import { People } from './people.ts';
 import { checkedSend, type SendOptions } from './send.ts';
 import { Session } from './session.ts';
 import { type Settleable, settleable } from './settleable.ts';
@@ -31,18 +31,25 @@ import { Timeline } from './timeline.ts';
 export type { DeviceState } from '../proto/mail.ts';
 export type {
   Accepted,
+  Audience,
+  Card,
   ConversationId,
   DeclinedEvent,
   GroupEvent,
   GroupId,
   Members,
   Memberships,
+  MessageRef,
   MessageState,
+  More,
   Page,
+  Place,
   Presence,
+  Privacy,
   Reached,
   Refused,
   Role,
+  SelfEvent,
   TypingNews,
 } from '../proto/words.ts';
 export { type ErrorCode, RingpostError } from './errors.ts';
@@ -50,6 +57,7 @@ export type { ClientEvent, ClientEventKind, ClientEventOf, EventStream, Numbered
 export type { Groups } from './groups.ts';
 export { sdkLimits } from './limits.ts';
 export type { Sent } from './outbox.ts';
+export type { People } from './people.ts';
 export type { SendOptions } from './send.ts';
 export type { WebSocketConstructor, WebSocketLike } from './socket.ts';
 export type { ClientStorage, Deed, Saved, Tokens } from './storage.ts';
@@ -89,6 +97,8 @@ type State = StateNews['state'] | 'idle';
 export class RingpostClient {
   /** Groups: making them, and all that their members may do besides sending. */
   readonly groups: Groups;
+  /** Contacts, blocked users, and who may know what. */
+  readonly people: People;
   readonly #api: AccountApi;
   readonly #session: Session;
   readonly #keeper: Keeper;
@@ -137,6 +147,7 @@ export class RingpostClient {
       changed: () => this.#keeper.changed(),
       state: (news) => this.#stateChanged(news),
     });
+    this.people = new People(this.#newId, (word) => this.#entrust(word));
     this.groups = new Groups({
       newId: this.#newId,
       entrust: (word) => this.#entrust(word),
@@ -293,14 +304,6 @@ export class RingpostClient {
   async inquire(id: MessageId): Promise<MessageState> {
     this.#checkOpen();
     return (await this.#exchange.requests.ask('answer', (req) => ({ kind: 'inquire', req, id }))).message;
-  }
-
-  /**
-   * From now on nothing of this user comes here, and it learns nothing of this one; it is not told so. Resolves when that is durable. Rejects with
-   * `to_self`, `too_many_blocked` and others.
-   */
-  block(user: UserId, on = true): Promise<Accepted> {
-    return this.#entrust({ kind: 'self', id: this.#newId(), deed: { what: 'block', user, on } }).accepted;
   }
 
   /** The devices of this account. Rejects with `login_needed`, `revoked`, `unreachable` and others. */

@@ -1,6 +1,6 @@
 /** What a user wants for its own account: told to all its devices, and to nobody else. */
 import { type Fault, isCount, isMessageId } from './fault.ts';
-import { bad, badText, type Fields, isFields, isUserId, malformed, shown } from './fields.ts';
+import { bad, badText, type Fields, isFields, isText, isUserId, malformed, shown } from './fields.ts';
 import { clientLimits, type MessageId, type OtherEvent, type UserId } from './words.ts';
 
 /** Answered by `accepted` or `refused`, like a message. */
@@ -9,8 +9,23 @@ export interface SelfWord {
   readonly id: MessageId;
   readonly deed: SelfDeed;
 }
-/** `block`: from now on nothing of `user` comes here, and it learns nothing of this user. It is not told so. */
-export type SelfDeed = { readonly what: 'block'; readonly user: UserId; readonly on: boolean };
+export type SelfDeed =
+  /** From now on nothing of `user` comes here, and it learns nothing of this user. It is not told so. */
+  | { readonly what: 'block'; readonly user: UserId; readonly on: boolean }
+  /** Somebody this user knows, by a name of its own choice. */
+  | { readonly what: 'contact'; readonly user: UserId; readonly name: string; readonly on: boolean }
+  | ({ readonly what: 'privacy' } & Privacy);
+
+export type Audience = 'everyone' | 'contacts' | 'nobody';
+/** Who may know what of a user. Whoever hides something does not see it of others. */
+export interface Privacy {
+  /** Who sees whether it is online, and when it was last seen. */
+  readonly seen: Audience;
+  /** Whether others learn what it has read, in conversations of two. */
+  readonly receipts: boolean;
+  /** Who may add it to groups. */
+  readonly invites: Audience;
+}
 
 /** So it is from now on. */
 export interface SelfEvent {
@@ -24,19 +39,40 @@ export function selfWord(fields: Fields): SelfWord | Fault {
   const { id, deed } = fields;
   if (!isMessageId(id)) return badText('self.id', id, clientLimits.message_id_chars_max, fields);
   if (!isFields(deed)) return malformed('self.deed must be an object', fields);
-  const { what, user, on } = deed;
-  if (what !== 'block') return malformed(`There is no deed ${shown(what)}`, fields);
-  if (!isUserId(user)) return badText('self.deed.user', user, clientLimits.user_chars_max, fields);
-  return typeof on === 'boolean'
-    ? { kind: 'self', id, deed: { what, user, on } }
-    : malformed('self.deed.on must be true or false', fields);
+  const checked = deedOf(deed);
+  if (typeof checked === 'object') return { kind: 'self', id, deed: checked };
+  return checked === 'other'
+    ? malformed(`There is no deed ${shown(deed.what)}`, fields)
+    : malformed(`A field of the deed ${shown(deed.what)} is missing or not of its shape`, fields);
+}
+
+/** `other`: of a kind that is not known here. */
+function deedOf({ what, user, name, on, seen, receipts, invites }: Fields): SelfDeed | 'bad' | 'other' {
+  switch (what) {
+    case 'block':
+      return isUserId(user) && typeof on === 'boolean' ? { what, user, on } : 'bad';
+    case 'contact': {
+      const isGood = isUserId(user) && isText(name, clientLimits.card_chars_max) && typeof on === 'boolean';
+      return isGood ? { what, user, name, on } : 'bad';
+    }
+    case 'privacy': {
+      const isGood = isAudience(seen) && typeof receipts === 'boolean' && isAudience(invites);
+      return isGood ? { what, seen, receipts, invites } : 'bad';
+    }
+    default:
+      return 'other';
+  }
+}
+
+function isAudience(value: unknown): value is Audience {
+  return value === 'everyone' || value === 'contacts' || value === 'nobody';
 }
 
 export function selfEvent(fields: Fields): SelfEvent | OtherEvent | Fault {
   const { id, at, deed } = fields;
   if (!isMessageId(id) || !isCount(at) || !isFields(deed)) return bad(fields);
-  const { what, user, on } = deed;
+  const checked = deedOf(deed);
+  if (typeof checked === 'object') return { kind: 'self', id, at, deed: checked };
   // Of a later protocol.
-  if (what !== 'block') return { kind: 'other', was: 'self' };
-  return isUserId(user) && typeof on === 'boolean' ? { kind: 'self', id, at, deed: { what, user, on } } : bad(fields);
+  return checked === 'other' ? { kind: 'other', was: 'self' } : bad(fields);
 }

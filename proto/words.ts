@@ -22,7 +22,7 @@ import type { SelfEvent, SelfWord } from './self-words.ts';
 
 export type { Card, MessageRef, More, Place } from './content.ts';
 export type * from './group-words.ts';
-export type { SelfDeed, SelfEvent, SelfWord } from './self-words.ts';
+export type { Audience, Privacy, SelfDeed, SelfEvent, SelfWord } from './self-words.ts';
 
 export const subprotocols = { msgpack: 'ringpost.v1.msgpack', json: 'ringpost.v1.json' } as const;
 export type Encoding = keyof typeof subprotocols;
@@ -344,6 +344,7 @@ export type RefusalCode =
   | 'to_self'
   | 'blocked'
   | 'too_many_blocked'
+  | 'too_many_contacts'
   | 'unknown_group'
   | 'not_a_member'
   | 'not_an_admin'

@@ -20,7 +20,7 @@ import { armExpiry, armTidy } from './expiry.ts';
 import { type Attached, conversationWith, saveConversation, type UserMemory } from './memory.ts';
 import { sayToAll } from './presence.ts';
 import type { DenialRow, MembershipRow, TimelineRow } from './rows.ts';
-import { isBlocked } from './self.ts';
+import { isAmong, privacyOf } from './self.ts';
 import { announce, append, stampOf } from './timeline.ts';
 
 type Mail<K extends keyof MemberProtocol> = Extract<MailOf<MemberProtocol>, { kind: K }>;
@@ -201,7 +201,7 @@ export function invited(user: UserMemory, { group, by }: Mail<'invited'>, turn: 
       ? 'unknown_user'
       : user.account.state === 'deactivated'
         ? 'deactivated'
-        : isBlocked(user, turn, by)
+        : !isAmong(user, turn, privacyOf(user, turn).invites, by)
           ? 'not_allowed'
           : tooMany(user, turn) === undefined
             ? ''

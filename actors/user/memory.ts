@@ -1,6 +1,6 @@
 /** What a user keeps in memory while awake. All but what hangs on sockets is read back from its tables. */
 import type { ConnectionProtocol } from '../../proto/mail.ts';
-import type { ConversationId, DeviceId, GroupId, MessageId, UserId } from '../../proto/words.ts';
+import type { ConversationId, DeviceId, GroupId, MessageId, Privacy, UserId } from '../../proto/words.ts';
 import type { Ref, Turn } from '../../runtime/index.ts';
 import type { MessengerLimits } from '../limits.ts';
 import { numberOf } from '../numbers.ts';
@@ -66,6 +66,8 @@ export interface UserMemory {
   expiry: Sweep | undefined;
   tidy: Sweep | undefined;
   blocked: Set<UserId> | undefined;
+  contacts: Map<UserId, string> | undefined;
+  privacy: Privacy | undefined;
   groups: Map<GroupId, MembershipRow> | undefined;
   /** What groups have not answered yet. */
   waiting: Map<MessageId, GroupId> | undefined;
@@ -97,6 +99,8 @@ export function wakeUser(turn: Turn, spoilt: UserMemory | undefined, limits: Mes
     expiry: undefined,
     tidy: undefined,
     blocked: undefined,
+    contacts: undefined,
+    privacy: undefined,
     groups: undefined,
     waiting: undefined,
     denied: undefined,

@@ -5,7 +5,7 @@ import type { MailOf, Turn } from '../../runtime/index.ts';
 import { User } from '../kinds.ts';
 import { admitted, say } from './admission.ts';
 import type { Attached, UserMemory } from './memory.ts';
-import { isBlocked } from './self.ts';
+import { isBlocked, showsSeen, tellNothing } from './self.ts';
 
 type Mail<K extends keyof UserProtocol> = Extract<MailOf<UserProtocol>, { kind: K }>;
 
@@ -49,9 +49,8 @@ export function watched(user: UserMemory, { watcher, on }: Mail<'watched'>, turn
     watchers.delete(watcher);
     return;
   }
-  if (isBlocked(user, turn, watcher)) {
-    // As a name without an account.
-    turn.whisper(User.ref(watcher), { kind: 'presence', user: user.self, online: false, lastSeen: 0 });
+  if (!showsSeen(user, turn, watcher)) {
+    tellNothing(user, turn, watcher);
     return;
   }
   tellOne(user, turn, watcher);
@@ -90,7 +89,9 @@ export function typing(user: UserMemory, turn: Turn, { to, on }: Typing): void {
 
 export function passPresence(user: UserMemory, mail: Mail<'presence'>, turn: Turn): void {
   const { user: other, online, lastSeen } = mail;
-  sayToAll(user, turn, { kind: 'presence', user: other, online, lastSeen });
+  // Whoever hides it from the other one does not see it either.
+  const shown = showsSeen(user, turn, other);
+  sayToAll(user, turn, { kind: 'presence', user: other, online: shown && online, lastSeen: shown ? lastSeen : 0 });
 }
 
 export function passTyping(user: UserMemory, { from, on }: Mail<'typing'>, turn: Turn): void {

@@ -15,7 +15,7 @@ import {
   type UserMemory,
 } from './memory.ts';
 import type { TimelineRow } from './rows.ts';
-import { isBlocked } from './self.ts';
+import { isBlocked, privacyOf } from './self.ts';
 import { announce, append, rowsAfter, stampOf } from './timeline.ts';
 
 type Mail<K extends keyof UserProtocol> = Extract<MailOf<UserProtocol>, { kind: K }>;
@@ -82,7 +82,8 @@ export function tellReceipts(user: UserMemory, turn: Turn): void {
       continue;
     }
     if (isBlocked(user, turn, peer)) continue;
-    const { inDelivered: delivered, inRead: read, inDeliveredAt, inReadAt } = conversationWith(user, turn, peer);
+    const { inDelivered: delivered, inRead, inDeliveredAt, inReadAt } = conversationWith(user, turn, peer);
+    const read = privacyOf(user, turn).receipts ? inRead : 0;
     const at = Math.max(inDeliveredAt, inReadAt);
     turn.tell(User.ref(peer), { kind: 'receipt', from: user.self, delivered, read, at });
   }
@@ -94,7 +95,9 @@ export function takeReceipt(user: UserMemory, mail: Mail<'receipt'>, turn: Turn)
   const peer = mail.from;
   const conversation = conversationWith(user, turn, peer);
   const { outSeq, outDelivered, outRead } = conversation;
-  const read = Math.max(outRead, Math.min(mail.read, outSeq));
+  // Whoever does not tell what it has read is not told either; what is read has been delivered all the same.
+  const told = privacyOf(user, turn).receipts ? mail.read : 0;
+  const read = Math.max(outRead, Math.min(told, outSeq));
   const delivered = Math.max(outDelivered, read, Math.min(mail.delivered, outSeq));
   if (delivered === outDelivered && read === outRead) return;
   const at = Math.max(mail.at, stampOf(user, turn));

@@ -16,6 +16,8 @@
  * | wait | message id | the group that has not answered this message or deed |
  * | denied | message id | DenialRow: what was refused lately |
  * | blocked | user | since when |
+ * | contact | user | its name here |
+ * | privacy | '' | Privacy |
  * | held | user/seq | id of a message that came while that user was blocked |
  * | expiry | '' | Sweep: the next look for messages that nobody fetched |
  * | tidy | '' | Sweep: the next look for message ids to forget |

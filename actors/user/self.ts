@@ -1,7 +1,7 @@
 /** What a user wants for its own account, and whom it has blocked. */
 import type { UserProtocol } from '../../proto/mail.ts';
 import { refused } from '../../proto/refusals.ts';
-import type { MessageId, SelfWord, UserId } from '../../proto/words.ts';
+import type { Audience, MessageId, Privacy, RefusalCode, SelfDeed, SelfWord, UserId } from '../../proto/words.ts';
 import type { MailOf, Turn } from '../../runtime/index.ts';
 import { User } from '../kinds.ts';
 import { numberKey, numberOf } from '../numbers.ts';
@@ -40,36 +40,127 @@ export function release(user: UserMemory, { user: other }: Mail<'release'>, turn
   if (rows.length === sweep_rows_max) turn.setTimer(`release ${other}`, turn.now, more);
 }
 
+export function contactsOf(user: UserMemory, turn: Turn): Map<UserId, string> {
+  user.contacts ??= new Map(turn.range<string>('contact'));
+  return user.contacts;
+}
+
+/** What is so until the user wants it otherwise. */
+const open: Privacy = { seen: 'everyone', receipts: true, invites: 'everyone' };
+
+export function privacyOf(user: UserMemory, turn: Turn): Privacy {
+  user.privacy ??= turn.get<Privacy>('privacy') ?? open;
+  return user.privacy;
+}
+
+/** Whether `other` may know, or do, what this user lets `audience`. Whom it has blocked is nobody's audience. */
+export function isAmong(user: UserMemory, turn: Turn, audience: Audience, other: UserId): boolean {
+  if (audience === 'nobody' || isBlocked(user, turn, other)) return false;
+  return audience === 'everyone' || contactsOf(user, turn).has(other);
+}
+
+/** Whether anything of presence may pass between this user and another one, in this direction or back. */
+export function showsSeen(user: UserMemory, turn: Turn, other: UserId): boolean {
+  return isAmong(user, turn, privacyOf(user, turn).seen, other);
+}
+
+// ---------------------------------------------------------------- deeds
+
 /** Nothing is written where it is so already. */
 export function seeToSelf(user: UserMemory, turn: Turn, word: SelfWord, connection: string, attached: Attached): void {
   const { id, deed } = word;
-  const blocked = blockedOf(user, turn);
-  const at = stampOf(user, turn);
-  if (deed.user === user.self) {
-    say(turn, attached.to, refused('to_self', { id }));
+  const objection = objectionTo(user, turn, deed);
+  if (objection !== undefined) {
+    say(turn, attached.to, refused(objection, { id }));
     return;
   }
-  if (deed.on === blocked.has(deed.user)) {
+  const at = stampOf(user, turn);
+  if (!isNews(user, turn, deed)) {
     say(turn, attached.to, { kind: 'accepted', id, n: 0, seq: 0, at });
     return;
   }
-  if (deed.on && blocked.size >= user.limits.blocked_max) {
-    say(turn, attached.to, refused('too_many_blocked', { id }));
-    return;
-  }
-  if (deed.on) {
-    blocked.add(deed.user);
-    turn.put('blocked', deed.user, at);
-    // It hears no more of this user, from now on.
-    user.presence.watchers.delete(deed.user);
-  } else {
-    blocked.delete(deed.user);
-    turn.delete('blocked', deed.user);
-    release(user, { kind: 'release', user: deed.user }, turn);
-  }
+  carryOutForSelf(user, turn, deed, at);
+  hideFromStrangers(user, turn);
   const row: TimelineRow = ['self', id, deed, at];
   const n = append(user, turn, at, row);
   turn.put('mid', id, n);
   armTidy(user, turn, at);
   announce(user, turn, n, row, { connection, word: { kind: 'accepted', id, n, seq: 0, at } });
+}
+
+function objectionTo(user: UserMemory, turn: Turn, deed: SelfDeed): RefusalCode | undefined {
+  if (deed.what === 'privacy') return undefined;
+  if (deed.user === user.self) return 'to_self';
+  const { blocked_max, contacts_max } = user.limits;
+  if (deed.what === 'block') {
+    const blocked = blockedOf(user, turn);
+    return deed.on && !blocked.has(deed.user) && blocked.size >= blocked_max ? 'too_many_blocked' : undefined;
+  }
+  const contacts = contactsOf(user, turn);
+  return deed.on && !contacts.has(deed.user) && contacts.size >= contacts_max ? 'too_many_contacts' : undefined;
+}
+
+function isNews(user: UserMemory, turn: Turn, deed: SelfDeed): boolean {
+  switch (deed.what) {
+    case 'block':
+      return deed.on !== isBlocked(user, turn, deed.user);
+    case 'contact':
+      return deed.on ? contactsOf(user, turn).get(deed.user) !== deed.name : contactsOf(user, turn).has(deed.user);
+    case 'privacy': {
+      const { seen, receipts, invites } = privacyOf(user, turn);
+      return deed.seen !== seen || deed.receipts !== receipts || deed.invites !== invites;
+    }
+  }
+}
+
+function carryOutForSelf(user: UserMemory, turn: Turn, deed: SelfDeed, at: number): void {
+  switch (deed.what) {
+    case 'block':
+      block(user, turn, deed, at);
+      break;
+    case 'contact':
+      if (deed.on) {
+        contactsOf(user, turn).set(deed.user, deed.name);
+        turn.put('contact', deed.user, deed.name);
+      } else {
+        contactsOf(user, turn).delete(deed.user);
+        turn.delete('contact', deed.user);
+      }
+      break;
+    case 'privacy': {
+      const { seen, receipts, invites } = deed;
+      user.privacy = { seen, receipts, invites };
+      turn.put('privacy', user.privacy);
+    }
+  }
+}
+
+function block(
+  user: UserMemory,
+  turn: Turn,
+  { user: other, on }: Extract<SelfDeed, { readonly what: 'block' }>,
+  at: number,
+): void {
+  if (on) {
+    blockedOf(user, turn).add(other);
+    turn.put('blocked', other, at);
+  } else {
+    blockedOf(user, turn).delete(other);
+    turn.delete('blocked', other);
+    release(user, { kind: 'release', user: other }, turn);
+  }
+}
+
+/** Those who watch and may not any more see a user that is not there. */
+function hideFromStrangers(user: UserMemory, turn: Turn): void {
+  for (const watcher of user.presence.watchers.keys()) {
+    if (showsSeen(user, turn, watcher)) continue;
+    user.presence.watchers.delete(watcher);
+    tellNothing(user, turn, watcher);
+  }
+}
+
+/** As of a name without an account. */
+export function tellNothing(user: UserMemory, turn: Turn, watcher: UserId): void {
+  turn.whisper(User.ref(watcher), { kind: 'presence', user: user.self, online: false, lastSeen: 0 });
 }

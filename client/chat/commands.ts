@@ -144,7 +144,7 @@ async function block(talk: Talk, user: string, on: boolean): Promise<void> {
   if (!isUserId(user))
     talk.screen.alert(user === '' ? `Whom? /${on ? '' : 'un'}block NAME` : `"${user}" can't be a name.`);
   else {
-    await talk.client.block(user, on);
+    await (on ? talk.client.people.block(user) : talk.client.people.unblock(user));
     talk.screen.note(
       on ? `You hear nothing of ${user} any more, and ${user} is not told.` : `You hear of ${user} again.`,
     );

@@ -66,7 +66,12 @@ const groupWord: fc.Arbitrary<ClientWord> = fc.oneof(
   fc.record({ kind: fc.constant('reach' as const), req: count, with: group, seq: count, after: place, limit }),
 );
 
-const selfDeed = fc.record({ what: what('block'), user, on: fc.boolean() });
+const audience = fc.constantFrom('everyone' as const, 'contacts' as const, 'nobody' as const);
+const selfDeed = fc.oneof(
+  fc.record({ what: what('block'), user, on: fc.boolean() }),
+  fc.record({ what: what('contact'), user, name: line, on: fc.boolean() }),
+  fc.record({ what: what('privacy'), seen: audience, receipts: fc.boolean(), invites: audience }),
+);
 
 export const clientWord: fc.Arbitrary<ClientWord> = fc.oneof(
   fc.record(
