@@ -40,7 +40,7 @@ export function release(user: UserMemory, { user: other }: Mail<'release'>, turn
   if (rows.length === sweep_rows_max) turn.setTimer(`release ${other}`, turn.now, more);
 }
 
-export function contactsOf(user: UserMemory, turn: Turn): Map<UserId, string> {
+function contactsOf(user: UserMemory, turn: Turn): Map<UserId, string> {
   user.contacts ??= new Map(turn.range<string>('contact'));
   return user.contacts;
 }
