@@ -3,10 +3,12 @@
  * port, or a method of the engine for as long as one run lasts.
  */
 import { InChannel, OutChannel } from '../runtime/channel.ts';
+import type { AnyBehaviour, Turn } from '../runtime/index.ts';
+import { InnerMail } from '../runtime/inner-mail.ts';
 import { Partition, type SealedRecord } from '../runtime/partition.ts';
 import type { JournalEntry, Ports } from '../runtime/ports.ts';
 import { Post } from '../runtime/post.ts';
-import { decodeRecord, type Taken } from '../runtime/record.ts';
+import { type ChannelMail, decodeRecord, type Taken } from '../runtime/record.ts';
 import { Replica } from '../runtime/replica.ts';
 import type { Output } from '../runtime/turn.ts';
 import { quickCodec } from './codec.ts';
@@ -108,6 +110,26 @@ export const breaks = {
           else if (standing.seenSeq < toSeq) standing.committed(record, entry as JournalEntry);
         };
       }),
+  },
+  neighbour: {
+    words: 'a record does not hold mail to a neighbour that has had no turn',
+    patch: () =>
+      patched(InnerMail.prototype, 'seal', (seal) => {
+        return function (this: InnerMail): ChannelMail[] {
+          seal.call(this);
+          return [];
+        };
+      }),
+  },
+  roster: {
+    words: 'a group goes on telling those who have left it',
+    atBirth({ behaviours }) {
+      const branch = behaviours.find(({ kind }) => kind === 'branch') as { turns: AnyBehaviour['turns'] };
+      const { entry, ...others } = branch.turns;
+      const takeAll = (memory: never, mail: object, turn: Turn): void =>
+        entry?.(memory, { ...mail, leave: [] } as never, turn);
+      branch.turns = { ...others, entry: takeAll };
+    },
   },
 } satisfies { readonly [name: string]: Break };
 

@@ -16,6 +16,8 @@ const signs: { readonly [name in BreakName]: RegExp } = {
   watermark: /^(A6|A1|converges)/,
   truncate: /^(A\d+|converges|client)/,
   standby: /^(A\d+|converges|client)/,
+  neighbour: /^(A1|A6|converges)/,
+  roster: /^A12/,
 };
 
 t.setTimeout(600_000);
