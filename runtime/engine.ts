@@ -284,6 +284,7 @@ export class Engine {
 
   #beat(prompt: boolean): void {
     this.holdings.resendOverdue();
+    this.post.tellShed();
     this.#links.flush();
     this.#standbys.look();
     this.#health.look();

@@ -18,6 +18,8 @@ export type Parcel =
   | readonly [kind: 'push', outlet: number, push: string | Uint8Array | readonly [code: number, word: string]]
   /** Mail for a partition that the sender of this does not own. */
   | readonly [kind: 'stranger', partition: PartitionId]
+  /** Whispers for this partition were dropped, because it was at its bound; there is room again. */
+  | readonly [kind: 'shed', partition: PartitionId]
   /** The sender of this missed something that the other had sent. */
   | readonly [kind: 'missed']
   /** The sender of this took the other for lost, and has forgotten its outlets. */

@@ -9,6 +9,7 @@ import { askerOf, type Parcel } from './parcel.ts';
 import type { Partition } from './partition.ts';
 import type { NodeId, Owner, PartitionId, Ports } from './ports.ts';
 import { type ChannelMail, type PackedMail, packMail, unpackMail } from './record.ts';
+import { Shed } from './shed.ts';
 import type { Output } from './turn.ts';
 
 type Body = { readonly kind: string };
@@ -44,6 +45,7 @@ export class Post {
   readonly #host: PostHost;
   /** Partitions that are not known here, and for whose owner the register is asked. */
   readonly #looking = new Set<PartitionId>();
+  readonly #shed = new Shed();
   /** Mail for partitions that are being opened: handed over when they are. Also for those that may be, as soon as the register is read. */
   readonly #parked = new Map<PartitionId, { readonly parcel: Incoming; readonly from: Sender }[]>();
 
@@ -175,6 +177,9 @@ export class Post {
         this.#host.doubtView();
         this.outlets.moved((partition) => partition === parcel[1]);
         return;
+      case 'shed':
+        this.outlets.moved((partition) => partition === parcel[1]);
+        return;
       case 'missed':
         this.missedBy(from);
         this.#host.resend(from);
@@ -183,6 +188,18 @@ export class Post {
         this.#outletsAt(from);
         return;
     }
+  }
+
+  /** To be called in a steady rhythm: tells whose whispers were dropped here that there is room again. */
+  tellShed(): void {
+    const { links, serving } = this.#host;
+    this.#shed.ease(
+      (partition) => {
+        const local = serving(partition);
+        return local === undefined ? 'gone' : local.pressed ? 'pressed' : 'eased';
+      },
+      (partition, node, incarnation) => links.send(node, ['shed', partition], 32, incarnation),
+    );
   }
 
   /** Something between `node` and us was lost: its answers to asks, or the asks; pushes to our sockets, or what they sent. */
@@ -244,7 +261,8 @@ export class Post {
       );
     else if (parcel[0] === 'whisper') {
       const [, to, sender, body] = parcel;
-      local.deliver({ to, body, from: sender ?? undefined, asker: undefined, origin: undefined, tries: 0 });
+      const mail = { to, body, from: sender ?? undefined, asker: undefined, origin: undefined, tries: 0 };
+      if (local.deliver(mail) === 'full' && from !== undefined) this.#shed.add(local.id, from.node, from.incarnation);
     } else if (from !== undefined) {
       const [, id, to, body] = parcel;
       const asker = askerOf(from.node, from.incarnation, id);

@@ -114,6 +114,34 @@ t.test(
   },
 );
 
+t.test('A9: a node whose whispers were dropped at a bound hears when there is room again, once', async (t) => {
+  const office = new Office({ limits: { partition_mails_max: 1 } });
+  const partition = office.add(0, 1);
+  const whisper = (word: string) => office.post.parcel('n2', ['whisper', 'list/a', null, act({ add: word }), 1]);
+  for (const word of ['taken', 'dropped', 'dropped too']) whisper(word);
+  office.post.tellShed();
+  t.strictSame(office.out, [], 'not while it is at its bound');
+  await office.commitAll();
+  office.post.tellShed();
+  office.post.tellShed();
+  t.strictSame(office.out, [['n2', ['shed', 0], 'n2-first']]);
+  t.strictSame(partition.overlay.range('list/a', 'words', {}), [['000001', 'taken']]);
+});
+
+t.test('A9: sockets whose frames may have been dropped elsewhere are introduced again', async (t) => {
+  const office = new Office();
+  const moved: string[] = [];
+  office.post.outlets.open(
+    0,
+    () => {},
+    () => void moved.push('again'),
+  );
+  office.post.parcel('n2', ['shed', 1]);
+  t.strictSame(moved, []);
+  office.post.parcel('n2', ['shed', 0]);
+  t.strictSame(moved, ['again']);
+});
+
 t.test(
   '§5: what is for a later owner of a partition is not given to one that has not heard of its end yet',
   async (t) => {
