@@ -15,6 +15,7 @@ import { type AnyBehaviour, behaviour, type MailOf, type Turn } from '../runtime
 import { Branch, Group, User } from './kinds.ts';
 import type { MessengerLimits } from './limits.ts';
 import { numberKey } from './numbers.ts';
+import { cameBy, soon } from './soon.ts';
 
 type Mail<K extends keyof BranchProtocol> = Extract<MailOf<BranchProtocol>, { kind: K }>;
 
@@ -68,11 +69,12 @@ function takeMark(branch: BranchMemory, { mark }: Mail<'mark'>, turn: Turn): voi
   turn.put('mark', user, mark);
   if (branch.telling) return;
   branch.telling = true;
-  turn.setTimer('tellMarks', turn.now + branch.limits.group_marks_ms, { kind: 'tellMarks' });
+  soon(turn, branch.limits.group_marks_ms, { kind: 'tellMarks' });
 }
 
 function tellMarks(branch: BranchMemory, _: Mail<'tellMarks'>, turn: Turn): void {
   branch.telling = false;
+  cameBy(turn, 'tellMarks');
   const rows = turn.range<MemberMark>('mark');
   for (const [user] of rows) turn.delete('mark', user);
   if (rows.length === 0) return;

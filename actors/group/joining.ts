@@ -3,6 +3,7 @@ import type { GroupProtocol } from '../../proto/group-mail.ts';
 import type { MessageId, UserId } from '../../proto/words.ts';
 import type { MailOf, Turn } from '../../runtime/index.ts';
 import { User } from '../kinds.ts';
+import { cameBy, soon } from '../soon.ts';
 import type { Deed } from './deed.ts';
 import { deny, done, type GroupMemory, saveMember, sequence, stampOf } from './memory.ts';
 import { tellSoon } from './receipts.ts';
@@ -45,7 +46,7 @@ export function willing(group: GroupMemory, { user, code }: Mail<'willing'>, tur
   turn.delete('asked', user);
   if (code === '') {
     turn.put('willing', user, asked);
-    turn.setTimer('gather', turn.now + group.limits.group_gather_ms, { kind: 'gather' });
+    soon(turn, group.limits.group_gather_ms, { kind: 'gather' });
     return;
   }
   group.asked--;
@@ -71,7 +72,8 @@ export function gather(group: GroupMemory, _: Mail<'gather'>, turn: Turn): void 
     const at = stampOf(group, turn);
     sequence(group, turn, ['group', turn.uniqueId(), by, at, { what: 'added', users, title }], { enter: users });
   }
-  if (rows.length === group_users_max) turn.setTimer('gather', turn.now, { kind: 'gather' });
+  cameBy(turn, 'gather');
+  if (rows.length === group_users_max) soon(turn, 0, { kind: 'gather' });
 }
 
 /** Nobody but the owner itself ends the owner's membership. */

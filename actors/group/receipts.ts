@@ -4,6 +4,7 @@ import type { UserId } from '../../proto/words.ts';
 import type { MailOf, Turn } from '../../runtime/index.ts';
 import { User } from '../kinds.ts';
 import { numberKey } from '../numbers.ts';
+import { cameBy, soon } from '../soon.ts';
 import { type GroupMemory, saveMember } from './memory.ts';
 import type { Member } from './rows.ts';
 
@@ -26,16 +27,19 @@ export function takeMarks(group: GroupMemory, { marks }: Mail<'marks'>, turn: Tu
 
 /** At once when the authors have heard nothing for a while, else when that while is over. */
 export function tellSoon(group: GroupMemory, turn: Turn): void {
-  const due = group.toldAt + group.limits.group_receipts_ms;
-  if (turn.now >= due) tellAuthors(group, turn);
+  const { group_receipts_ms } = group.limits;
+  // The wall clock may have been put back since.
+  const left = Math.min(group_receipts_ms, group.toldAt + group_receipts_ms - turn.now);
+  if (left <= 0) tellAuthors(group, turn);
   else if (!group.telling) {
     group.telling = true;
-    turn.setTimer('tellReceipts', due, { kind: 'tellReceipts' });
+    soon(turn, left, { kind: 'tellReceipts' });
   }
 }
 
 export function tellReceipts(group: GroupMemory, _: Mail<'tellReceipts'>, turn: Turn): void {
   group.telling = false;
+  cameBy(turn, 'tellReceipts');
   tellAuthors(group, turn);
 }
 

@@ -205,6 +205,27 @@ t.test('RCP: two ticks when all others have it, blue when all have read it; neve
   t.match(all.alice!.last('refused'), { req: 8, code: 'unknown_message' });
 });
 
+t.test('A7: clocks that jump hold up neither members nor receipts', async (t) => {
+  const world = messenger();
+  const all = people(world, 'alice', 'bob', 'carol');
+  for (const socket of Object.values(all)) receive(world, socket);
+  const group = makeGroup(world, all, 'alice', 'bob');
+  for (const jump of [3_600_000, -7_200_000, 3_600_000]) {
+    send(world, all.alice!, group, 'hi');
+    all.bob!.say({ kind: 'received', upTo: all.bob!.cursor() });
+    world.settle();
+    world.jump(jump);
+    world.pass(1_000);
+    const seq = Math.max(...eventsOf(all.bob!, 'message').map((message) => message.seq));
+    t.equal(eventsOf(all.alice!, 'receipt').at(-1)?.delivered, seq);
+  }
+  all.alice!.say({ kind: 'group', id: 'add', with: group, deed: { what: 'add', users: ['carol'] } });
+  world.settle();
+  world.jump(-3_600_000);
+  world.pass(1_000);
+  t.match(told(all.carol!, group), ['added carol']);
+});
+
 t.test('RCP: who leaves is not waited for', async (t) => {
   const world = messenger();
   const all = people(world, 'alice', 'bob', 'carol');

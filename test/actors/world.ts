@@ -134,6 +134,12 @@ export class World {
     this.now = until;
   }
 
+  /** The wall clock jumps; volatile timers go by another one. */
+  jump(ms: number): void {
+    this.now += ms;
+    this.#timers = this.#timers.map((timer) => (timer.name === undefined ? { ...timer, at: timer.at + ms } : timer));
+  }
+
   /** The actors beside `affinity` lose their memory, as when their partition moves; their sockets are introduced again. */
   move(affinity: string): void {
     for (const [address, actor] of this.#actors) {
