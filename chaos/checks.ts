@@ -3,11 +3,13 @@
  * come out, once), set-full (each element at each reader) and its outcomes: ok, failed, unknown. An unknown message may have arrived or
  * not, but never twice.
  */
-import type { Accepted, Digest, Fate, Seen, SeenMessage, Sent, View } from './history.ts';
+import { isGroupId } from '../proto/decode.ts';
+import { type Breach, conversationOf, named, nameOf } from './breach.ts';
+import { type Digest, type Fate, readersOf, type SeenMessage, type View } from './history.ts';
+import { orderViolations } from './order.ts';
+import { receiptRegressions, receiptsMissing } from './receipts.ts';
 
-/** One breach, in words with the names of what it is about. */
-export type Breach = string;
-export type Check = (digest: Digest) => Breach[];
+type Check = (digest: Digest) => Breach[];
 
 /** Promise by promise; the names are the columns of a round's report. */
 export const checks = {
@@ -26,27 +28,58 @@ export const columns = Object.keys(checks) as Column[];
 
 // ---------------------------------------------------------------- what goes in must come out
 
-/** Accepted, and not with every device that should have it: those of the recipient, and the sender's other ones. */
-function lostAcked({ fates, views }: Digest): Breach[] {
+/** Refusals that a member of a group hears when its membership is lost. */
+const expulsions: ReadonlySet<string> = new Set(['not_a_member', 'unknown_group']);
+
+function lostAcked(digested: Digest): Breach[] {
+  return [...lostMessages(digested), ...failedMessages(digested), ...lostMemberships(digested)];
+}
+
+/**
+ * Accepted, and not with every device that should have it: those of all for whom it is, and the sender's other ones. What one member saw in
+ * a group has its place there, whether its sender was told so or not: then it is owed to all members (GRP3).
+ */
+function lostMessages(digested: Digest): Breach[] {
+  const { fates, views, told } = digested;
   const held = new Map(views.map((view) => [view, new Set(messagesOf(view).map(({ id }) => id))]));
+  const placed = new Set(told.flatMap((event) => (event.kind === 'message' && isGroupId(event.to) ? [event.id] : [])));
   const breaches: Breach[] = [];
   for (const { sent, answers } of fates.values()) {
-    if (answers.length === 0) continue;
-    const without = views.filter((view) => owed(view, sent) && !held.get(view)?.has(sent.id));
-    if (without.length > 0)
-      breaches.push(`${named(sent)} was accepted, and is not with ${without.map(nameOf).join(', ')}`);
-  }
-  for (const view of views) {
-    for (const event of view.events) {
-      if (event.kind === 'failed') breaches.push(`${event.id} was accepted, and failed with ${event.code}`);
-    }
+    if (answers.length === 0 && !placed.has(sent.id)) continue;
+    const readers = readersOf(digested, sent);
+    const owedTo = ({ user, device, joinedAt, leftAt }: View): boolean => {
+      const theirs = readers.includes(user) || (user === sent.user && device !== sent.device);
+      return theirs && joinedAt <= sent.at && sent.at <= leftAt;
+    };
+    const without = views.filter((view) => owedTo(view) && !held.get(view)?.has(sent.id));
+    const fate = answers.length > 0 ? 'was accepted' : 'has come to some';
+    if (without.length > 0) breaches.push(`${named(sent)} ${fate}, and is not with ${without.map(nameOf).join(', ')}`);
   }
   return breaches;
 }
 
-function owed(view: View, { user, device, to, at }: Sent): boolean {
-  const theirs = view.user === to || (view.user === user && view.device !== device);
-  return theirs && view.joinedAt <= at && at <= view.leftAt;
+function failedMessages({ views }: Digest): Breach[] {
+  return views.flatMap((view) =>
+    view.events.flatMap((event) =>
+      event.kind === 'failed' ? [`${event.id} was accepted, and failed with ${event.code}`] : [],
+    ),
+  );
+}
+
+/** A member that is none any more, or does not find its group again. */
+function lostMemberships({ fates, groups, recalled }: Digest): Breach[] {
+  const breaches: Breach[] = [];
+  for (const { sent, failed = '' } of fates.values()) {
+    if (groups.get(sent.to)?.includes(sent.user) !== true || !expulsions.has(failed)) continue;
+    breaches.push(`${named(sent)} was refused (${failed}), and ${sent.user} is a member`);
+  }
+  for (const answer of recalled) {
+    for (const [group, members] of groups) {
+      if (!members.includes(answer.user) || answer.groups.includes(group)) continue;
+      breaches.push(`${nameOf(answer)} was told at ${Math.round(answer.at)} that it is in no group ${group}`);
+    }
+  }
+  return breaches;
 }
 
 /** Seen twice by one device, or accepted as two. */
@@ -79,7 +112,10 @@ function sharedPlaces(fates: ReadonlyMap<string, Fate>): Breach[] {
   for (const { sent, answers } of fates.values()) {
     const [answer] = answers;
     if (answer === undefined) continue;
-    for (const place of [`event ${answer.n} of ${sent.user}`, `seq ${answer.seq} from ${sent.user} to ${sent.to}`]) {
+    for (const place of [
+      `event ${answer.n} of ${sent.user}`,
+      `seq ${answer.seq} of ${conversationOf(sent.user, sent.to)}`,
+    ]) {
       const other = places.get(place);
       if (other !== undefined) breaches.push(`${other} and ${sent.id} were both accepted as ${place}`);
       places.set(place, sent.id);
@@ -88,151 +124,11 @@ function sharedPlaces(fates: ReadonlyMap<string, Fate>): Breach[] {
   return breaches;
 }
 
-// ---------------------------------------------------------------- in order, and the same for all
-
-function orderViolations(digest: Digest): Breach[] {
-  return [...viewsOutOfOrder(digest), ...sendsOutOfOrder(digest), ...seqsApart(digest), ...timelinesApart(digest)];
-}
-
-/** Events of a device come by rising numbers, and messages of each conversation by rising seq. */
-function viewsOutOfOrder({ views }: Digest): Breach[] {
-  const breaches: Breach[] = [];
-  for (const view of views) {
-    let last = 0;
-    const seqs = new Map<string, number>();
-    for (const event of view.events) {
-      if (event.n <= last) breaches.push(`${nameOf(view)} saw event ${event.n} after event ${last}`);
-      last = Math.max(last, event.n);
-      if (event.kind !== 'message') continue;
-      const conversation = `${event.from} to ${event.to}`;
-      const before = seqs.get(conversation) ?? 0;
-      if (event.seq < before) {
-        breaches.push(`${nameOf(view)} saw seq ${event.seq} of ${conversation} after seq ${before}`);
-      }
-      seqs.set(conversation, Math.max(before, event.seq));
-    }
-  }
-  return breaches;
-}
-
-/** What one device sends to one user is accepted in that order (SND6), but for what was refused on the way. */
-function sendsOutOfOrder({ fates }: Digest): Breach[] {
-  const breaches: Breach[] = [];
-  const last = new Map<string, Accepted & { readonly to: string }>();
-  for (const { sent, answers, refusals } of fates.values()) {
-    const [answer] = answers;
-    if (answer === undefined || refusals > 0) continue;
-    const conversation = `${sent.user}/${sent.device} to ${sent.to}`;
-    const before = last.get(conversation);
-    if (before !== undefined && answer.seq < before.seq) {
-      breaches.push(`${conversation}: ${sent.id} was sent after ${before.id}, and accepted before it`);
-    }
-    last.set(conversation, { ...answer, to: sent.to });
-  }
-  return breaches;
-}
-
-/** A message has the place that its sender was told. */
-function seqsApart({ fates, told }: Digest): Breach[] {
-  return told.flatMap((event) => {
-    if (event.kind !== 'message') return [];
-    const answer = fates.get(event.id)?.answers[0];
-    return answer === undefined || answer.seq === event.seq
-      ? []
-      : [`${event.id} was accepted as seq ${answer.seq}, and came to ${nameOf(event)} as seq ${event.seq}`];
-  });
-}
-
-/** Event n of an account is one event, whichever device is told of it, and whenever. */
-function timelinesApart({ fates, told }: Digest): Breach[] {
-  const breaches: Breach[] = [];
-  const timelines = new Map<string, Map<number, string>>();
-  const note = (user: string, n: number, what: string): void => {
-    const timeline = timelines.get(user) ?? new Map<number, string>();
-    timelines.set(user, timeline);
-    const before = timeline.get(n);
-    if (before !== undefined && before !== what) breaches.push(`event ${n} of ${user} is ${before}, and also ${what}`);
-    timeline.set(n, what);
-  };
-  for (const event of told) note(event.user, event.n, whatOf(event));
-  for (const { sent, answers } of fates.values()) {
-    for (const { n, seq } of answers) note(sent.user, n, `message ${sent.id}, seq ${seq}`);
-  }
-  return breaches;
-}
-
-function whatOf(event: Seen): string {
-  switch (event.kind) {
-    case 'message':
-      return `message ${event.id}, seq ${event.seq}`;
-    case 'receipt':
-      return `receipt of ${event.with}, ${event.delivered} ${event.read}`;
-    case 'failed':
-      return `failure of ${event.id}`;
-    case 'other':
-      return event.what;
-  }
-}
-
-// ---------------------------------------------------------------- receipts
-
-/** Marks never shrink, none is read before delivered, none delivered before sent (A11). */
-function receiptRegressions({ fates, views }: Digest): Breach[] {
-  const sent = new Map<string, number>();
-  for (const fate of fates.values()) {
-    const conversation = `${fate.sent.user} to ${fate.sent.to}`;
-    sent.set(conversation, (sent.get(conversation) ?? 0) + 1);
-  }
-  const breaches: Breach[] = [];
-  for (const view of views) {
-    const marks = new Map<string, { delivered: number; read: number }>();
-    for (const event of view.events) {
-      if (event.kind !== 'receipt') continue;
-      const { delivered, read } = event;
-      const before = marks.get(event.with) ?? { delivered: 0, read: 0 };
-      const what = `${nameOf(view)}: receipt ${event.n} of ${event.with}, delivered ${delivered}, read ${read},`;
-      if (delivered < before.delivered || read < before.read) {
-        breaches.push(`${what} came after delivered ${before.delivered}, read ${before.read}`);
-      }
-      if (read > delivered) breaches.push(`${what} is read before delivered`);
-      if (delivered > (sent.get(`${view.user} to ${event.with}`) ?? 0))
-        breaches.push(`${what} is for more than was sent`);
-      marks.set(event.with, { delivered: Math.max(before.delivered, delivered), read: Math.max(before.read, read) });
-    }
-  }
-  return breaches;
-}
-
-/** When all is drained, every accepted message is known to have been read: all clients read all at once. */
-function receiptsMissing({ fates, views }: Digest): Breach[] {
-  const breaches: Breach[] = [];
-  for (const view of views) {
-    const read = new Map<string, number>();
-    for (const event of view.events) {
-      if (event.kind === 'receipt') read.set(event.with, Math.max(event.read, read.get(event.with) ?? 0));
-    }
-    for (const [to, seq] of acceptedFrom(view, fates)) {
-      const upTo = read.get(to) ?? 0;
-      if (upTo < seq) breaches.push(`${nameOf(view)} knows of ${to} reading up to ${upTo}, and ${seq} was accepted`);
-    }
-  }
-  return breaches;
-}
-
-/** The newest seq that was accepted for each recipient, of what a device should know of. */
-function acceptedFrom({ user, leftAt }: View, fates: ReadonlyMap<string, Fate>): Map<string, number> {
-  const accepted = new Map<string, number>();
-  for (const { sent, answers } of fates.values()) {
-    if (sent.user !== user || sent.at > leftAt) continue;
-    for (const { seq } of answers) accepted.set(sent.to, Math.max(seq, accepted.get(sent.to) ?? 0));
-  }
-  return accepted;
-}
-
 // ---------------------------------------------------------------- nothing out of nothing
 
-/** Seen, but never sent, refused for good, not as it was sent, or not to this user. */
-function phantoms({ fates, told, strays }: Digest): Breach[] {
+/** Seen, but never sent, refused for good, not as it was sent, or not for this user. */
+function phantoms(digested: Digest): Breach[] {
+  const { fates, told, strays } = digested;
   const breaches = strays.map(
     (answer) => `${nameOf(answer)} was told of the acceptance of ${answer.id}, which nobody sent`,
   );
@@ -240,12 +136,17 @@ function phantoms({ fates, told, strays }: Digest): Breach[] {
     if (event.kind !== 'message') continue;
     const fate = fates.get(event.id);
     const what = `${nameOf(event)} saw ${event.id}`;
-    if (fate === undefined) breaches.push(`${what}, which nobody sent`);
-    else if (fate.failed !== undefined && fate.answers.length === 0)
-      breaches.push(`${what}, which was refused (${fate.failed})`);
+    if (fate === undefined) {
+      breaches.push(`${what}, which nobody sent`);
+      continue;
+    }
+    const { sent, failed, answers } = fate;
+    if (failed !== undefined && answers.length === 0) breaches.push(`${what}, which was refused (${failed})`);
     else if (!event.intact) breaches.push(`${what} with another body`);
-    else if (event.user !== fate.sent.to && event.user !== fate.sent.user)
+    else if (event.user !== sent.user && !readersOf(digested, sent).includes(event.user))
       breaches.push(`${what}, which is not for it`);
+    else if (event.from !== sent.user || event.to !== sent.to)
+      breaches.push(`${what} from ${event.from} to ${event.to}, and it was sent from ${sent.user} to ${sent.to}`);
   }
   return breaches;
 }
@@ -266,12 +167,4 @@ function loggedOut({ ended }: Digest): Breach[] {
 
 function messagesOf(view: View): SeenMessage[] {
   return view.events.filter((event) => event.kind === 'message');
-}
-
-function nameOf({ user, device }: { readonly user: string; readonly device: string }): string {
-  return `${user}/${device}`;
-}
-
-function named({ id, user, to }: { readonly id: string; readonly user: string; readonly to: string }): string {
-  return `${id} from ${user} to ${to}`;
 }

@@ -2,14 +2,19 @@
  * What clients did and what they saw, as they tell it themselves: the only thing that a round is judged by. Times are ms of the
  * machine's monotonic clock, which all its processes share and no fault here moves.
  */
+import { isGroupId } from '../proto/decode.ts';
+
 export type Entry =
   | DeviceJoined
+  | GroupFormed
+  | GroupsRecalled
   | Sent
   | Accepted
   | Refused
   | SeenMessage
   | SeenReceipt
   | SeenFailure
+  | SeenChange
   | SeenOther
   | DeviceRestarted
   | DeviceLeft
@@ -26,6 +31,18 @@ interface Told {
 export interface DeviceJoined extends Told {
   readonly kind: 'joined';
 }
+/** Each of them was told that it is a member; nobody comes or goes later. */
+export interface GroupFormed extends Told {
+  readonly kind: 'formed';
+  readonly group: string;
+  readonly members: readonly string[];
+}
+/** What the server answers a device that knows nothing of its groups any more. */
+export interface GroupsRecalled extends Told {
+  readonly kind: 'recalled';
+  readonly groups: readonly string[];
+}
+/** `to` is a user or a group. */
 export interface Sent extends Told {
   readonly kind: 'sent';
   readonly id: string;
@@ -69,6 +86,14 @@ export interface SeenFailure extends Told {
   readonly id: string;
   readonly code: string;
 }
+/** An entry of a group's log that is no message. */
+export interface SeenChange extends Told {
+  readonly kind: 'change';
+  readonly n: number;
+  readonly group: string;
+  readonly seq: number;
+  readonly what: string;
+}
 export interface SeenOther extends Told {
   readonly kind: 'other';
   readonly n: number;
@@ -95,10 +120,18 @@ export interface LinkNews extends Told {
 }
 
 /** An event of a timeline, which has a number in it. */
-export type Seen = SeenMessage | SeenReceipt | SeenFailure | SeenOther;
+export type Seen = SeenMessage | SeenReceipt | SeenFailure | SeenChange | SeenOther;
+
+const seenKinds: ReadonlySet<Entry['kind']> = new Set<Seen['kind']>([
+  'message',
+  'receipt',
+  'failed',
+  'change',
+  'other',
+]);
 
 export function isSeen(entry: Entry): entry is Seen {
-  return entry.kind === 'message' || entry.kind === 'receipt' || entry.kind === 'failed' || entry.kind === 'other';
+  return seenKinds.has(entry.kind);
 }
 
 /** What became of one message, as its sender knows it. */
@@ -127,6 +160,9 @@ export interface Digest {
   /** By message id, in the order of sending. */
   readonly fates: ReadonlyMap<string, Fate>;
   readonly views: readonly View[];
+  /** Members of each group. */
+  readonly groups: ReadonlyMap<string, readonly string[]>;
+  readonly recalled: readonly GroupsRecalled[];
   /** Answers to messages that nobody sent. */
   readonly strays: readonly Accepted[];
   /** Also those that a restart made a device forget: the server did tell them. */
@@ -138,6 +174,8 @@ export interface Digest {
 export function digest(history: readonly Entry[]): Digest {
   const fates = new Map<string, Fate>();
   const views = new Map<string, View>();
+  const groups = new Map<string, readonly string[]>();
+  const recalled: GroupsRecalled[] = [];
   const strays: Accepted[] = [];
   const told: Seen[] = [];
   const ended: LinkNews[] = [];
@@ -166,14 +204,16 @@ export function digest(history: readonly Entry[]): Digest {
     } else if (entry.kind === 'restarted') {
       view.events = view.events.filter(({ n }) => n <= entry.cursor);
       view.leftAt = Number.POSITIVE_INFINITY;
-    } else if (entry.kind === 'left') view.leftAt = entry.at;
+    } else if (entry.kind === 'formed') groups.set(entry.group, entry.members);
+    else if (entry.kind === 'recalled') recalled.push(entry);
+    else if (entry.kind === 'left') view.leftAt = entry.at;
     else if (entry.kind === 'joined') view.joinedAt = entry.at;
     else if (entry.kind === 'reset') {
       view.events = [];
       view.resets++;
     }
   }
-  return { fates, views: [...views.values()], strays, told, ended };
+  return { fates, views: [...views.values()], groups, recalled, strays, told, ended };
 }
 
 function noteRefusal(fates: ReadonlyMap<string, Fate>, { id, code, retry }: Refused): void {
@@ -181,4 +221,9 @@ function noteRefusal(fates: ReadonlyMap<string, Fate>, { id, code, retry }: Refu
   if (fate === undefined) return;
   if (retry) fate.refusals++;
   else fate.failed = code;
+}
+
+/** Whom a message is for: the other user, or the other members of the group. */
+export function readersOf({ groups }: Digest, { user, to }: Sent): readonly string[] {
+  return isGroupId(to) ? (groups.get(to) ?? []).filter((member) => member !== user) : [to];
 }

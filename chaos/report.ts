@@ -10,7 +10,7 @@ export function lineOf(round: Round): string {
   if (!round.recovered) bad.push('not recovered');
   if (round.vacuous !== '') bad.push(`vacuous: ${round.vacuous}`);
   const verdict = round.ok ? 'ok  ' : `BAD (${bad.join(', ')})`;
-  const sums = `${round.acked} of ${round.sent} accepted`;
+  const sums = `${round.acked} of ${round.sent} accepted, ${round.group_delivered} of ${round.group_sent} with their groups`;
   return `${round.scenario} ${round.round} (seed ${round.seed}) ${verdict} ${sums}, unavailable ${spanText(round.unavailable_ms)} ms  [${faults}]`;
 }
 

@@ -9,7 +9,7 @@ import { Load } from './load/load.ts';
 import type { Prepared, Scenario } from './scenario.ts';
 import { Stage } from './stage.ts';
 import { nowMs, pause, until } from './time.ts';
-import { company } from './users.ts';
+import { company, groupsAmong } from './users.ts';
 import { Judge, type Round, storyOf, type Verdict } from './verdict.ts';
 
 export interface RunPlan {
@@ -84,7 +84,7 @@ export class Play {
     const { length: partitions } = await system.owners();
     const users = company({ partitions, urls, generation: ++this.#generation, stay: clients !== undefined });
     this.#users = users.map(({ name }) => name);
-    await this.#load.ask('open', { users, seed: this.#plan.seed });
+    await this.#load.ask('open', { users, groups: groupsAmong(users), seed: this.#plan.seed });
   }
 
   async #round(round: number): Promise<Verdict> {

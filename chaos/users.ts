@@ -6,6 +6,7 @@ import type { UserPlan } from './load/orders.ts';
 const tablets_every = 8;
 /** To whom a user writes, as steps around the circle of users. */
 const peer_steps = [1, 7, 13];
+const group_members_max = 8;
 
 export interface Company {
   readonly partitions: number;
@@ -29,6 +30,18 @@ export function company({ partitions, urls, generation, stay = false }: Company)
     goesHome: !stay && i % 2 === 0,
     peers: [...new Set(peer_steps.map((step) => names[(i + step) % names.length]!))].filter((peer) => peer !== name),
   }));
+}
+
+/**
+ * Every user is in one group, and each group's members are spread as the users are: over the partitions, over those who go home and those
+ * who stay, and over those with one device and with two.
+ */
+export function groupsAmong(users: readonly UserPlan[]): string[][] {
+  const count = Math.ceil(users.length / group_members_max);
+  const groups: string[][] = Array.from({ length: count }, () => []);
+  // With each turn around the groups the first one moves on: else all of a group would be even, or odd.
+  for (const [i, { name }] of users.entries()) groups[(i + Math.floor(i / count)) % count]!.push(name);
+  return groups;
 }
 
 function namesOn(partitions: number, generation: number): string[] {

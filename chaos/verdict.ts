@@ -1,6 +1,8 @@
 /** A round's report: counts, breaches by promise, times. */
-import { type Breach, type Column, checks, columns } from './checks.ts';
-import { type Digest, digest, type Entry, isSeen } from './history.ts';
+import { isGroupId } from '../proto/decode.ts';
+import type { Breach } from './breach.ts';
+import { type Column, checks, columns } from './checks.ts';
+import { type Digest, digest, type Entry, type Fate, isSeen, readersOf } from './history.ts';
 import { firstAccepted, longestWaits, type Span, type Struck, sendsOf, spanOf } from './unavailable.ts';
 
 export type Round = {
@@ -15,24 +17,18 @@ export type Round = {
     readonly hits: number;
     readonly at_ms: number;
   }[];
-  readonly sent: number;
-  readonly acked: number;
-  readonly delivered: number;
-  readonly refused: number;
-  readonly failed: number;
-  readonly unknown: number;
-} & { readonly [column in Column]: number } & {
-  readonly unavailable_ms: Span | null;
-  readonly unavailable_all_ms: Span | null;
-  readonly after_heal_ms: Span | null;
-  readonly longest_wait_ms: Span | null;
-  readonly recovered: boolean;
-  /** Why the round says nothing; '' when it does. */
-  readonly vacuous: string;
-  readonly ok: boolean;
-  readonly seconds: number;
-  readonly notes: { readonly [name: string]: number | string };
-};
+} & Counts & { readonly [column in Column]: number } & {
+    readonly unavailable_ms: Span | null;
+    readonly unavailable_all_ms: Span | null;
+    readonly after_heal_ms: Span | null;
+    readonly longest_wait_ms: Span | null;
+    readonly recovered: boolean;
+    /** Why the round says nothing; '' when it does. */
+    readonly vacuous: string;
+    readonly ok: boolean;
+    readonly seconds: number;
+    readonly notes: { readonly [name: string]: number | string };
+  };
 
 export interface RoundFacts {
   readonly scenario: string;
@@ -56,6 +52,9 @@ interface Counts {
   readonly refused: number;
   readonly failed: number;
   readonly unknown: number;
+  /** Of `sent` and `delivered`, those to groups. */
+  readonly group_sent: number;
+  readonly group_delivered: number;
 }
 
 export interface Verdict {
@@ -124,20 +123,25 @@ export class Judge {
   }
 }
 
-function countsOf({ fates, told }: Digest): Counts {
+function countsOf(digested: Digest): Counts {
+  const { fates, told } = digested;
   const all = [...fates.values()];
   const failed = all.filter((fate) => fate.failed !== undefined).length;
   const acked = all.filter(({ answers }) => answers.length > 0).length;
-  const seen = new Set(
-    told.flatMap((event) => (event.kind === 'message' && event.user === event.to ? [event.id] : [])),
+  const seen = new Set(told.flatMap((event) => (event.kind === 'message' ? [`${event.id} by ${event.user}`] : [])));
+  const delivered = all.filter(({ sent }) =>
+    readersOf(digested, sent).every((reader) => seen.has(`${sent.id} by ${reader}`)),
   );
+  const forGroup = ({ sent }: Fate): boolean => isGroupId(sent.to);
   return {
     sent: all.length,
     acked,
-    delivered: seen.size,
+    delivered: delivered.length,
     refused: all.reduce((sum, { refusals }) => sum + refusals, 0),
     failed,
     unknown: all.length - acked - failed,
+    group_sent: all.filter(forGroup).length,
+    group_delivered: delivered.filter(forGroup).length,
   };
 }
 
@@ -160,10 +164,11 @@ function times(digested: Digest, facts: RoundFacts) {
   };
 }
 
-function vacuousBecause({ acked }: Counts, { faults, ackedLeast }: RoundFacts): string {
+function vacuousBecause({ acked, group_sent, group_delivered }: Counts, { faults, ackedLeast }: RoundFacts): string {
   if (faults.length === 0) return 'nothing was broken';
   if (faults.every(({ hits }) => hits.length === 0)) return 'no user was hit';
   if (acked < ackedLeast) return `only ${acked} messages were accepted; ${ackedLeast} would say something`;
+  if (group_sent > 0 && group_delivered === 0) return 'no message of a group came to all its members';
   return '';
 }
 

@@ -7,6 +7,7 @@ import {
   type Saved,
   type WebSocketConstructor,
 } from '../../client/index.ts';
+import { isGroupId } from '../../proto/decode.ts';
 import type { Entry } from '../history.ts';
 import { nowMs, pause } from '../time.ts';
 import { bodyOf } from './body.ts';
@@ -37,6 +38,8 @@ export class Device {
   #url = '';
   #closed = false;
   #loggingIn = false;
+  /** Id of the word that makes a group: what answers it is no message. */
+  #founding: string | undefined;
 
   constructor(options: DeviceOptions) {
     this.#options = options;
@@ -66,6 +69,23 @@ export class Device {
     await this.#client?.connect();
     const { note, since = nowMs() } = this.#options;
     note({ kind: 'joined', at: since, user: this.user, device: this.name });
+  }
+
+  /** Makes a group; resolves when it has been made, its other members are still to come. Rejects with what the SDK rejects with. */
+  async found(users: readonly string[]): Promise<string> {
+    const client = this.#client;
+    if (client === undefined) throw new Error(`${this.user} is logged out`);
+    const made = client.groups.create(`of ${this.user}`, users);
+    this.#founding = client.unsent().at(-1)?.id;
+    return made;
+  }
+
+  /** Asks for its groups, as one does who has stored nothing of them. */
+  async recall(): Promise<void> {
+    const client = this.#client;
+    if (client === undefined) return;
+    const { list } = await client.groups.list();
+    if (this.#client === client) this.#note({ kind: 'recalled', groups: list.map(({ group }) => group) });
   }
 
   /** Throws what the SDK throws. */
@@ -121,6 +141,8 @@ export class Device {
     const known = new Set(client.unsent().map(({ id }) => id));
     this.#follow(client);
     client.connect().catch(() => undefined);
+    // A question may be lost, and the client may be killed again.
+    this.recall().catch(() => undefined);
     return known;
   }
 
@@ -166,11 +188,15 @@ export class Device {
       client.on(kind, (event) => {
         if (this.#client === client) listener(event);
       });
-    on('accepted', ({ id, n, seq }) => this.#note({ kind: 'accepted', id, n, seq }));
+    on('accepted', ({ id, n, seq, with: group = '' }) =>
+      this.#note(
+        id === this.#founding ? { kind: 'change', n, group, seq, what: 'created' } : { kind: 'accepted', id, n, seq },
+      ),
+    );
     on('refused', ({ id, code, retry }) => this.#note({ kind: 'refused', id, code, retry }));
     on('message', ({ n, id, from, to, seq, body }) => {
       this.#note({ kind: 'message', n, id, from, to, seq, intact: body === bodyOf(id) });
-      if (from !== this.user && this.#options.since === undefined) client.read(from, seq);
+      if (from !== this.user && this.#options.since === undefined) client.read(isGroupId(to) ? to : from, seq);
     });
     on('receipt', ({ n, with: other, delivered, read }) =>
       this.#note({ kind: 'receipt', n, with: other, delivered, read }),
@@ -178,6 +204,13 @@ export class Device {
     on('failed', ({ n, id, code }) => this.#note({ kind: 'failed', n, id, code }));
     on('expired', ({ n, id }) => this.#note({ kind: 'other', n, what: `expiry of ${id}` }));
     on('seen', ({ n, with: other, upTo }) => this.#note({ kind: 'other', n, what: `${other} read up to ${upTo}` }));
+    on('group', ({ n, with: group, seq, change }) => {
+      const users = 'users' in change ? ` ${change.users.toSorted().join(' ')}` : '';
+      this.#note({ kind: 'change', n, group, seq, what: `${change.what}${users}` });
+    });
+    on('declined', ({ n, with: group, user, code }) =>
+      this.#note({ kind: 'other', n, what: `${user} is not in ${group}: ${code}` }),
+    );
     on('reset', () => this.#note({ kind: 'reset' }));
     on('state', ({ state, url, error }) => {
       if (state === 'online') this.#url = url;

@@ -21,9 +21,13 @@ export interface Drained {
 }
 
 export interface Orders {
-  /** Makes the accounts and connects all devices. */
+  /** Makes the accounts, connects all devices, and makes the groups: each of these users, the first of whom makes it. */
   readonly open: {
-    readonly order: { readonly users: readonly UserPlan[]; readonly seed: number };
+    readonly order: {
+      readonly users: readonly UserPlan[];
+      readonly groups: readonly (readonly string[])[];
+      readonly seed: number;
+    };
     readonly answer: null;
   };
   /** Messages a second over all users, whatever becomes of those before. */

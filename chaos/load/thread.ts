@@ -8,9 +8,10 @@ let traffic = new Traffic(0);
 const handlers: {
   readonly [K in Kind]: (order: Orders[K]['order']) => Promise<Orders[K]['answer']> | Orders[K]['answer'];
 } = {
-  async open({ users, seed }) {
+  async open({ users, groups, seed }) {
     traffic = new Traffic(seed);
     await traffic.open(users);
+    await traffic.form(groups);
     return null;
   },
   run({ rate }) {

@@ -1,4 +1,5 @@
 /** All users of a run: they send at a steady rate, whatever becomes of it, and know what is still under way. */
+import { isGroupId } from '../../proto/decode.ts';
 import { SimRandom } from '../../sim/clock.ts';
 import type { Entry } from '../history.ts';
 import { nowMs, pause, until } from '../time.ts';
@@ -16,10 +17,15 @@ const mark_spread_ms = 20;
 const auditor = 'auditor';
 const audit_wait_ms = 30_000;
 const missing_told_max = 12;
+/** Of the messages, so many go into groups. */
+const group_share = 0.25;
+const formed_wait_ms = 30_000;
 
 interface Writer {
   readonly plan: UserPlan;
   readonly devices: readonly Device[];
+  /** '' while it is in none. */
+  group: string;
   nextAt: number;
   /** When the newest message was sent that has been accepted, ms. */
   servedAt: number;
@@ -31,6 +37,8 @@ interface Pending {
   readonly to: string;
   readonly sentAt: number;
   acked: boolean;
+  /** A member of the group has seen it, so all will. */
+  placed: boolean;
   /** A restarted client forgot it before it was answered: it may have been sent, or not. */
   forgotten: boolean;
   /** Devices that have not seen it. */
@@ -41,9 +49,11 @@ export class Traffic {
   readonly #random: SimRandom;
   readonly #writers: Writer[] = [];
   readonly #byName = new Map<string, Writer>();
+  /** Members of each group. */
+  readonly #members = new Map<string, readonly Writer[]>();
   #entries: Entry[] = [];
   readonly #pending = new Map<string, Pending>();
-  /** By sender's device and recipient: seq accepted, and seq known to be read. */
+  /** By sender's device, and recipient or group: seq accepted, and seq known to be read. */
   readonly #receipts = new Map<string, { accepted: number; read: number }>();
   #lastNewsAt = 0;
   #sent = 0;
@@ -67,12 +77,30 @@ export class Traffic {
             note: (entry) => this.#note(entry),
           }),
       );
-      const writer = { plan, devices, nextAt: 0, servedAt: 0 };
+      const writer = { plan, devices, group: '', nextAt: 0, servedAt: 0 };
       this.#writers.push(writer);
       this.#byName.set(plan.name, writer);
     }
     await eachOf(this.#writers, opened_at_once, async ({ devices }) => {
       for (const [i, device] of devices.entries()) await device.open(i === 0);
+    });
+  }
+
+  /** Resolves when every device knows of its user's group. */
+  async form(groups: readonly (readonly string[])[]): Promise<void> {
+    await eachOf(groups, opened_at_once, async (names) => {
+      const writers = names.map((name) => this.#byName.get(name)!);
+      const devices = writers.flatMap((writer) => writer.devices);
+      const maker = devices[0]!;
+      const group = await maker.found(names.slice(1));
+      const knows = ({ user, name }: Device): boolean =>
+        this.#entries.some(
+          (entry) => entry.kind === 'change' && entry.group === group && entry.user === user && entry.device === name,
+        );
+      if (!(await until(() => devices.every(knows), formed_wait_ms))) throw new Error(`${group} did not come together`);
+      this.#members.set(group, writers);
+      for (const writer of writers) writer.group = group;
+      this.#note({ kind: 'formed', at: nowMs(), user: maker.user, device: maker.name, group, members: names });
     });
   }
 
@@ -114,16 +142,24 @@ export class Traffic {
     }
   }
 
-  #send({ plan, devices }: Writer): void {
-    const [device] = devices;
+  #send({ plan, devices, group }: Writer): void {
+    const [device, ...others] = devices;
     if (device === undefined) return;
-    const to = plan.peers[this.#random.between(0, plan.peers.length - 1)]!;
+    const isForGroup = group !== '' && this.#random.chance(group_share);
+    const to = isForGroup ? group : plan.peers[this.#random.between(0, plan.peers.length - 1)]!;
     const id = `${plan.name}-${++this.#sent}`;
-    const others = devices.slice(1).map((other) => `${plan.name}/${other.name}`);
-    const theirs = this.#byName.get(to)?.devices.map(({ name }) => `${to}/${name}`) ?? [];
-    const left = new Set([...others, ...theirs]);
-    this.#pending.set(id, { from: plan.name, to, sentAt: nowMs(), acked: false, forgotten: false, left });
+    const readers = this.#readersOf(plan.name, to).flatMap((reader) => reader.devices);
+    const left = new Set([...others, ...readers].map(({ user, name }) => `${user}/${name}`));
+    const state = { acked: false, placed: false, forgotten: false };
+    this.#pending.set(id, { from: plan.name, to, sentAt: nowMs(), ...state, left });
     device.send(to, id);
+  }
+
+  #readersOf(from: string, to: string): readonly Writer[] {
+    const members = this.#members.get(to);
+    if (members !== undefined) return members.filter(({ plan }) => plan.name !== from);
+    const reader = this.#byName.get(to);
+    return reader === undefined ? [] : [reader];
   }
 
   #note(entry: Entry): void {
@@ -140,8 +176,10 @@ export class Traffic {
       this.#forget(entry.id, pending);
     } else if (entry.kind === 'message') {
       const pending = this.#pending.get(entry.id);
-      pending?.left.delete(`${entry.user}/${entry.device}`);
-      if (pending !== undefined) this.#forget(entry.id, pending);
+      if (pending === undefined) return;
+      pending.left.delete(`${entry.user}/${entry.device}`);
+      if (isGroupId(pending.to)) pending.placed = true;
+      this.#forget(entry.id, pending);
     } else if (entry.kind === 'refused' && !entry.retry && entry.id !== undefined) this.#pending.delete(entry.id);
     else if (entry.kind === 'receipt') {
       const marks = this.#marksOf(entry.user, entry.device, entry.with);
@@ -181,9 +219,9 @@ export class Traffic {
 
   #missing(): string[] {
     const missing: string[] = [];
-    for (const [id, { acked, forgotten, left }] of this.#pending) {
-      if (acked) missing.push(`${id} is not with ${[...left].join(', ')}`);
-      else if (!forgotten) missing.push(`${id} is not answered`);
+    for (const [id, { acked, placed, forgotten, left }] of this.#pending) {
+      if ((acked || placed) && left.size > 0) missing.push(`${id} is not with ${[...left].join(', ')}`);
+      else if (!acked && !forgotten) missing.push(`${id} is not answered`);
     }
     for (const [conversation, { accepted, read }] of this.#receipts) {
       if (read < accepted) missing.push(`${conversation}: read up to ${read} of ${accepted}`);
@@ -201,6 +239,7 @@ export class Traffic {
       note({ kind: 'restarted', at: nowMs(), user: name, device: auditor, cursor: 0 });
       await device.open(false);
       await until(() => device.settled, audit_wait_ms);
+      await device.recall().catch(() => undefined);
       await device.close();
       note({ kind: 'left', at: nowMs(), user: name, device: auditor });
     });

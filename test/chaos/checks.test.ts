@@ -1,35 +1,22 @@
 import t from 'tap';
-import { type Column, checks, columns } from '../../chaos/checks.ts';
-import { digest } from '../../chaos/history.ts';
-import { goodStory, Story } from './histories.ts';
-
-/** The columns that find fault with a story, with how many faults. */
-function found(story: Story): { [column: string]: number } {
-  const digested = digest(story.entries);
-  const counts = columns.map((column): [Column, number] => [column, checks[column](digested).length]);
-  return Object.fromEntries(counts.filter(([, count]) => count > 0));
-}
-
-/** The good story without the entries that `drop` names, by their place among those of their kind. */
-function without(drop: (entry: Story['entries'][number]) => boolean): Story {
-  const story = new Story();
-  story.entries.push(...goodStory().entries.filter((entry) => !drop(entry)));
-  return story;
-}
+import { found, goodStory, Story, without } from './histories.ts';
 
 t.test('a history in which all went well has no breach', async (t) => {
   t.same(found(goodStory()), {});
 });
 
 t.test('an accepted message that one device of two never saw is lost', async (t) => {
-  const story = without(({ kind, user, device, ...rest }) => {
+  const story = without(goodStory(), ({ kind, user, device, ...rest }) => {
     return kind === 'message' && user === 'bob' && device === 'tablet' && 'id' in rest && rest.id === 'm2';
   });
   t.same(found(story), { lost_acked: 1 });
 });
 
 t.test("an accepted message that the sender's other device never saw is lost", async (t) => {
-  const story = without((entry) => entry.kind === 'message' && entry.user === 'alice' && entry.id === 'm1');
+  const story = without(
+    goodStory(),
+    (entry) => entry.kind === 'message' && entry.user === 'alice' && entry.id === 'm1',
+  );
   t.same(found(story), { lost_acked: 1 });
 });
 
@@ -144,7 +131,10 @@ t.test('receipts that shrink, that are read before delivered, or for more than w
 });
 
 t.test('a message that is never known to be read is missed', async (t) => {
-  const story = without((entry) => entry.kind === 'receipt' && entry.device === 'phone' && entry.read === 2);
+  const story = without(
+    goodStory(),
+    (entry) => entry.kind === 'receipt' && entry.device === 'phone' && entry.read === 2,
+  );
   t.same(found(story), { receipts_missing: 1 });
 });
 

@@ -52,6 +52,8 @@ for (const { scenario, seed, rounds } of [
       receipt_regressions,
       vacuous,
       acked,
+      group_sent,
+      group_delivered,
       unavailable_ms,
     } of played) {
       t.same(
@@ -65,6 +67,7 @@ for (const { scenario, seed, rounds } of [
         },
       );
       t.ok(acked > 100, `${acked} accepted`);
+      t.ok(group_delivered > 20, `${group_delivered} of ${group_sent} came to all members of their groups`);
       t.ok(unavailable_ms !== null && unavailable_ms.count > 0, 'somebody was hit');
     }
     t.equal(code, 0, words);

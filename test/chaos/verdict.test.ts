@@ -2,7 +2,7 @@ import t from 'tap';
 import { digest } from '../../chaos/history.ts';
 import { firstAccepted, longestWaits, sendsOf, spanOf } from '../../chaos/unavailable.ts';
 import { Judge, type RoundFacts } from '../../chaos/verdict.ts';
-import { goodStory, Story } from './histories.ts';
+import { goodGroupStory, goodStory, Story, without } from './histories.ts';
 
 const facts: RoundFacts = {
   scenario: 'made up',
@@ -57,6 +57,16 @@ t.test('a round in which all went well is good', async (t) => {
   const { round, breaches } = new Judge().judge(goodStory().entries, facts);
   t.same(breaches, []);
   t.match(round, { ok: true, vacuous: '', sent: 2, acked: 2, delivered: 2, unknown: 0, lost_acked: 0 });
+});
+
+t.test('a message to a group is delivered when every other member has seen it', async (t) => {
+  const counts = { ok: true, sent: 2, acked: 2, delivered: 2, group_sent: 2, group_delivered: 2, vacuous: '' };
+  t.match(new Judge().judge(goodGroupStory().entries, facts).round, counts);
+  const lost = without(goodGroupStory(), (entry) => entry.kind === 'message' && entry.user === 'carol');
+  const { round } = new Judge().judge(lost.entries, facts);
+  t.match(round, { ok: false, sent: 2, acked: 2, delivered: 0, group_sent: 2, group_delivered: 0 });
+  t.not(round.vacuous, '', 'nothing is said of groups');
+  t.match(new Judge().judge(goodStory().entries, facts).round, { group_sent: 0, group_delivered: 0 });
 });
 
 t.test('a round says nothing when nothing was broken, nobody was hit, or little was accepted', async (t) => {
