@@ -21,7 +21,7 @@ export interface Watchdog {
 export function startWatchdog(stallMsMax: number = stall_ms_max): Watchdog {
   const beats = new Int32Array(new SharedArrayBuffer(4));
   const watch: Watch = { beats, stallMsMax };
-  const worker = new Worker(new URL(import.meta.url), { workerData: watch, execArgv: [], stdin: false });
+  const worker = new Worker(new URL(import.meta.url), { workerData: watch, execArgv: [], env: {}, stdin: false });
   worker.unref();
   const timer = setInterval(() => Atomics.add(beats, 0, 1), Math.min(beat_ms, stallMsMax / 4));
   timer.unref();

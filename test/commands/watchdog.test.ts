@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import t from 'tap';
 
-/** As a person starts it: what the test runner loads into its children would have to be loaded by the watchdog, too. */
-const env = { ...process.env, NODE_OPTIONS: '' };
+/** As a person starts it: what the test runner loads into its children, the watchdog would wait for. */
+const node = ['-u', 'NODE_OPTIONS', process.execPath, '--input-type=module', '-e'];
 const module = new URL('../../commands/watchdog.js', import.meta.url).href;
 
 /** Runs a program with a watchdog of 400 ms; how it ended, and what it said. */
@@ -10,9 +10,8 @@ function run(
   program: string,
 ): Promise<{ readonly code: number | null; readonly signal: string | null; readonly said: string }> {
   const source = `import { startWatchdog } from '${module}'; const watchdog = startWatchdog(400); ${program}`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', source], {
+  const child = spawn('env', [...node, source], {
     stdio: ['ignore', 'ignore', 'pipe'],
-    env,
   });
   let said = '';
   child.stderr.on('data', (part) => {
@@ -38,7 +37,7 @@ t.test('one that works on is left alone, and one that is done ends', async (t) =
 
 t.test('time in which the whole process was paused does not count', async (t) => {
   const source = `import { startWatchdog } from '${module}'; startWatchdog(400); setTimeout(() => process.exit(0), 1_500);`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', source], { stdio: 'ignore', env });
+  const child = spawn('env', [...node, source], { stdio: 'ignore' });
   const ended = new Promise((resolve) => child.once('exit', (code, signal) => resolve([code, signal])));
   await new Promise((resolve) => setTimeout(resolve, 700));
   child.kill('SIGSTOP');
