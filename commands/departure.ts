@@ -3,6 +3,8 @@ import type { Log, Node } from '../runtime/index.ts';
 
 /** Time over which sockets are closed that nobody else can take, ms. */
 const goodbye_ms = 500;
+/** Between the last move of a partition and the first of a client, ms: what waited for the one is answered before the other begins. */
+const calm_ms = 250;
 /** Between looks at what is left to do, ms. */
 const look_ms = 20;
 
@@ -31,7 +33,7 @@ export class Departure {
     this.#node.onDrain = undefined;
     this.#gateway.leave();
     // Alone, or with others that are leaving too, there is nowhere to send anybody.
-    if (await this.#moveAll()) await this.#gateway.handOver();
+    if (await this.#moveAll()) await this.#sendAway();
     await this.#gateway.close(goodbye_ms);
     await this.#node.stop();
   }
@@ -56,6 +58,11 @@ export class Departure {
     if (!this.#node.draining) return;
     this.#gateway.leave();
     this.#log.info({ clients: this.#gateway.connections() }, 'all partitions have moved; now the clients');
+    await this.#sendAway();
+  }
+
+  async #sendAway(): Promise<void> {
+    if (this.#gateway.connections() > 0) await pause(calm_ms);
     await this.#gateway.handOver();
   }
 

@@ -123,7 +123,7 @@ export const defaultGatewayLimits: GatewayLimits = {
   lane_wait_ms_max: 15_000,
   overload_ms: 1_000,
   parked_total_bytes_max: 128 * 1024 * 1024,
-  handover_gap_ms: 5,
+  handover_gap_ms: 20,
   handover_ms_max: 10_000,
   farewell_ms: 3_000,
   http_connections_max: 1_024,

@@ -125,6 +125,7 @@ export class Engine {
       trusted: (id) => this.#scrub.add(id),
       storeLost: (error) => this.#options.storeLost(error),
       holds: (id) => this.holdings.holds(id),
+      isCalm: () => this.placement.isCalm,
       ownersProgress: (id) => members.progressOf(id, this.ownership.ownerOf(id)),
     });
   }

@@ -2,6 +2,7 @@
  * Who owns which partition. The ring proposes, the ownership register decides by compare-and-set (ARCHITECTURE §5). A wrong view costs time
  * only: safety rests on the journal.
  */
+import { Calm } from './calm.ts';
 import { Candidates, type CandidatesHost } from './candidates.ts';
 import type { OwnershipView, View } from './ownership-view.ts';
 import type { PartitionId } from './ports.ts';
@@ -30,6 +31,9 @@ const move_partitions_max = 4;
 const warm_records_max = 256;
 /** And has been there for so many heartbeats: a new one takes a while to follow the journal. */
 const warm_heartbeats = 2;
+/** Calm is when neither owners nor copies wanted here have changed for so many heartbeats, or some did again and again for so many. */
+const calm_heartbeats = 2;
+const calm_wait_heartbeats_max = 20;
 const leave_poll_ms = 20;
 /** Tries to name the new owners of partitions that are quiet here. */
 const write_tries_max = 5;
@@ -40,6 +44,9 @@ export class Placement {
   readonly #host: PlacementHost;
   readonly #candidates: Candidates;
   readonly #unrest: Unrest;
+  readonly #calm: Calm;
+  /** Partitions that there should be copies of here, as of the last look. */
+  #wanted: ReadonlySet<PartitionId> = new Set();
   #busy = false;
   #unanswered = 0;
   #again = false;
@@ -55,7 +62,9 @@ export class Placement {
   constructor(host: PlacementHost) {
     this.#host = host;
     this.#candidates = new Candidates(host);
-    this.#unrest = new Unrest(host.limits.suspect_ms);
+    const { suspect_ms, heartbeat_ms } = host.limits;
+    this.#unrest = new Unrest(suspect_ms);
+    this.#calm = new Calm(calm_heartbeats * heartbeat_ms, calm_wait_heartbeats_max * heartbeat_ms);
   }
 
   get leaving(): boolean {
@@ -100,7 +109,14 @@ export class Placement {
 
   /** The register names other owners. */
   changed(before: View, after: View): void {
-    this.#unrest.seen(before, after, this.#host.ports.clock.monotonicMs());
+    const nowMs = this.#host.ports.clock.monotonicMs();
+    this.#unrest.seen(before, after, nowMs);
+    this.#calm.changed(nowMs);
+  }
+
+  /** Partitions don't move, as far as can be seen: a time for work that would take processor and journal from them. */
+  get isCalm(): boolean {
+    return this.#calm.isCalm(this.#host.ports.clock.monotonicMs());
   }
 
   // ---------------------------------------------------------------- leaving
@@ -187,7 +203,7 @@ export class Placement {
     if (!this.#host.ports.network.connected()) return;
     void this.#candidates.tryJournal(nowMs);
     const proposal = this.#candidates.proposal(this.#leaving);
-    this.#host.standBy(this.#copiesWanted(proposal));
+    this.#standBy(this.#copiesWanted(proposal), nowMs);
     if (!this.#isClearing) await this.#claim(proposal, nowMs);
     if (this.#isClearing) return;
     const fitness = this.#host.fitness();
@@ -217,6 +233,13 @@ export class Placement {
       this.#host.ports.log.error({ partition, format }, words);
     }
     return successor;
+  }
+
+  #standBy(wanted: ReadonlySet<PartitionId>, nowMs: number): void {
+    const isSame = wanted.size === this.#wanted.size && [...wanted].every((partition) => this.#wanted.has(partition));
+    this.#wanted = wanted;
+    if (!isSame) this.#calm.changed(nowMs);
+    this.#host.standBy(wanted);
   }
 
   #copiesWanted(proposal: Proposal): Set<PartitionId> {

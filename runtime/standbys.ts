@@ -16,6 +16,8 @@ export interface StandbysHost extends ReplicaHost {
   readonly limits: Limits;
   /** The node owns the partition, or is about to: the store is not free for a copy. */
   holds(id: PartitionId): boolean;
+  /** False while partitions move: no copies are built then. */
+  isCalm(): boolean;
   /** What the owner of a partition says of itself. */
   ownersProgress(id: PartitionId): Progress | undefined;
 }
@@ -73,7 +75,8 @@ export class Standbys {
     const nowMs = this.#host.ports.clock.monotonicMs();
     let again =
       this.#idleSinceMs !== undefined &&
-      nowMs - this.#idleSinceMs >= this.#host.limits.heartbeat_ms * idle_heartbeats_max;
+      nowMs - this.#idleSinceMs >= this.#host.limits.heartbeat_ms * idle_heartbeats_max &&
+      this.#host.isCalm();
     for (const copy of [...this.#copies.values()]) {
       const owner = this.#host.ownersProgress(copy.id);
       if (owner === undefined) continue;
@@ -161,7 +164,7 @@ export class Standbys {
   #openNext(): void {
     if (this.#opening !== undefined || this.#stopped) return;
     const nowMs = this.#host.ports.clock.monotonicMs();
-    for (const id of this.#wanted) {
+    for (const id of this.#host.isCalm() ? this.#wanted : []) {
       const untilMs = this.#setbacks.get(id)?.untilMs ?? 0;
       if (this.#copies.has(id) || this.#host.holds(id) || nowMs < untilMs) continue;
       const done = this.#open(id).finally(() => {

@@ -75,6 +75,7 @@ export class Bystander {
       trusted: (id) => this.onTrusted(id),
       storeLost: () => {},
       holds: (id) => this.held.has(id),
+      isCalm: () => true,
       ownersProgress: (id) => {
         const owner = this.#world.living()[0]?.node.view.owners[id];
         const said = owner && watch.heard.get(owner.node)?.copies.find(([partition]) => partition === id);

@@ -67,6 +67,24 @@ t.test('§5: copies go where the ring of those that live wants them', async (t) 
   t.ok(all.some((id) => watch.keepers(id).includes('n2')));
 });
 
+t.test('§5: while partitions move nobody builds new copies, and soon after they all have theirs', async (t) => {
+  const [world, watch] = await cluster(4, {}, 'n1', 'n2', 'n3');
+  await write(world, 'n1', 'one');
+  await world.pass(500);
+  const before = new Map(all.map((id) => [id, watch.keepers(id)]));
+  const builtMs: number[] = [];
+  watch.onHeard = ({ node, copies }) => {
+    if (copies.some(([id]) => !before.get(id)?.includes(node))) builtMs.push(world.time.nowMs);
+  };
+  t.equal(await world.until(world.node('n2').drain()), true);
+  const movedMs = world.time.nowMs;
+  await world.pass(1_000);
+  t.ok(builtMs.length > 0);
+  // What a heartbeat tells is a moment old.
+  t.ok(Math.min(...builtMs) >= movedMs + 2 * world.limits.heartbeat_ms - 5, `${movedMs}, ${builtMs[0]}`);
+  for (const id of all) t.strictSame(watch.keepers(id), ['n1', 'n3'], `partition ${id}`);
+});
+
 t.test('A5: a copy goes on where its store was left, and takes nothing twice', async (t) => {
   const [world, watch] = await cluster(20, {}, 'n1');
   const load = new Load(world, ['n1'], 3);
