@@ -12,6 +12,7 @@
 import type { BranchProtocol, MemberMark } from '../proto/group-mail.ts';
 import type { GroupId, UserId } from '../proto/words.ts';
 import { type AnyBehaviour, behaviour, type MailOf, type Turn } from '../runtime/index.ts';
+import { blank } from './group-events.ts';
 import { Branch, Group, User } from './kinds.ts';
 import type { MessengerLimits } from './limits.ts';
 import { numberKey } from './numbers.ts';
@@ -42,6 +43,7 @@ export function branchBehaviour(limits: MessengerLimits): AnyBehaviour {
 function takeEntry(branch: BranchMemory, { seq, entry, enter = [], leave = [] }: Mail<'entry'>, turn: Turn): void {
   turn.put('log', numberKey(seq), entry);
   turn.put('head', seq);
+  if (entry[0] === 'amended') blank(turn, entry[6]);
   const isHere = (user: UserId): boolean => turn.partitionOf(User.ref(user)) === turn.partition;
   const entering = new Set(enter.filter(isHere));
   const leaving = new Set(leave.filter((user) => branch.members.has(user)));

@@ -1,6 +1,7 @@
 /** The group: who belongs to it, and the one order of all that is said and done in it. Its branches tell the members. */
 import type { GroupProtocol } from '../proto/group-mail.ts';
 import { type AnyBehaviour, behaviour } from '../runtime/index.ts';
+import { amend } from './group/amending.ts';
 import { gather, gone, willing } from './group/joining.ts';
 import { type GroupMemory, wakeGroup } from './group/memory.ts';
 import { arrange, post } from './group/posting.ts';
@@ -15,6 +16,7 @@ export function groupBehaviour(limits: MessengerLimits): AnyBehaviour {
     turns: {
       post,
       arrange,
+      amend,
       willing,
       lapsed,
       gone,

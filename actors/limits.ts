@@ -42,6 +42,15 @@ export interface MessengerLimits {
   readonly seen_write_ms: number;
   readonly device_seen_write_ms: number;
 
+  /** How long after a message its author may change its text, how often, and how long it may be taken back. */
+  readonly edit_ms: number;
+  readonly edits_max: number;
+  readonly retract_ms: number;
+  /** Different reactions to one message. */
+  readonly reactions_max: number;
+  /** Timeline rows that one turn reads to find a message that is to be changed. */
+  readonly amend_rows_max: number;
+
   /** Users that one user has blocked. */
   readonly blocked_max: number;
   readonly contacts_max: number;
@@ -100,6 +109,12 @@ export const defaultMessengerLimits: MessengerLimits = {
   watchers_max: 1_024,
   seen_write_ms: 60 * second_ms,
   device_seen_write_ms: 600 * second_ms,
+
+  edit_ms: 15 * 60 * second_ms,
+  edits_max: 64,
+  retract_ms: 2 * day_ms,
+  reactions_max: 64,
+  amend_rows_max: 2_048,
 
   blocked_max: 1_024,
   contacts_max: 4_096,

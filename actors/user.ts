@@ -20,6 +20,7 @@ import {
   revoke,
 } from './user/accounts.ts';
 import { admitted, end, endWith, objectionTo, say } from './user/admission.ts';
+import { takeAmended } from './user/amending.ts';
 import { expire, tidy } from './user/expiry.ts';
 import {
   askGroup,
@@ -60,6 +61,7 @@ export function userBehaviour(limits: MessengerLimits): AnyBehaviour {
       words,
       pull,
       message: takeMessage,
+      amended: takeAmended,
       receipt: takeReceipt,
       failed: takeFailure,
       entry: takeEntry,
@@ -170,6 +172,7 @@ function words(user: UserMemory, { connection, words, number }: Mail<'words'>, t
 function take(user: UserMemory, word: ClientWord, connection: string, attached: Attached, turn: Turn): void {
   switch (word.kind) {
     case 'send':
+    case 'amend':
     case 'group':
     case 'self':
       carryOut(user, turn, word, connection, attached);

@@ -1,5 +1,6 @@
 import type {
   Accepted,
+  AmendedEvent,
   DeclinedEvent,
   ExpiredEvent,
   FailedEvent,
@@ -41,7 +42,7 @@ export interface TroubleNews {
 }
 
 /**
- * All that a client tells its application. `message`, `receipt`, `failed`, `seen`, `expired`, `group`, `declined` and `self` are the timeline: each exactly
+ * All that a client tells its application. `message`, `receipt`, `failed`, `seen`, `expired`, `group`, `declined`, `amended` and `self` are the timeline: each exactly
  * once, in order.
  * `message` is also told of messages that another device of this user sent; `accepted` of those this client sent.
  * `refused` with `retry` is news only: the client itself sends that message again.
@@ -54,6 +55,7 @@ export type ClientEvent =
   | Numbered<ExpiredEvent>
   | Numbered<GroupEvent>
   | Numbered<DeclinedEvent>
+  | Numbered<AmendedEvent>
   | Numbered<SelfEvent>
   | Accepted
   | Refused
@@ -228,6 +230,7 @@ function numberOf(event: ClientEvent): number {
     case 'expired':
     case 'group':
     case 'declined':
+    case 'amended':
     case 'self':
       return event.n;
     default:

@@ -1,6 +1,7 @@
 import { isGroupId } from '../proto/decode.ts';
 import {
   type Accepted,
+  type AmendedEvent,
   type ClientWord,
   clientLimits,
   type GroupEvent,
@@ -238,7 +239,7 @@ export class Exchange implements LinkOwner {
 
   readonly #pass = (event: TimelineEvent, n: number): void => {
     if (event.kind === 'other') return;
-    if (event.kind === 'message' || event.kind === 'group' || event.kind === 'self') {
+    if (event.kind === 'message' || event.kind === 'group' || event.kind === 'amended' || event.kind === 'self') {
       const isOwn = authorOf(event) === this.#options.user || event.kind === 'self';
       if (isOwn && this.#outbox.has(event.id)) {
         this.#settle(acceptedBy(event, n));
@@ -315,7 +316,7 @@ export class Exchange implements LinkOwner {
   }
 
   #tooLong(word: ClientWord): void {
-    if (word.kind !== 'send' && word.kind !== 'group' && word.kind !== 'self') return;
+    if (!('id' in word) || word.kind === 'inquire') return;
     const reason = 'This message is longer than a frame may be.';
     this.#outbox.settle(word.id, new RingpostError('too_long', reason, false));
     this.#hub.emit({ kind: 'refused', id: word.id, code: 'too_long', reason, retry: false });
@@ -341,16 +342,16 @@ function pauseOf({ code, afterMs = sdkLimits.overload_wait_ms_min }: Refused): n
   return Math.min(Math.max(afterMs, atLeast), sdkLimits.refused_wait_ms_max);
 }
 
-function authorOf(event: MessageEvent | GroupEvent | SelfEvent): UserId | undefined {
+function authorOf(event: MessageEvent | GroupEvent | AmendedEvent | SelfEvent): UserId | undefined {
   if (event.kind === 'self') return undefined;
   return event.kind === 'message' ? event.from : event.by;
 }
 
 /** An own message found in the timeline: its `accepted` was lost on the way. */
-function acceptedBy(event: MessageEvent | GroupEvent | SelfEvent, n: number): Accepted {
+function acceptedBy(event: MessageEvent | GroupEvent | AmendedEvent | SelfEvent, n: number): Accepted {
   const { id, at } = event;
   if (event.kind === 'self') return { kind: 'accepted', id, n, seq: 0, at };
   const { seq } = event;
-  const group = event.kind === 'group' ? event.with : event.to;
+  const group = event.kind === 'message' ? event.to : event.with;
   return { kind: 'accepted', id, n, seq, at, ...(isGroupId(group) && { with: group }) };
 }

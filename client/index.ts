@@ -17,6 +17,7 @@ import { Exchange } from './exchange.ts';
 import { Groups } from './groups.ts';
 import { sdkLimits } from './limits.ts';
 import { messageIds } from './message-id.ts';
+import { Messages } from './messages.ts';
 import { Outbox, type Sent } from './outbox.ts';
 import type { PaceLimits } from './pace.ts';
 import { People } from './people.ts';
@@ -28,39 +29,17 @@ import { type ClientStorage, type Deed, Keeper, type Saved, type Tokens } from '
 import { monotonicMs } from './time.ts';
 import { Timeline } from './timeline.ts';
 
-export type { DeviceState } from '../proto/mail.ts';
-export type {
-  Accepted,
-  Audience,
-  Card,
-  ConversationId,
-  DeclinedEvent,
-  GroupEvent,
-  GroupId,
-  Members,
-  Memberships,
-  MessageRef,
-  MessageState,
-  More,
-  Page,
-  Place,
-  Presence,
-  Privacy,
-  Reached,
-  Refused,
-  Role,
-  SelfEvent,
-  TypingNews,
-} from '../proto/words.ts';
 export { type ErrorCode, RingpostError } from './errors.ts';
 export type { ClientEvent, ClientEventKind, ClientEventOf, EventStream, Numbered, StateNews } from './events.ts';
 export type { Groups } from './groups.ts';
 export { sdkLimits } from './limits.ts';
+export type { Messages, Said } from './messages.ts';
 export type { Sent } from './outbox.ts';
 export type { People } from './people.ts';
 export type { SendOptions } from './send.ts';
 export type { WebSocketConstructor, WebSocketLike } from './socket.ts';
 export type { ClientStorage, Deed, Saved, Tokens } from './storage.ts';
+export type * from './words.ts';
 
 export interface ClientOptions {
   /** Of any node: `http://localhost:7100`. With several, the client goes on to the next when one does not answer. */
@@ -97,6 +76,8 @@ type State = StateNews['state'] | 'idle';
 export class RingpostClient {
   /** Groups: making them, and all that their members may do besides sending. */
   readonly groups: Groups;
+  /** Messages that were sent: editing them, taking them back, reactions. */
+  readonly messages: Messages;
   /** Contacts, blocked users, and who may know what. */
   readonly people: People;
   readonly #api: AccountApi;
@@ -148,6 +129,11 @@ export class RingpostClient {
       state: (news) => this.#stateChanged(news),
     });
     this.people = new People(this.#newId, (word) => this.#entrust(word));
+    this.messages = new Messages({
+      user: () => this.user,
+      newId: this.#newId,
+      entrust: (word) => this.#entrust(word),
+    });
     this.groups = new Groups({
       newId: this.#newId,
       entrust: (word) => this.#entrust(word),

@@ -1,4 +1,5 @@
 /** Words from a client, validated: fresh objects that hold the known fields and nothing else. */
+import { amend } from './amend-words.ts';
 import { moreOf } from './content.ts';
 import { Fault, isCount, isMessageId } from './fault.ts';
 import {
@@ -49,6 +50,8 @@ export function clientWord(value: unknown): ClientWord | Fault {
       return typing(value);
     case 'watch':
       return watch(value);
+    case 'amend':
+      return amend(value);
     case 'group':
       return arrange(value);
     case 'self':

@@ -1,11 +1,13 @@
 /** Mail to and from the actors of a group: the group itself, and its branches, one in each partition that holds members. */
 import type {
+  Amendment,
   DeclineCode,
   GroupChange,
   GroupDeed,
   GroupId,
   History,
   MessageId,
+  MessageRef,
   More,
   Reach,
   RefusalCode,
@@ -16,7 +18,19 @@ import type {
 /** One entry of a group's log, without its number. A tuple, because it is written in each partition that holds members. */
 export type GroupEntry =
   | readonly [kind: 'message', id: MessageId, from: UserId, at: number, body: string, more?: More]
-  | readonly [kind: 'group', id: MessageId, by: UserId, at: number, change: GroupChange];
+  | readonly [kind: 'group', id: MessageId, by: UserId, at: number, change: GroupChange]
+  | AmendedEntry;
+
+/** `forgets`: numbers of the entries whose text is not to be kept any more. */
+export type AmendedEntry = readonly [
+  kind: 'amended',
+  id: MessageId,
+  by: UserId,
+  at: number,
+  of: MessageRef,
+  deed: Amendment,
+  forgets: readonly number[],
+];
 
 /** How far a member has got, and when. */
 export type MemberMark = readonly [user: UserId, delivered: number, deliveredAt: number, read: number, readAt: number];
@@ -26,6 +40,11 @@ export type GroupQuestion = Roster | Reach | History;
 /** Why a group does not do what a member wants. */
 export type GroupRefusal = Extract<
   RefusalCode,
+  | 'unknown_message'
+  | 'not_the_author'
+  | 'too_late'
+  | 'retracted'
+  | 'too_many_reactions'
   | 'unknown_group'
   | 'not_a_member'
   | 'not_an_admin'
@@ -44,6 +63,10 @@ export type GroupProtocol = {
     reply: never;
   };
   arrange: { mail: { readonly id: MessageId; readonly from: UserId; readonly deed: GroupDeed }; reply: never };
+  amend: {
+    mail: { readonly id: MessageId; readonly from: UserId; readonly of: MessageRef; readonly deed: Amendment };
+    reply: never;
+  };
   /** A user that was asked may be added, or may not. */
   willing: { mail: { readonly user: UserId; readonly code: DeclineCode | '' }; reply: never };
   /** It has fetched a message by no device within its lifetime. */

@@ -1,12 +1,14 @@
 /** Mail between the actors of the messenger, and between the gateway and them. */
 import type { MemberProtocol } from './group-mail.ts';
 import type {
+  Amendment,
   ClientWord,
   DeviceId,
   Encoding,
   FailedEvent,
   Hello,
   MessageId,
+  MessageRef,
   More,
   ServerWord,
   UserId,
@@ -102,6 +104,17 @@ export type UserProtocol = MemberProtocol & {
       readonly expiresAt: number;
       readonly body: string;
       readonly more?: More;
+    };
+    reply: never;
+  };
+  /** What was said between the two of them has changed, by `from`. */
+  amended: {
+    mail: {
+      readonly id: MessageId;
+      readonly from: UserId;
+      readonly of: MessageRef;
+      readonly at: number;
+      readonly deed: Amendment;
     };
     reply: never;
   };

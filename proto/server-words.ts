@@ -1,4 +1,5 @@
 /** Words from the server, validated. A client meets newer servers: what it does not know it passes over, where that is safe. */
+import { amended, reactions } from './amend-words.ts';
 import { moreOf } from './content.ts';
 import { Fault, isCount, isMessageId } from './fault.ts';
 import { bad, type Fields, isConversationId, isDeviceId, isFields, isGroupId, isUserId } from './fields.ts';
@@ -132,7 +133,11 @@ function messageState(value: unknown): MessageState | Fault {
   const { n, delivered, read, failed } = value;
   if (!isCount(n) || !isCount(delivered) || !isCount(read)) return bad(value);
   if (failed !== '' && !isFailure(failed)) return bad(value);
-  return { ...event, n, delivered, read, failed };
+  // An older server does not tell these.
+  const { edited = 0, retracted = 0 } = value;
+  const reacted = reactions(value.reactions ?? []);
+  if (!isCount(edited) || !isCount(retracted) || reacted === undefined) return bad(value);
+  return { ...event, n, delivered, read, failed, edited, retracted, reactions: reacted };
 }
 
 // ---------------------------------------------------------------- the timeline
@@ -162,6 +167,8 @@ function timelineEvent(value: unknown): TimelineEvent | Fault {
       return lost(value);
     case 'group':
       return groupEvent(value);
+    case 'amended':
+      return amended(value);
     case 'declined':
       return declined(value);
     case 'self':

@@ -4,6 +4,7 @@
  * docs/SPEC.md says what each means, with rule ids.
  */
 
+import type { Amend, AmendedEvent, Reaction } from './amend-words.ts';
 import type { More } from './content.ts';
 import type {
   Arrange,
@@ -20,6 +21,7 @@ import type {
 } from './group-words.ts';
 import type { SelfEvent, SelfWord } from './self-words.ts';
 
+export type { Amend, AmendedEvent, Amendment, Reaction } from './amend-words.ts';
 export type { Card, MessageRef, More, Place } from './content.ts';
 export type * from './group-words.ts';
 export type { Audience, Privacy, SelfDeed, SelfEvent, SelfWord } from './self-words.ts';
@@ -56,6 +58,7 @@ export const clientLimits = {
   group_link_chars_max: 64,
   quote_chars_max: 256,
   mentions_max: 64,
+  reaction_chars_max: 32,
   /** Of a name, a telephone number or an address. */
   card_chars_max: 128,
   /** Presence counts as online for this long after the person last did something. */
@@ -137,6 +140,7 @@ export type ClientWord =
   | Inquire
   | Typing
   | Watch
+  | Amend
   | Arrange
   | Groups
   | SelfWord
@@ -150,6 +154,7 @@ export const byThePerson: { readonly [kind in ClientWord['kind']]: boolean } = {
   read: true,
   history: true,
   typing: true,
+  amend: true,
   group: true,
   groups: false,
   self: true,
@@ -319,6 +324,7 @@ export type TimelineEvent =
   | ExpiredEvent
   | GroupEvent
   | DeclinedEvent
+  | AmendedEvent
   | SelfEvent
   | OtherEvent;
 
@@ -330,6 +336,10 @@ export interface MessageState extends MessageEvent {
   readonly read: number;
   /** Why it failed, '' while it has not. */
   readonly failed: FailedEvent['code'] | '';
+  /** When its text was last changed, and when it was taken back; 0: not so. The body is that of now. */
+  readonly edited: number;
+  readonly retracted: number;
+  readonly reactions: readonly Reaction[];
 }
 
 export type RefusalCode =
@@ -341,6 +351,10 @@ export type RefusalCode =
   | 'revoked'
   | 'expired_token'
   | 'unknown_message'
+  | 'not_the_author'
+  | 'too_late'
+  | 'retracted'
+  | 'too_many_reactions'
   | 'to_self'
   | 'blocked'
   | 'too_many_blocked'

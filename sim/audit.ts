@@ -1,4 +1,5 @@
 /** The reckoning at the end of a run: what all devices saw, against the timelines, the journal and the stores. */
+import { auditAmendments, nameOf, retractedIn } from './amendments.ts';
 import type { Books } from './bank.ts';
 import { positionOf } from './converged.ts';
 import type { Device } from './device.ts';
@@ -14,12 +15,14 @@ export type Timelines = ReadonlyMap<string, ReadonlyMap<number, NumberedEvent>>;
 export function audit(world: World, auditors: ReadonlyMap<string, Device>, books: ReadonlyMap<string, Books>): void {
   const timelines = new Map([...auditors].map(([user, { history }]) => [user, history.seen]));
   for (const [user, timeline] of timelines) auditTimeline(user, timeline);
+  const retracted = retractedIn(timelines);
   for (const { history } of world.devices) {
     auditSeen(history, timelines);
-    for (const sending of history.sendings.values()) auditSending(history, sending, timelines);
+    for (const sending of history.sendings.values()) auditSending(history, sending, timelines, retracted);
     auditOrder(history, timelines);
   }
   auditInventions(world, timelines);
+  auditAmendments(world, timelines);
   auditGroups(world, timelines);
   world.tellers.audit(books, world.deadMail(), world.faults.fired.has('clock-jump'));
   auditStores(world);
@@ -58,14 +61,22 @@ function auditSeen({ user, device, seen, excused, sendings }: History, timelines
   for (let n = 1; n <= last; n++) {
     const event = timeline?.get(n);
     // Its own: an answer stands for the event, and a device that crashed may have forgotten either.
-    const isOwn = event?.kind === 'message' ? sendings.has(event.id) : event?.kind === 'group' && event.by === user;
+    const isOwn =
+      event?.kind === 'message'
+        ? sendings.has(event.id)
+        : (event?.kind === 'group' || event?.kind === 'amended') && event.by === user;
     if (seen.has(n) || excused.has(n) || answered.has(n) || isOwn) continue;
     throw new Violation('client', `${user}/${device} was never told of event ${n}: ${JSON.stringify(event)}`, [user]);
   }
 }
 
 /** Accepted: in both timelines, once, or failed. Refused: in none. Else: at most once. */
-function auditSending({ user }: History, { id, to, body, accepted, refused }: Sending, timelines: Timelines): void {
+function auditSending(
+  { user }: History,
+  { id, to, body, accepted, refused }: Sending,
+  timelines: Timelines,
+  retracted: ReadonlySet<string>,
+): void {
   const about = [user, to, id];
   const own = messages(timelines.get(user), user, id);
   if (own.length > 1)
@@ -81,7 +92,9 @@ function auditSending({ user }: History, { id, to, body, accepted, refused }: Se
     const words = `message ${id} was accepted as event ${accepted.n}, seq ${accepted.seq}; it is event ${sent.n}, seq ${sent.seq}`;
     throw new Violation('A8', words, about);
   }
-  if (sent.body !== body || sent.to !== to) throw new Violation('client', `message ${id} is not what was sent`, about);
+  const isSaid = (message: MessageOf): boolean =>
+    message.body === body || (message.body === '' && retracted.has(nameOf(message)));
+  if (!isSaid(sent) || sent.to !== to) throw new Violation('client', `message ${id} is not what was sent`, about);
   // Whether all members have it is told by the group's log.
   if (to.startsWith('#')) return;
   const failed = [...(timelines.get(user)?.values() ?? [])].some((event) => event.kind === 'failed' && event.id === id);
@@ -94,7 +107,7 @@ function auditSending({ user }: History, { id, to, body, accepted, refused }: Se
     );
   }
   if (arrived.length > 1) throw new Violation('A6', `message ${id} of ${user} arrived ${arrived.length} times`, about);
-  if (!failed && (arrived[0]?.seq !== sent.seq || arrived[0].body !== body)) {
+  if (!failed && (arrived[0]?.seq !== sent.seq || !isSaid(arrived[0]))) {
     throw new Violation('A6', `message ${id} of ${user} arrived as something else`, about);
   }
 }

@@ -51,7 +51,7 @@ class Machine implements Hardware {
   }
 }
 
-const timeline = ['message', 'receipt', 'failed', 'seen', 'expired', 'group', 'declined'] as const;
+const timeline = ['message', 'receipt', 'failed', 'seen', 'expired', 'group', 'declined', 'amended'] as const;
 const start_again_ms: readonly [number, number] = [200, 3_000];
 const save_ms: readonly [number, number] = [0, 30];
 

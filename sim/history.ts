@@ -118,8 +118,19 @@ export class History {
   }
 }
 
-/** A message that nobody fetched in time becomes `expired` in its place. */
+/** A message that nobody fetched in time becomes `expired` in its place, and one that was taken back says nothing any more. */
 export function sameEvent(one: NumberedEvent, other: NumberedEvent): boolean {
   if (one.kind === 'message' && other.kind === 'expired') return one.id === other.id && one.seq === other.seq;
-  return JSON.stringify(one) === JSON.stringify(other);
+  const words = JSON.stringify(other);
+  return JSON.stringify(one) === words || JSON.stringify(blanked(one)) === words;
+}
+
+function blanked(event: NumberedEvent): NumberedEvent {
+  if (event.kind === 'message') {
+    const { more: _, ...rest } = event;
+    return { ...rest, body: '' };
+  }
+  return event.kind === 'amended' && event.deed.what === 'edit'
+    ? { ...event, deed: { what: 'edit', body: '' } }
+    : event;
 }

@@ -1,4 +1,5 @@
 /** What people do with their devices, and tellers with the bank: the work of a simulated world, at random times, of its own chance. */
+import { amendSomething } from './amendments.ts';
 import type { SimRandom, SimTime } from './clock.ts';
 import type { Device } from './device.ts';
 import type { Groups } from './groups.ts';
@@ -16,6 +17,9 @@ export interface PeopleOptions {
 
 /** Of what people do, where they know groups. */
 const group_share = 0.4;
+
+/** Of what people do: to messages that were sent. */
+const amend_share = 0.1;
 
 /** Nobody has this name. */
 const stranger = 'nobody';
@@ -53,6 +57,10 @@ export class People {
     const peer = random.pick(others);
     if (groups !== undefined && random.chance(group_share)) {
       this.#actInGroup(device, groups);
+      return;
+    }
+    if (random.chance(amend_share)) {
+      amendSomething(device, random);
       return;
     }
     const dice = random.fraction();

@@ -4,6 +4,7 @@ import type { ConnectionProtocol } from '../../proto/mail.ts';
 import { refused } from '../../proto/refusals.ts';
 import type { History, MessageState, Reach, RefusalCode, Roster, ServerWord, UserId } from '../../proto/words.ts';
 import type { MailOf, Ref, Turn } from '../../runtime/index.ts';
+import { amendmentsOf, reactionsTo } from '../amendments.ts';
 import { messageOf } from '../group-events.ts';
 import { branchAt } from '../kinds.ts';
 import { numberKey, numberOf } from '../numbers.ts';
@@ -89,13 +90,16 @@ function historyOf(
   for (const [key, entry] of rows) {
     const seq = numberOf(key);
     if (entry[0] === 'message') {
-      chars += entry[4].length;
+      const body = textOf(turn, seq, entry[4]);
+      chars += body.length;
       if (messages.length === limit || (chars > frame_body_chars_max && messages.length > 0)) {
         next = seq + 1;
         break;
       }
       messages.push({
         ...messageOf(self, seq, entry),
+        body,
+        ...changesOf(turn, from, seq),
         n: 0,
         ...stateOf(group, from, member, entry[2], seq),
         failed: '',
@@ -104,6 +108,21 @@ function historyOf(
     if (rows.length === sweep_rows_max && seq > floor) next = seq;
   }
   return { kind: 'page', req, with: self, messages, next };
+}
+
+/** What has become of a message since, as `user` is told of it. */
+function changesOf(turn: Turn, user: UserId, seq: number) {
+  const place = numberKey(seq);
+  const row = amendmentsOf(turn, place);
+  const { edited, retracted } = row;
+  return { edited, retracted, reactions: reactionsTo(turn, place, row, user) };
+}
+
+/** What a message says now; `first`: what it said at first. */
+function textOf(turn: Turn, seq: number, first: string): string {
+  const edit = amendmentsOf(turn, numberKey(seq)).edits.at(-1);
+  const text = edit === undefined ? undefined : turn.get<GroupEntry>('log', numberKey(edit));
+  return text?.[0] === 'amended' && text[5].what === 'edit' ? text[5].body : first;
 }
 
 /** Of an own message: when the last of the others had it, and had read it. */

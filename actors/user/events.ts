@@ -37,6 +37,10 @@ export function eventOf({ self }: UserMemory, turn: Turn, row: TimelineRow): Tim
       const [, id, from] = entryOf(turn, row[1], row[2]);
       return { kind: 'expired', id, from, to: row[1], seq: row[2], at: row[3] };
     }
+    case 'amended': {
+      const [kind, id, peer, from, seq, by, at, deed] = row;
+      return { kind, id, with: peer, of: { from, seq }, seq: 0, by, at, deed };
+    }
     case 'self':
       return { kind: 'self', id: row[1], at: row[3], deed: row[2] };
     case 'declined':

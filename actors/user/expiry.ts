@@ -80,7 +80,8 @@ function setExpiry(user: UserMemory, turn: Turn, sweep: Sweep): void {
   else turn.setTimer('expire', sweep.at, { kind: 'expire' });
 }
 
-function replace(user: UserMemory, turn: Turn, n: number, row: TimelineRow): void {
+/** Another row in the place of row `n`. */
+export function replace(user: UserMemory, turn: Turn, n: number, row: TimelineRow): void {
   turn.put('tl', numberKey(n), row);
   const recent = n - (user.head - user.recent.length + 1);
   if (recent >= 0) user.recent[recent] = row;
@@ -99,7 +100,7 @@ export function tidy(user: UserMemory, _: Mail<'tidy'>, turn: Turn): void {
   const { sweep_rows_max, dedup_ms, tidy_pause_ms } = user.limits;
   let n = turn.get<Sweep>('tidy')?.done ?? 0;
   for (const row of rowsAfter(user, turn, n, user.head, sweep_rows_max)) {
-    const [id, at] = rememberedAs(row);
+    const [id, at] = rememberedAs(user, row);
     if (id !== '') {
       const until = at + dedup_ms;
       if (until >= turn.now) {
@@ -114,7 +115,7 @@ export function tidy(user: UserMemory, _: Mail<'tidy'>, turn: Turn): void {
 }
 
 /** The id under which a row is the answer, '' for none, and since when. */
-function rememberedAs(row: TimelineRow): readonly [id: string, at: number] {
+function rememberedAs(user: UserMemory, row: TimelineRow): readonly [id: string, at: number] {
   switch (row[0]) {
     case 'out':
       return [row[1], row[4]];
@@ -122,6 +123,9 @@ function rememberedAs(row: TimelineRow): readonly [id: string, at: number] {
       return [row[4], row[3]];
     case 'self':
       return [row[1], row[3]];
+    case 'amended':
+      // What others changed is remembered under no id here.
+      return [row[5] === user.self ? row[1] : '', row[6]];
     default:
       return ['', 0];
   }

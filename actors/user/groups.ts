@@ -3,6 +3,7 @@ import type { GroupQuestion, MemberProtocol } from '../../proto/group-mail.ts';
 import { refused } from '../../proto/refusals.ts';
 import type {
   Accepted,
+  Amend,
   Arrange,
   GroupChange,
   GroupId,
@@ -64,6 +65,15 @@ export function arrange(user: UserMemory, turn: Turn, word: Arrange, connection:
   }
 }
 
+export function amendInGroup(user: UserMemory, turn: Turn, word: Amend, connection: string, attached: Attached): void {
+  const { id, with: group, of, deed } = word;
+  if (deniedBefore(user, turn, id, attached)) return;
+  if (!isMember(user, turn, group)) deny(user, turn, id, 'not_a_member', attached);
+  else if (entrust(user, turn, word, group, connection, attached)) {
+    turn.tell(Group.ref(group), { kind: 'amend', id, from: user.self, of, deed });
+  }
+}
+
 function tooMany(user: UserMemory, turn: Turn): RefusalCode | undefined {
   return membershipsOf(user, turn).size >= user.limits.groups_max ? 'too_many_groups' : undefined;
 }
@@ -72,7 +82,7 @@ function tooMany(user: UserMemory, turn: Turn): RefusalCode | undefined {
 function entrust(
   user: UserMemory,
   turn: Turn,
-  { id }: Send | Arrange,
+  { id }: Send | Arrange | Amend,
   group: GroupId,
   connection: string,
   attached: Attached,
@@ -96,13 +106,19 @@ function deniedOf(user: UserMemory, turn: Turn): Map<MessageId, DenialRow> {
 }
 
 /** What was refused is not granted by saying it again: a copy of it may still be on its way when its sender hears so (A8). */
-function deniedBefore(user: UserMemory, turn: Turn, id: MessageId, attached: Attached): boolean {
+export function deniedBefore(user: UserMemory, turn: Turn, id: MessageId, attached: Attached): boolean {
   const before = deniedOf(user, turn).get(id);
   if (before !== undefined) say(turn, attached.to, refused(before.code, { id }));
   return before !== undefined;
 }
 
-function deny(user: UserMemory, turn: Turn, id: MessageId, code: RefusalCode, attached: Attached | undefined): void {
+export function deny(
+  user: UserMemory,
+  turn: Turn,
+  id: MessageId,
+  code: RefusalCode,
+  attached: Attached | undefined,
+): void {
   const denied = deniedOf(user, turn);
   const { denials_max, denial_ms } = user.limits;
   for (const [old, { at }] of denied) {

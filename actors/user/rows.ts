@@ -9,6 +9,8 @@
  * | tl | timeline number | TimelineRow |
  * | conv | peer | ConversationRow |
  * | mid | message id | timeline number of the message sent under this id |
+ * | nth | peer/i/seq or peer/o/seq | timeline number of every 64th message that came from the peer, or was sent to it |
+ * | amend, react | peer/i/seq or peer/o/seq, and that/user | what has become of messages: `actors/amendments.ts` |
  * | mark | peer/d/seq or peer/r/seq | when the peer had delivered or read all sent to it up to seq |
  * | fail | peer/seq | why and when a message sent to it failed |
  * | seen | '' | when the person last did something |
@@ -26,15 +28,18 @@
  */
 import type { PasswordHash } from '../../proto/mail.ts';
 import type {
+  Amendment,
   ConversationId,
   DeclineCode,
   FailedEvent,
   GroupId,
+  MessageRef,
   More,
   RefusalCode,
   SelfDeed,
   UserId,
 } from '../../proto/words.ts';
+import { numberKey } from '../numbers.ts';
 
 export type AccountRow =
   | { readonly state: 'active'; readonly password: PasswordHash; readonly epoch: string; readonly created: number }
@@ -141,6 +146,16 @@ export type TimelineRow =
       member?: UserId,
     ]
   | readonly [kind: 'seen', peer: ConversationId, upTo: number, at: number]
+  | readonly [
+      kind: 'amended',
+      id: string,
+      peer: UserId,
+      from: UserId,
+      seq: number,
+      by: UserId,
+      at: number,
+      deed: Amendment,
+    ]
   /** Where to find it in the group's log; `id` of what this user sent, else ''. */
   | readonly [kind: 'entry', group: GroupId, seq: number, at: number, id: string]
   /** In place of an entry that no device fetched in time. */
@@ -157,9 +172,16 @@ export function timeOf(row: TimelineRow): number {
       return row[3];
     case 'failed':
       return row[5];
+    case 'amended':
+      return row[6];
     default:
       return row[4];
   }
+}
+
+/** Where `amendmentsOf` finds a message: of one direction of a conversation. */
+export function placeOf(self: UserId, peer: UserId, { from, seq }: MessageRef): string {
+  return `${peer}/${from === self ? 'o' : 'i'}/${numberKey(seq)}`;
 }
 
 /** The peer of a message's row, '' for rows that are no message of a conversation. */

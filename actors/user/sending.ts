@@ -1,14 +1,15 @@
 /** Messages: out of this account, into it, and back with a word when they fail. */
 import type { UserProtocol } from '../../proto/mail.ts';
 import { refused } from '../../proto/refusals.ts';
-import type { Accepted, Arrange, SelfWord, Send } from '../../proto/words.ts';
+import type { Accepted, Amend, Arrange, SelfWord, Send } from '../../proto/words.ts';
 import type { MailOf, Turn } from '../../runtime/index.ts';
 import { isGroup, User } from '../kinds.ts';
 import { numberKey } from '../numbers.ts';
 import { optional } from '../tuples.ts';
 import { say } from './admission.ts';
+import { amend, notePlace } from './amending.ts';
 import { armExpiry, armTidy } from './expiry.ts';
-import { acceptedIn, arrange, sendToGroup } from './groups.ts';
+import { acceptedIn, amendInGroup, arrange, sendToGroup } from './groups.ts';
 import { type Attached, conversationWith, saveConversation, type UserMemory } from './memory.ts';
 import type { FailRow, TimelineRow } from './rows.ts';
 import { hold, isBlocked, seeToSelf } from './self.ts';
@@ -20,7 +21,7 @@ type Mail<K extends keyof UserProtocol> = Extract<MailOf<UserProtocol>, { kind: 
 export function carryOut(
   user: UserMemory,
   turn: Turn,
-  word: Send | Arrange | SelfWord,
+  word: Send | Amend | Arrange | SelfWord,
   connection: string,
   attached: Attached,
 ): void {
@@ -29,7 +30,10 @@ export function carryOut(
     // As news: to a device that has not seen the event yet, the answer stands for it.
     turn.whisper(attached.to, { kind: 'news', n: before.n, words: [before] });
   } else if (word.kind === 'self') seeToSelf(user, turn, word, connection, attached);
-  else if (word.kind === 'group') arrange(user, turn, word, connection, attached);
+  else if (word.kind === 'amend') {
+    const carry = isGroup(word.with) ? amendInGroup : amend;
+    carry(user, turn, word, connection, attached);
+  } else if (word.kind === 'group') arrange(user, turn, word, connection, attached);
   else if (isGroup(word.to)) sendToGroup(user, turn, word, connection, attached);
   else send(user, turn, word, connection, attached);
 }
@@ -50,6 +54,7 @@ function send(user: UserMemory, turn: Turn, word: Send, connection: string, atta
   const row: TimelineRow = ['out', id, to, seq, at, body, conversation.last, ...optional(more)];
   const n = append(user, turn, at, row);
   turn.put('mid', id, n);
+  notePlace(user, turn, to, { from: user.self, seq }, n);
   saveConversation(user, turn, to, { ...conversation, outSeq: seq, last: n });
   armTidy(user, turn, at);
 
@@ -72,6 +77,7 @@ function acceptedBefore(user: UserMemory, turn: Turn, id: string): Accepted | un
   if (n === undefined) return undefined;
   const row = rowAt(user, turn, n);
   if (row?.[0] === 'self') return { kind: 'accepted', id, n, seq: 0, at: row[3] };
+  if (row?.[0] === 'amended') return { kind: 'accepted', id, n, seq: 0, at: row[6] };
   if (row?.[0] === 'entry') return acceptedIn(row[1], { id, n, seq: row[2], at: row[3] });
   if (row?.[0] !== 'out') throw new Error('a message id that leads to no message');
   return { kind: 'accepted', id, n, seq: row[3], at: row[4] };
@@ -101,6 +107,7 @@ export function takeMessage(user: UserMemory, mail: Mail<'message'>, turn: Turn)
   if (seq <= conversation.inSeq) return;
   const row: TimelineRow = ['in', id, from, seq, at, body, conversation.last, expiresAt, ...optional(more)];
   const n = append(user, turn, at, row);
+  notePlace(user, turn, from, { from, seq }, n);
   saveConversation(user, turn, from, { ...conversation, inSeq: seq, last: n });
   armExpiry(user, turn, expiresAt, n);
   announce(user, turn, n, row);

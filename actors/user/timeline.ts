@@ -6,16 +6,20 @@ import type {
   FailedEvent,
   History,
   Inquire,
+  MessageEvent,
   MessageState,
   ServerWord,
   TimelineEvent,
+  UserId,
 } from '../../proto/words.ts';
 import type { MailOf, Turn } from '../../runtime/index.ts';
+import { amendmentsOf, reactionsTo } from '../amendments.ts';
+import { isGroup } from '../kinds.ts';
 import { numberKey, numberOf } from '../numbers.ts';
 import { admitted, say } from './admission.ts';
 import { eventOf } from './events.ts';
 import { type Attached, conversationWith, type UserMemory } from './memory.ts';
-import { type Conversation, type FailRow, peerOf, prevOf, type TimelineRow } from './rows.ts';
+import { type Conversation, type FailRow, peerOf, placeOf, prevOf, type TimelineRow } from './rows.ts';
 
 type Mail<K extends keyof UserProtocol> = Extract<MailOf<UserProtocol>, { kind: K }>;
 
@@ -112,7 +116,7 @@ export function history(user: UserMemory, turn: Turn, word: History, attached: A
     const row = rowAt(user, turn, n);
     if (row === undefined || peerOf(row) !== word.with) break;
     if (row[0] === 'in' || row[0] === 'out') {
-      chars += row[5].length;
+      chars += textOf(user, turn, word.with, row).length;
       if (chars > limits.frame_body_chars_max && found.length > 0) break;
       found.push([n, row]);
     }
@@ -171,8 +175,10 @@ function statesOf(
   const read = marksFrom(turn, `${peer}/r/`, sent);
   const failed = failuresOf(turn, peer, sent);
   return found.flatMap(([n, row]): MessageState[] => {
-    const event = eventOf(user, turn, row);
-    if (event.kind !== 'message') return [];
+    const said = eventOf(user, turn, row);
+    if (said.kind !== 'message') return [];
+    const body = row[0] === 'in' || row[0] === 'out' ? textOf(user, turn, peer, row) : said.body;
+    const event = { ...said, body, ...changesOf(user, turn, peer, said) };
     if (event.from === user.self) {
       const failure = failed.get(event.seq);
       if (failure !== undefined) return [{ ...event, n, delivered: 0, read: 0, failed: failure }];
@@ -184,6 +190,23 @@ function statesOf(
     const times = { delivered: event.seq <= inDelivered ? inDeliveredAt : 0, read: event.seq <= inRead ? inReadAt : 0 };
     return [{ ...event, n, ...times, failed: '' }];
   });
+}
+
+/** What has become of a message since; of those of a group the group knows. */
+function changesOf(user: UserMemory, turn: Turn, peer: ConversationId, { from, seq }: MessageEvent) {
+  if (isGroup(peer)) return { edited: 0, retracted: 0, reactions: [] };
+  const place = placeOf(user.self, peer, { from, seq });
+  const row = amendmentsOf(turn, place);
+  const { edited, retracted } = row;
+  return { edited, retracted, reactions: reactionsTo(turn, place, row, user.self) };
+}
+
+/** What a message says now. */
+function textOf(user: UserMemory, turn: Turn, peer: UserId, row: Extract<TimelineRow, { 0: 'in' | 'out' }>): string {
+  const from = row[0] === 'out' ? user.self : peer;
+  const edit = amendmentsOf(turn, placeOf(user.self, peer, { from, seq: row[3] })).edits.at(-1);
+  const text = edit === undefined ? undefined : rowAt(user, turn, edit);
+  return text?.[0] === 'amended' && text[7].what === 'edit' ? text[7].body : row[5];
 }
 
 type Marks = readonly (readonly [seq: number, at: number])[];

@@ -4,6 +4,7 @@ import { RingpostError } from '../errors.ts';
 import { failureWords } from './failures.ts';
 import { groupCommands } from './group-commands.ts';
 import { chatLimits } from './limits.ts';
+import { messageCommands } from './message-commands.ts';
 import { type ChatOptions, suggestion } from './options.ts';
 import type { Talk } from './talk.ts';
 import { moment, shortened } from './text.ts';
@@ -26,6 +27,7 @@ const commands: { readonly [name: string]: Command | undefined } = {
     does: 'what became of your last message, of the one N before it, or of one by its id',
     run: info,
   },
+  ...messageCommands,
   ...groupCommands,
   '/block': {
     usage: '/block NAME',

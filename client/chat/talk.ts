@@ -1,6 +1,7 @@
 import { isGroupId } from '../../proto/decode.ts';
 import { failures } from '../../proto/refusals.ts';
 import {
+  type AmendedEvent,
   type ConversationId,
   clientLimits,
   type GroupEvent,
@@ -11,6 +12,7 @@ import {
 import type { ClientEvent, RingpostClient, StateNews } from '../index.ts';
 import { Ledger, type OwnMessage, ownFrom } from './ledger.ts';
 import { chatLimits } from './limits.ts';
+import { amendmentWords, worded } from './message-commands.ts';
 import { declineWords, happening, Rooms } from './rooms.ts';
 import type { Screen } from './screen.ts';
 import { moment } from './text.ts';
@@ -30,6 +32,8 @@ export class Talk {
   /** Everybody who was written to or heard of in this chat; presence is asked of the last `watch_users_max` of them. */
   readonly #met = new Set<string>();
   readonly #presence = new Map<string, Presence>();
+  /** The newest message of somebody else in each conversation, of those shown. */
+  readonly #theirs = new Map<ConversationId, MessageEvent>();
   readonly #typing = new Map<string, ReturnType<typeof setTimeout>>();
   readonly #unread = new Map<string, number>();
   #typingIdle: ReturnType<typeof setTimeout> | undefined;
@@ -50,6 +54,11 @@ export class Talk {
 
   get unread(): ReadonlyMap<string, number> {
     return this.#unread;
+  }
+
+  /** The newest message of somebody else in the open conversation. */
+  get lastTheirs(): MessageEvent | undefined {
+    return this.partner === undefined ? undefined : this.#theirs.get(this.partner);
   }
 
   presenceOf(user: string): string {
@@ -117,7 +126,7 @@ export class Talk {
     do {
       const limit = Math.min(count - pages.length, clientLimits.page_messages_max);
       const page = await this.client.history(conversation, { before, limit });
-      for (const message of page.messages) {
+      for (const message of page.messages.map(worded)) {
         if (message.from === this.client.user)
           this.ledger.add(ownFrom(message, this.rooms.nameOf(message.to), whyOf(message.failed)));
         pages.push(message);
@@ -171,6 +180,9 @@ export class Talk {
           `${event.user} can't be added to ${this.rooms.nameOf(event.with)}: ${declineWords[event.code]}.`,
         );
         break;
+      case 'amended':
+        if (event.n > this.#newsAfter) this.#amended(event);
+        break;
       case 'refused':
         this.#refused(event);
         break;
@@ -217,6 +229,11 @@ export class Talk {
     this.#showStatus();
   }
 
+  #amended(event: AmendedEvent): void {
+    const room = isGroupId(event.with) ? `${this.rooms.nameOf(event.with)}: ` : '';
+    this.screen.note(`${room}${amendmentWords(event)}`);
+  }
+
   #message(event: MessageEvent & { readonly n: number }): void {
     const own = event.from === this.client.user;
     const other = this.#conversationOf(event);
@@ -258,6 +275,7 @@ export class Talk {
     const { from, at, body, seq } = message;
     const conversation = this.#conversationOf(message);
     const here = conversation === this.partner;
+    this.#theirs.set(conversation, message);
     const room = isGroupId(conversation) ? { room: this.rooms.nameOf(conversation) } : {};
     this.screen.theirs({ from, at, body, ...room }, here);
     if (here) this.client.read(conversation, seq);

@@ -32,10 +32,11 @@ t.test('SND2 DEL4 RCP3 the whole life of a message: accepted, delivered, read', 
 
   alice.say({ kind: 'inquire', req: 5, id: 'm1' });
   world.settle();
+  const untouched = { edited: 0, retracted: 0, reactions: [] };
   t.strictSame(alice.last('answer'), {
     kind: 'answer',
     req: 5,
-    message: { ...message, n: 1, delivered: delivered.at, read: read.at, failed: '' },
+    message: { ...message, ...untouched, n: 1, delivered: delivered.at, read: read.at, failed: '' },
   });
   t.strictSame(world.deadLetters, []);
 });

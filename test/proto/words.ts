@@ -73,12 +73,20 @@ const selfDeed = fc.oneof(
   fc.record({ what: what('privacy'), seen: audience, receipts: fc.boolean(), invites: audience }),
 );
 
+const amendment = fc.oneof(
+  fc.record({ what: what('edit'), body: text }),
+  fc.record({ what: what('retract') }),
+  fc.record({ what: what('react'), text: fc.constantFrom('', '👍', 'ok') }),
+);
+const of = fc.record({ from: user, seq: fc.integer({ min: 1 }) });
+
 export const clientWord: fc.Arbitrary<ClientWord> = fc.oneof(
   fc.record(
     { kind: fc.constant('send' as const), id, to: conversation, body: text, more },
     { requiredKeys: ['kind', 'id', 'to', 'body'] },
   ) as fc.Arbitrary<ClientWord>,
   groupWord,
+  fc.record({ kind: what('amend'), id, with: conversation, of, deed: amendment }),
   fc.record({ kind: fc.constant('self' as const), id, deed: selfDeed }),
   fc.record({ kind: fc.constant('received' as const), upTo: count }),
   fc.record({ kind: fc.constant('read' as const), with: conversation, upTo: count }),
@@ -121,6 +129,7 @@ const change = fc.oneof(
 );
 
 const event: fc.Arbitrary<TimelineEvent> = fc.oneof(
+  fc.record({ kind: what('amended'), id, with: conversation, of, seq: count, by: user, at: count, deed: amendment }),
   fc.record({ kind: groupKind, id, with: group, seq: count, by: user, at: count, change }),
   fc.record({ kind: fc.constant('self' as const), id, at: count, deed: selfDeed }),
   fc.record({
@@ -157,6 +166,9 @@ const state: fc.Arbitrary<MessageState> = fc.record({
   delivered: count,
   read: count,
   failed: fc.oneof(failure, fc.constant('' as const)),
+  edited: count,
+  retracted: count,
+  reactions: fc.array(fc.record({ text: line, count, own: fc.boolean() }), { maxLength: 3 }),
 });
 
 export const serverWord: fc.Arbitrary<ServerWord> = fc.oneof(

@@ -138,6 +138,50 @@ t.test('three nodes, three nats-servers', async (t) => {
     }
   });
 
+  t.test('AMD: what is said to a message while nodes are killed is the same for everybody', async (t) => {
+    const all = await members(cluster, 'eve', 'finn', 'gus');
+    const [eve, finn, gus] = [...all.values()] as [Member, Member, Member];
+    const group = await eve.client.groups.create('Words', ['finn', 'gus']);
+    await until('all have come', () => gus.diary.entries.length > 0 && finn.diary.entries.length > 0);
+    const told = new Map([finn, gus].map(({ client }) => [client.user, [] as string[]]));
+    for (const { client } of [finn, gus]) {
+      client.on('amended', ({ with: other, of, deed }) => {
+        if (other === group) told.get(client.user)?.push(`${of.seq} ${JSON.stringify(deed)}`);
+      });
+    }
+    const { messages } = eve.client;
+    const deeds: Promise<unknown>[] = [];
+    const sayAndAmend = async (to: string, n: number): Promise<void> => {
+      const { seq } = await eve.client.send(to, `first ${n}`).accepted;
+      const message = { from: 'eve', to, seq };
+      await messages.edit(message, `second ${n}`);
+      await (n % 3 === 0 ? messages.retract(message) : messages.react(message, n % 3 === 1 ? '👍' : '🎉'));
+    };
+    for (const [i, victim] of cluster.nodes.entries()) {
+      for (let n = i * 20; n < i * 20 + 20; n++) deeds.push(sayAndAmend(group, n), sayAndAmend('finn', n));
+      await pause(50);
+      await victim.signal('SIGKILL');
+      await pause(2_500);
+      await victim.start();
+    }
+    await Promise.all(deeds);
+    await until('all are told', () => [...told.values()].every((words) => words.length === 120), 30_000);
+    t.same(told.get('finn'), told.get('gus'), 'A6');
+    const late = await cluster.client('finn', { device: 'late' });
+    await late.connect();
+    for (const [other, from] of [[group, eve.client] as const, ['eve', late] as const, ['finn', eve.client] as const]) {
+      const page = await from.history(other, { limit: 100 });
+      t.equal(page.messages.length, 60);
+      const seen = page.messages.map(({ body, edited, retracted, reactions }) => {
+        return `${body}, ${edited > 0}, ${retracted > 0}, ${reactions.map(({ text }) => text).join()}`;
+      });
+      const expected = Array.from({ length: 60 }, (_, n) =>
+        n % 3 === 0 ? ', false, true, ' : `second ${n}, true, false, ${n % 3 === 1 ? '👍' : '🎉'}`,
+      );
+      t.same(seen.sort(), expected.sort(), other);
+    }
+  });
+
   t.test('A1, A6, A12: while nodes are killed, every member gets all of it, once and in one order', async (t) => {
     const names = Array.from({ length: 12 }, (_, i) => `member-${i}`);
     const all = [...(await members(cluster, ...names)).values()];

@@ -1,0 +1,28 @@
+/** Words of the protocol that an application meets. */
+export type { DeviceState } from '../proto/mail.ts';
+export type {
+  Accepted,
+  AmendedEvent,
+  Amendment,
+  Audience,
+  Card,
+  ConversationId,
+  DeclinedEvent,
+  GroupEvent,
+  GroupId,
+  Members,
+  Memberships,
+  MessageRef,
+  MessageState,
+  More,
+  Page,
+  Place,
+  Presence,
+  Privacy,
+  Reached,
+  Reaction,
+  Refused,
+  Role,
+  SelfEvent,
+  TypingNews,
+} from '../proto/words.ts';

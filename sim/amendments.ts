@@ -1,0 +1,114 @@
+/** Messages that are edited, taken back and reacted to in a simulated world, and what must be true of them whatever happens. */
+import type { AmendRow } from '../actors/amendments.ts';
+import { numberOf } from '../actors/numbers.ts';
+import { RingpostError } from '../client/index.ts';
+import type { SimRandom } from './clock.ts';
+import { quickCodec } from './codec.ts';
+import type { Device } from './device.ts';
+import type { NumberedEvent } from './history.ts';
+import { Violation } from './violation.ts';
+import type { World } from './world.ts';
+
+type Timelines = ReadonlyMap<string, ReadonlyMap<number, NumberedEvent>>;
+type MessageOf = Extract<NumberedEvent, { readonly kind: 'message' }>;
+
+const reactions = ['👍', '❤️', ''];
+/** Mostly of the newest messages, for older ones may not be changed any more. */
+const recent_messages = 20;
+
+/** The user of a device does something to a message that it has seen. */
+export function amendSomething(device: Device, random: SimRandom): void {
+  const seen = [...device.history.seen.values()].filter((event): event is MessageOf => event.kind === 'message');
+  if (seen.length === 0) return;
+  const message = random.pick(random.chance(0.2) ? seen : seen.slice(-recent_messages));
+  const dice = random.fraction();
+  device.do(({ messages }) => {
+    const done =
+      dice < 0.5
+        ? messages.react(message, random.pick(reactions))
+        : dice < 0.85
+          ? messages.edit(message, `in other words ${random.between(1, 999)}`)
+          : messages.retract(message);
+    done.catch((error: unknown) => {
+      if (!(error instanceof RingpostError)) throw error;
+    });
+  });
+}
+
+/** Names of messages, as `nameOf` makes them, that were taken back. */
+export function retractedIn(timelines: Timelines): Set<string> {
+  const names = new Set<string>();
+  for (const [user, timeline] of timelines) {
+    for (const event of timeline.values()) {
+      if (event.kind !== 'amended' || event.deed.what !== 'retract') continue;
+      const other = event.of.from === user ? event.with : user;
+      names.add(nameOf({ ...event.of, to: event.with.startsWith('#') ? event.with : other }));
+    }
+  }
+  return names;
+}
+
+export function nameOf({
+  from,
+  to,
+  seq,
+}: {
+  readonly from: string;
+  readonly to: string;
+  readonly seq: number;
+}): string {
+  return `${from} to ${to}, ${seq}`;
+}
+
+/** Both sides of a conversation hold the same of each message that both have. Throws `Violation`. */
+export function auditAmendments(world: World, timelines: Timelines): void {
+  const held = rowsOf(world);
+  for (const [owner, rows] of held) {
+    for (const [name, { peer, words, message }] of rows) {
+      if (!has(timelines.get(owner), message) || !has(timelines.get(peer), message)) continue;
+      const theirs = held.get(peer)?.get(name)?.words ?? nothing;
+      if (theirs === words) continue;
+      const about = [owner, peer];
+      throw new Violation('A6', `of message ${name} ${owner} holds ${words}, ${peer} holds ${theirs}`, about);
+    }
+  }
+}
+
+type Named = Pick<MessageOf, 'from' | 'to' | 'seq'>;
+interface Held {
+  readonly peer: string;
+  readonly message: Named;
+  readonly words: string;
+}
+
+const nothing = wordsOf({ edited: 0, retracted: 0, edits: [], counts: [] });
+
+/** By user and message: what its account holds, in the journal. */
+function rowsOf({ watch }: World): Map<string, Map<string, Held>> {
+  const held = new Map<string, Map<string, Held>>();
+  for (const rows of watch.rows.values()) {
+    for (const [key, bytes] of rows) {
+      const [actor = '', table, place = ''] = key.split(' ');
+      if (!actor.startsWith('user/') || table !== 'amend') continue;
+      const owner = actor.slice('user/'.length);
+      const [peer = '', direction, seq = ''] = place.split('/');
+      const message = { from: peer, to: owner, seq: numberOf(seq) };
+      if (direction === 'o') Object.assign(message, { from: owner, to: peer });
+      const own = held.get(owner) ?? new Map<string, Held>();
+      own.set(nameOf(message), { peer, message, words: wordsOf(quickCodec.unpack(bytes) as AmendRow) });
+      held.set(owner, own);
+    }
+  }
+  return held;
+}
+
+function wordsOf({ edited, retracted, edits, counts }: AmendRow): string {
+  return JSON.stringify({ edited, retracted, edits: edits.length, counts: counts.toSorted() });
+}
+
+function has(timeline: ReadonlyMap<number, NumberedEvent> | undefined, { from, to, seq }: Named): boolean {
+  for (const event of timeline?.values() ?? []) {
+    if (event.kind === 'message' && event.from === from && event.to === to && event.seq === seq) return true;
+  }
+  return false;
+}
