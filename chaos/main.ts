@@ -12,7 +12,6 @@ import { lineOf, type Summary, summaryOf, tableOf } from './report.ts';
 import { Play } from './run.ts';
 import type { Scenario } from './scenario.ts';
 import { scenarios } from './scenarios/index.ts';
-import { spanOf } from './unavailable.ts';
 import type { Round } from './verdict.ts';
 
 /** Of what was wrong in a round, on the terminal. */
@@ -75,10 +74,10 @@ async function play(scenario: Scenario, options: Options, folder: string, ending
   const notRun = whyNot(scenario.needs ?? [], options.enclosed);
   if (notRun !== '') {
     process.stderr.write(`${scenario.name} is not run: ${notRun}\n`);
-    return summaryOf(scenario.name, [], null, notRun);
+    return summaryOf(scenario.name, [], { unavailable: [], pauses: [] }, notRun);
   }
   const rounds: Round[] = [];
-  const waits: number[] = [];
+  const all = { unavailable: [] as number[], pauses: [] as number[] };
   const { seed, minutes, rate, set } = options;
   try {
     await Play.run(
@@ -86,7 +85,8 @@ async function play(scenario: Scenario, options: Options, folder: string, ending
       endings,
       (round, times, words) => {
         rounds.push(round);
-        waits.push(...times);
+        all.unavailable.push(...times.unavailable);
+        all.pauses.push(...times.pauses);
         process.stdout.write(`${options.json ? JSON.stringify(round) : lineOf(round)}\n`);
         for (const word of shortened(words)) process.stderr.write(`  ${word}\n`);
       },
@@ -96,10 +96,10 @@ async function play(scenario: Scenario, options: Options, folder: string, ending
       `${scenario.name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
     );
     await endings.run();
-    return { ...summaryOf(scenario.name, rounds, spanOf(waits)), bad_rounds: rounds.length + 1 };
+    return { ...summaryOf(scenario.name, rounds, all), bad_rounds: rounds.length + 1 };
   }
   await endings.run();
-  return summaryOf(scenario.name, rounds, spanOf(waits));
+  return summaryOf(scenario.name, rounds, all);
 }
 
 function shortened(words: readonly string[]): readonly string[] {

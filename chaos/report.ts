@@ -1,6 +1,7 @@
 /** What a person sees: a line a round, and a table at the end. */
 import { columns } from './checks.ts';
-import type { Span } from './unavailable.ts';
+import type { Times } from './run.ts';
+import { type Span, spanOf } from './unavailable.ts';
 import type { Round } from './verdict.ts';
 
 /** One round in a line. */
@@ -31,12 +32,13 @@ export interface Summary {
   readonly receipt_regressions: number;
   readonly unavailable_ms: Span | null;
   readonly longest_wait_ms: number;
+  readonly move_pause_ms: Span | null;
   readonly recovered: boolean;
   readonly not_run: string;
 }
 
 /** Over all rounds of a scenario. `times` are the single times of all rounds, for exact percentiles. */
-export function summaryOf(scenario: string, rounds: readonly Round[], unavailable: Span | null, notRun = ''): Summary {
+export function summaryOf(scenario: string, rounds: readonly Round[], times: Times, notRun = ''): Summary {
   const sum = (field: 'sent' | 'acked' | (typeof columns)[number]): number =>
     rounds.reduce((total, round) => total + round[field], 0);
   return {
@@ -50,8 +52,9 @@ export function summaryOf(scenario: string, rounds: readonly Round[], unavailabl
     duplicates: sum('duplicates'),
     order_violations: sum('order_violations'),
     receipt_regressions: sum('receipt_regressions'),
-    unavailable_ms: unavailable,
+    unavailable_ms: spanOf(times.unavailable),
     longest_wait_ms: Math.max(0, ...rounds.map(({ longest_wait_ms: wait }) => wait?.max ?? 0)),
+    move_pause_ms: spanOf(times.pauses),
     recovered: rounds.every(({ recovered }) => recovered),
     not_run: notRun,
   };

@@ -6,7 +6,9 @@ import type { Program } from './cluster/program.ts';
 import type { System } from './cluster/system.ts';
 import type { Endings } from './endings.ts';
 import { Load } from './load/load.ts';
+import { movePauses } from './moves.ts';
 import type { Prepared, Scenario } from './scenario.ts';
+import { logOf } from './scenarios/logs.ts';
 import { Stage } from './stage.ts';
 import { nowMs, pause, until } from './time.ts';
 import { company, groupsAmong } from './users.ts';
@@ -37,8 +39,14 @@ const entries_most = 400_000;
 /** Of the messages that a round sends, at least so many must be accepted. */
 const acked_share_least = 0.25;
 
-/** Told of each round as it ends: `times` are the single times of unavailability, `words` all that was wrong. */
-export type Report = (round: Round, times: readonly number[], words: readonly string[]) => void;
+/** Single times of a round, ms: of unavailability, and of the pauses of partitions that were moved. */
+export interface Times {
+  readonly unavailable: readonly number[];
+  readonly pauses: readonly number[];
+}
+
+/** Told of each round as it ends; `words` are all that was wrong. */
+export type Report = (round: Round, times: Times, words: readonly string[]) => void;
 
 /** One scenario: its system, its load, its rounds. */
 export class Play {
@@ -64,9 +72,9 @@ export class Play {
     let good = true;
     for (let round = 1; round <= plan.rounds || nowMs() < endAt; round++) {
       if (play.#load === undefined || play.#judge.entries.length > entries_most) await play.#newCompany();
-      const { round: verdict, unavailable, breaches } = await play.#round(round);
+      const { round: verdict, unavailable, pauses, breaches } = await play.#round(round);
       good &&= verdict.ok;
-      report(verdict, unavailable, breaches);
+      report(verdict, { unavailable, pauses }, breaches);
     }
     await play.#load?.ask('close', null);
     return good;
@@ -87,7 +95,7 @@ export class Play {
     await this.#load.ask('open', { users, groups: groupsAmong(users), seed: this.#plan.seed });
   }
 
-  async #round(round: number): Promise<Verdict> {
+  async #round(round: number): Promise<Verdict & Times> {
     const { scenario, rate, seed: firstSeed } = this.#plan;
     const load = this.#load!;
     const seed = firstSeed + round - 1;
@@ -97,6 +105,7 @@ export class Play {
     if (!(await stage.whole(whole_wait_ms))) stage.fail('the system was not whole before the round');
     await stage.owners();
     const startedAt = nowMs();
+    const sinceMs = Date.now();
     await this.#break(stage, random);
     stage.notes.generator_lag_ms = (await load.ask('stop', null)).lagMs;
     const loadedMs = nowMs() - startedAt;
@@ -104,6 +113,7 @@ export class Play {
     if (scenario.audits === true) await load.ask('audit', null);
     const entries = await load.ask('take', null);
     this.#prepared.after?.(stage, entries);
+    const pauses = movePauses(system.nodes.map(logOf), sinceMs);
     const verdict = this.#judge.judge(entries, {
       scenario: scenario.name,
       round,
@@ -113,13 +123,14 @@ export class Play {
       users: this.#users,
       faults: stage.faults,
       healedAt: stage.healedAt,
+      pauses,
       recovered: drained.complete && stage.failures.length === 0,
       notes: stage.notes,
       ackedLeast: Math.max(10, (rate * loadedMs * acked_share_least) / 1_000),
     });
     const breaches = [...verdict.breaches, ...stage.failures, ...drained.missing];
     if (!verdict.round.ok) this.#keep(verdict.round, breaches);
-    return { ...verdict, breaches };
+    return { ...verdict, pauses, breaches };
   }
 
   /** Load, faults, and the system's recovery from them by itself, or the stage's failures. */

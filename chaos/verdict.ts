@@ -22,6 +22,8 @@ export type Round = {
     readonly unavailable_all_ms: Span | null;
     readonly after_heal_ms: Span | null;
     readonly longest_wait_ms: Span | null;
+    /** Of partitions that were moved on purpose. */
+    readonly move_pause_ms: Span | null;
     readonly recovered: boolean;
     /** Why the round says nothing; '' when it does. */
     readonly vacuous: string;
@@ -39,6 +41,8 @@ export interface RoundFacts {
   readonly users: readonly string[];
   readonly faults: readonly Struck[];
   readonly healedAt: number;
+  /** Of partitions that were moved on purpose, ms. */
+  readonly pauses: readonly number[];
   readonly recovered: boolean;
   readonly notes: { readonly [name: string]: number | string };
   /** Acknowledged messages without which the round says nothing. */
@@ -105,6 +109,7 @@ export class Judge {
       ...counts,
       ...counted,
       ...times(digested, facts),
+      move_pause_ms: spanOf(facts.pauses),
       recovered,
       vacuous,
       ok: breaches.length === 0 && recovered && vacuous === '',

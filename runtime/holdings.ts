@@ -159,6 +159,7 @@ export class Holdings {
     const { clock, timers } = this.#host.ports;
     const partitions = ids.flatMap((id) => this.#open.get(id) ?? []);
     const endMs = clock.monotonicMs() + this.#host.limits.suspect_ms;
+    this.#host.ports.log.info({ partitions: ids }, 'handing partitions over');
     for (const partition of partitions) partition.closing = true;
     const busy = (): boolean => partitions.some((one) => !one.stopped && (one.inFlight !== undefined || one.dirty));
     this.#host.push();
@@ -244,6 +245,7 @@ export class Holdings {
 
   #serve(partition: Partition): void {
     const { id } = partition;
+    this.#host.ports.log.info({ partition: id, epoch: partition.position.epoch }, 'serving a partition');
     this.#opening.delete(id);
     this.#spent.set(id, partition.position.epoch);
     this.#open.set(id, partition);

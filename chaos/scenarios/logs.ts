@@ -2,13 +2,16 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SystemNode } from '../cluster/system.ts';
 
-/** How many lines of a node's log hold these words; 0 where there is no log. */
-export function occurrences({ dataFolder }: SystemNode, words: string): number {
-  let text: string;
+/** A node's log; '' where there is none. */
+export function logOf({ dataFolder }: SystemNode): string {
   try {
-    text = readFileSync(join(dataFolder, 'ringpost.log'), 'utf8');
+    return readFileSync(join(dataFolder, 'ringpost.log'), 'utf8');
   } catch {
-    return 0;
+    return '';
   }
-  return text.split(words).length - 1;
+}
+
+/** How many lines of a node's log hold these words; 0 where there is no log. */
+export function occurrences(node: SystemNode, words: string): number {
+  return logOf(node).split(words).length - 1;
 }

@@ -13,6 +13,7 @@ const facts: RoundFacts = {
   users: ['alice', 'bob'],
   faults: [{ what: 'kill', target: 'n1', at: 5, hits: ['alice'] }],
   healedAt: 5,
+  pauses: [],
   recovered: true,
   notes: {},
   ackedLeast: 1,
