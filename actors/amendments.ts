@@ -31,9 +31,15 @@ export function noteEdit(turn: Turn, place: string, at: number, edit: number): v
   turn.put('amend', place, { ...row, edited: at, edits: [...row.edits, edit] });
 }
 
+/** Nothing is known any more of what became of it. */
+export function forget(turn: Turn, place: string): void {
+  for (const [key] of turn.range<string>('react', { from: `${place}/`, to: `${place}/~` })) turn.delete('react', key);
+  if (amendmentsOf(turn, place) !== untouched) turn.delete('amend', place);
+}
+
 /** Nothing is left of it but that it was there. */
 export function noteRetraction(turn: Turn, place: string, at: number): void {
-  for (const [key] of turn.range<string>('react', { from: `${place}/`, to: `${place}/~` })) turn.delete('react', key);
+  forget(turn, place);
   turn.put('amend', place, { ...untouched, retracted: at } satisfies AmendRow);
 }
 

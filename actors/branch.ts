@@ -44,6 +44,7 @@ function takeEntry(branch: BranchMemory, { seq, entry, enter = [], leave = [] }:
   turn.put('log', numberKey(seq), entry);
   turn.put('head', seq);
   if (entry[0] === 'amended') blank(turn, entry[6]);
+  else if (entry[0] === 'vanished') blank(turn, entry[5], true);
   const isHere = (user: UserId): boolean => turn.partitionOf(User.ref(user)) === turn.partition;
   const entering = new Set(enter.filter(isHere));
   const leaving = new Set(leave.filter((user) => branch.members.has(user)));

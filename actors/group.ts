@@ -7,6 +7,7 @@ import { type GroupMemory, wakeGroup } from './group/memory.ts';
 import { arrange, post } from './group/posting.ts';
 import { passTyping, question } from './group/questions.ts';
 import { lapsed, takeMarks, tellReceipts } from './group/receipts.ts';
+import { fade } from './group/vanishing.ts';
 import { Group } from './kinds.ts';
 import type { MessengerLimits } from './limits.ts';
 
@@ -24,6 +25,7 @@ export function groupBehaviour(limits: MessengerLimits): AnyBehaviour {
       question,
       typing: passTyping,
       gather,
+      fade,
       tellReceipts,
     },
   });

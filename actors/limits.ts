@@ -48,6 +48,8 @@ export interface MessengerLimits {
   readonly retract_ms: number;
   /** Different reactions to one message. */
   readonly reactions_max: number;
+  /** Messages that vanish in one turn, or whose time begins in it. */
+  readonly fade_messages_max: number;
   /** Timeline rows that one turn reads to find a message that is to be changed. */
   readonly amend_rows_max: number;
 
@@ -114,6 +116,7 @@ export const defaultMessengerLimits: MessengerLimits = {
   edits_max: 64,
   retract_ms: 2 * day_ms,
   reactions_max: 64,
+  fade_messages_max: 64,
   amend_rows_max: 2_048,
 
   blocked_max: 1_024,

@@ -41,6 +41,7 @@ import { read, received, takeReceipt, tellReceipts } from './user/receipts.ts';
 import { release } from './user/self.ts';
 import { carryOut, takeFailure, takeMessage } from './user/sending.ts';
 import { history, inquire, pull } from './user/timeline.ts';
+import { fade, takeVanished, takeVanishing, wane } from './user/vanishing.ts';
 
 type Mail<K extends keyof UserProtocol> = Extract<MailOf<UserProtocol>, { kind: K }>;
 
@@ -62,6 +63,8 @@ export function userBehaviour(limits: MessengerLimits): AnyBehaviour {
       pull,
       message: takeMessage,
       amended: takeAmended,
+      vanishing: takeVanishing,
+      vanished: takeVanished,
       receipt: takeReceipt,
       failed: takeFailure,
       entry: takeEntry,
@@ -76,6 +79,8 @@ export function userBehaviour(limits: MessengerLimits): AnyBehaviour {
       watched,
       presence: passPresence,
       expire,
+      fade,
+      wane,
       tidy,
       release,
       quiet,
@@ -173,6 +178,7 @@ function take(user: UserMemory, word: ClientWord, connection: string, attached: 
   switch (word.kind) {
     case 'send':
     case 'amend':
+    case 'vanish':
     case 'group':
     case 'self':
       carryOut(user, turn, word, connection, attached);

@@ -13,6 +13,8 @@ import type {
   SelfEvent,
   TimelineEvent,
   TypingNews,
+  VanishedEvent,
+  VanishingEvent,
 } from '../proto/words.ts';
 import type { RingpostError } from './errors.ts';
 import { sdkLimits } from './limits.ts';
@@ -42,7 +44,7 @@ export interface TroubleNews {
 }
 
 /**
- * All that a client tells its application. `message`, `receipt`, `failed`, `seen`, `expired`, `group`, `declined`, `amended` and `self` are the timeline: each exactly
+ * All that a client tells its application. `message`, `receipt`, `failed`, `seen`, `expired`, `group`, `declined`, `amended`, `vanishing`, `vanished` and `self` are the timeline: each exactly
  * once, in order.
  * `message` is also told of messages that another device of this user sent; `accepted` of those this client sent.
  * `refused` with `retry` is news only: the client itself sends that message again.
@@ -56,6 +58,8 @@ export type ClientEvent =
   | Numbered<GroupEvent>
   | Numbered<DeclinedEvent>
   | Numbered<AmendedEvent>
+  | Numbered<VanishingEvent>
+  | Numbered<VanishedEvent>
   | Numbered<SelfEvent>
   | Accepted
   | Refused
@@ -231,6 +235,8 @@ function numberOf(event: ClientEvent): number {
     case 'group':
     case 'declined':
     case 'amended':
+    case 'vanishing':
+    case 'vanished':
     case 'self':
       return event.n;
     default:

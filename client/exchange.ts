@@ -11,6 +11,7 @@ import {
   type ServerWord,
   type TimelineEvent,
   type UserId,
+  type VanishingEvent,
   type Welcome,
 } from '../proto/words.ts';
 import { Acks } from './acks.ts';
@@ -239,7 +240,7 @@ export class Exchange implements LinkOwner {
 
   readonly #pass = (event: TimelineEvent, n: number): void => {
     if (event.kind === 'other') return;
-    if (event.kind === 'message' || event.kind === 'group' || event.kind === 'amended' || event.kind === 'self') {
+    if (isAnswering(event)) {
       const isOwn = authorOf(event) === this.#options.user || event.kind === 'self';
       if (isOwn && this.#outbox.has(event.id)) {
         this.#settle(acceptedBy(event, n));
@@ -342,15 +343,23 @@ function pauseOf({ code, afterMs = sdkLimits.overload_wait_ms_min }: Refused): n
   return Math.min(Math.max(afterMs, atLeast), sdkLimits.refused_wait_ms_max);
 }
 
-function authorOf(event: MessageEvent | GroupEvent | AmendedEvent | SelfEvent): UserId | undefined {
+/** Events that stand for what some device wanted, under its id. */
+type Answering = MessageEvent | GroupEvent | AmendedEvent | VanishingEvent | SelfEvent;
+
+function isAnswering(event: TimelineEvent): event is Answering {
+  const { kind } = event;
+  return kind === 'message' || kind === 'group' || kind === 'amended' || kind === 'vanishing' || kind === 'self';
+}
+
+function authorOf(event: Answering): UserId | undefined {
   if (event.kind === 'self') return undefined;
   return event.kind === 'message' ? event.from : event.by;
 }
 
 /** An own message found in the timeline: its `accepted` was lost on the way. */
-function acceptedBy(event: MessageEvent | GroupEvent | AmendedEvent | SelfEvent, n: number): Accepted {
+function acceptedBy(event: Answering, n: number): Accepted {
   const { id, at } = event;
-  if (event.kind === 'self') return { kind: 'accepted', id, n, seq: 0, at };
+  if (event.kind === 'self' || event.kind === 'vanishing') return { kind: 'accepted', id, n, seq: 0, at };
   const { seq } = event;
   const group = event.kind === 'message' ? event.to : event.with;
   return { kind: 'accepted', id, n, seq, at, ...(isGroupId(group) && { with: group }) };

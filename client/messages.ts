@@ -1,5 +1,16 @@
 import { isConversationId, isGroupId } from '../proto/decode.ts';
-import type { Accepted, Amend, Amendment, ConversationId, MessageEvent, MessageId, UserId } from '../proto/words.ts';
+import type {
+  Accepted,
+  Amend,
+  Amendment,
+  Arrange,
+  ConversationId,
+  MessageEvent,
+  MessageId,
+  Timer,
+  UserId,
+  VanishWord,
+} from '../proto/words.ts';
 import { RingpostError } from './errors.ts';
 import type { Sent } from './outbox.ts';
 
@@ -9,7 +20,7 @@ export type Said = Pick<MessageEvent, 'from' | 'to' | 'seq'>;
 export interface MessagesHost {
   readonly user: () => UserId;
   readonly newId: () => MessageId;
-  readonly entrust: (word: Amend) => Sent<Amend>;
+  readonly entrust: (word: Amend | VanishWord | Arrange) => Sent;
 }
 
 /**
@@ -37,6 +48,26 @@ export class Messages {
   /** One reaction of each user to a message: a later one replaces it, '' takes it back. */
   react(message: Said, text: string): Promise<Accepted> {
     return this.#do(message, { what: 'react', text });
+  }
+
+  /**
+   * Messages of a conversation vanish from now on, so long after they are read (or `since`: sent, delivered; in a group always sent); 0: they stay. In a group an
+   * admin may say so. One message alone: `send` with `more: { vanish }`.
+   */
+  vanishAfter(conversation: ConversationId, afterMs: number, since: Timer['since'] = 'read'): Promise<Accepted> {
+    const id = this.#host.newId();
+    try {
+      if (!isConversationId(conversation)) {
+        throw new RingpostError('malformed', `"${conversation}" is neither a user nor a group.`, false);
+      }
+      const timer: Timer = { afterMs, since: afterMs === 0 ? 'never' : since };
+      const word: VanishWord | Arrange = isGroupId(conversation)
+        ? { kind: 'group', id, with: conversation, deed: { what: 'vanish', afterMs } }
+        : { kind: 'vanish', id, with: conversation, timer };
+      return this.#host.entrust(word).accepted;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   #do({ from, to, seq }: Said, deed: Amendment): Promise<Accepted> {

@@ -139,5 +139,6 @@ export class Speech {
 }
 
 function charsOf(word: Deed): number {
-  return word.kind === 'send' ? word.body.length : JSON.stringify(word.deed).length;
+  if (word.kind === 'send') return word.body.length;
+  return 'deed' in word ? JSON.stringify(word.deed).length : 0;
 }

@@ -1,4 +1,4 @@
-import type { Amend, Arrange, DeviceId, SelfWord, Send, UserId } from '../proto/words.ts';
+import type { Amend, Arrange, DeviceId, SelfWord, Send, UserId, VanishWord } from '../proto/words.ts';
 import { RingpostError } from './errors.ts';
 import { sdkLimits } from './limits.ts';
 
@@ -16,7 +16,7 @@ export interface Tokens {
 }
 
 /** What the server answers with `accepted` or `refused`: said again, under the same id, until it has. */
-export type Deed = Send | Amend | Arrange | SelfWord;
+export type Deed = Send | Amend | VanishWord | Arrange | SelfWord;
 
 /** All that a client needs to go on where it stopped: plain data, fit for JSON. It holds secrets. */
 export interface Saved {

@@ -24,5 +24,8 @@ export type {
   Refused,
   Role,
   SelfEvent,
+  Timer,
   TypingNews,
+  VanishedEvent,
+  VanishingEvent,
 } from '../proto/words.ts';

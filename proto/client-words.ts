@@ -17,6 +17,7 @@ import {
 import { arrange, groups, reach, roster } from './group-client-words.ts';
 import { isWellFormed, utf8LengthExceeds } from './plain.ts';
 import { selfWord } from './self-words.ts';
+import { vanishWord } from './vanish-words.ts';
 import {
   type ClientWord,
   clientLimits,
@@ -52,6 +53,8 @@ export function clientWord(value: unknown): ClientWord | Fault {
       return watch(value);
     case 'amend':
       return amend(value);
+    case 'vanish':
+      return vanishWord(value);
     case 'group':
       return arrange(value);
     case 'self':

@@ -2,6 +2,7 @@
 
 import { Fault, isCount } from './fault.ts';
 import { badText, type Fields, isFields, isText, isUserId, malformed } from './fields.ts';
+import { badTimer, type Timer, timerOf } from './vanish-words.ts';
 import { clientLimits, type UserId } from './words.ts';
 
 /** A message of the same conversation: in a group `from` is its author. */
@@ -25,7 +26,7 @@ export interface Card {
   readonly email: string;
 }
 
-/** The server keeps it with the message and does not look into it. */
+/** The server keeps it with the message and looks into nothing of it but `vanish`. */
 export interface More {
   /** What this answers, with a few words of it for those who can't look it up. */
   readonly reply?: MessageRef & { readonly quote: string };
@@ -34,6 +35,8 @@ export interface More {
   readonly mentions?: readonly UserId[];
   readonly place?: Place;
   readonly card?: Card;
+  /** When it is gone; where it is not said, as the conversation has it. In a group always from its sending. */
+  readonly vanish?: Timer;
 }
 
 const quarter_turn = 900_000_000;
@@ -43,7 +46,7 @@ export function moreOf(value: unknown, of: Fields): More | undefined | Fault {
   if (value === undefined || value === null) return undefined;
   if (!isFields(value)) return malformed('more must be an object', of);
   const more: { -readonly [field in keyof More]: More[field] } = {};
-  const { reply, forwarded, mentions, place, card } = value;
+  const { reply, forwarded, mentions, place, card, vanish } = value;
   if (reply !== undefined) {
     const checked = replyOf(reply, of);
     if (checked instanceof Fault) return checked;
@@ -64,6 +67,11 @@ export function moreOf(value: unknown, of: Fields): More | undefined | Fault {
     const checked = cardOf(card, of);
     if (checked instanceof Fault) return checked;
     more.card = checked;
+  }
+  if (vanish !== undefined) {
+    const timer = timerOf(vanish);
+    if (timer === undefined) return badTimer('more.vanish', of);
+    more.vanish = timer;
   }
   return Object.keys(more).length === 0 ? undefined : more;
 }

@@ -13,6 +13,7 @@ import {
   malformed,
   shown,
 } from './fields.ts';
+import { badTimer, isLongEnough, timerOf } from './vanish-words.ts';
 import type { Arrange, GroupDeed, Groups, Reach, Role, Roster, UserId } from './words.ts';
 import { clientLimits } from './words.ts';
 
@@ -51,6 +52,11 @@ function deedOf(deed: Fields, of: Fields): GroupDeed | Fault {
       const { announce, shared } = deed;
       if (typeof announce === 'boolean' && typeof shared === 'boolean') return { what: 'mode', announce, shared };
       return malformed('group.deed.announce and .shared must be true or false', of);
+    }
+    case 'vanish': {
+      const timer = timerOf({ afterMs: deed.afterMs, since: deed.afterMs === 0 ? 'never' : 'sent' });
+      if (timer === undefined || !isLongEnough(timer)) return badTimer('group.deed', of);
+      return { what: 'vanish', afterMs: timer.afterMs };
     }
     case 'link':
     case 'unlink':

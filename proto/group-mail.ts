@@ -19,7 +19,20 @@ import type {
 export type GroupEntry =
   | readonly [kind: 'message', id: MessageId, from: UserId, at: number, body: string, more?: More]
   | readonly [kind: 'group', id: MessageId, by: UserId, at: number, change: GroupChange]
-  | AmendedEntry;
+  | AmendedEntry
+  | VanishedEntry
+  /** In the place of a message that has vanished. */
+  | readonly [kind: 'gone', id: MessageId, from: UserId, at: number];
+
+/** Messages whose time is over. `forgets`: as for `AmendedEntry`; those among them that are messages are `gone`. */
+export type VanishedEntry = readonly [
+  kind: 'vanished',
+  id: '',
+  by: '',
+  at: number,
+  list: readonly MessageRef[],
+  forgets: readonly number[],
+];
 
 /** `forgets`: numbers of the entries whose text is not to be kept any more. */
 export type AmendedEntry = readonly [
@@ -83,6 +96,7 @@ export type GroupProtocol = {
   typing: { mail: { readonly from: UserId; readonly on: boolean }; reply: never };
   // ---- timers
   gather: { mail: object; reply: never };
+  fade: { mail: object; reply: never };
   tellReceipts: { mail: object; reply: never };
 };
 

@@ -30,16 +30,17 @@ export function memberships(fields: Fields): Memberships | Fault {
 }
 
 export function members(fields: Fields): Members | Fault {
-  const { req, with: group, title, about, announce, shared, count, list, next } = fields;
+  const { req, with: group, title, about, announce, shared, vanishMs = 0, count, list, next } = fields;
   if (!isCount(req) || !isGroupId(group) || typeof title !== 'string' || typeof about !== 'string') return bad(fields);
-  if (typeof announce !== 'boolean' || typeof shared !== 'boolean' || !isCount(count)) return bad(fields);
+  if (typeof announce !== 'boolean' || typeof shared !== 'boolean' || !isCount(count) || !isCount(vanishMs))
+    return bad(fields);
   if (!Array.isArray(list) || !isPlace(next)) return bad(fields);
   const checked: Members['list'][number][] = [];
   for (const one of list) {
     if (!isFields(one) || !isUserId(one.user) || !isRole(one.role) || !isCount(one.since)) return bad(fields);
     checked.push({ user: one.user, role: one.role, since: one.since });
   }
-  return { kind: 'members', req, with: group, title, about, announce, shared, count, list: checked, next };
+  return { kind: 'members', req, with: group, title, about, announce, shared, vanishMs, count, list: checked, next };
 }
 
 export function reached(fields: Fields): Reached | Fault {
@@ -79,6 +80,7 @@ function changeOf({
   role,
   announce,
   shared,
+  afterMs,
 }: Fields): GroupChange | 'other' | undefined {
   switch (what) {
     case 'created':
@@ -95,6 +97,8 @@ function changeOf({
       return isUserId(user) && isRole(role) ? { what, user, role } : undefined;
     case 'mode':
       return typeof announce === 'boolean' && typeof shared === 'boolean' ? { what, announce, shared } : undefined;
+    case 'vanishing':
+      return isCount(afterMs) ? { what, afterMs } : undefined;
     default:
       return 'other';
   }

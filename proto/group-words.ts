@@ -28,6 +28,8 @@ export type GroupDeed =
   | { readonly what: 'role'; readonly user: UserId; readonly role: Role }
   /** `announce`: only admins may send. `shared`: new members may read what was sent before they came. */
   | { readonly what: 'mode'; readonly announce: boolean; readonly shared: boolean }
+  /** Messages vanish so long after they were sent; 0: they stay. */
+  | { readonly what: 'vanish'; readonly afterMs: number }
   /** Whoever knows `link`, a secret of the client's making, may join: `uses` times, for `forMs`; 0: without end. */
   | { readonly what: 'link'; readonly link: string; readonly uses: number; readonly forMs: number }
   | { readonly what: 'unlink'; readonly link: string }
@@ -75,6 +77,8 @@ export interface Members {
   readonly about: string;
   readonly announce: boolean;
   readonly shared: boolean;
+  /** So long after it was sent a message vanishes, ms; 0: it stays. */
+  readonly vanishMs: number;
   /** How many there are. */
   readonly count: number;
   readonly list: readonly { readonly user: UserId; readonly role: Role; readonly since: number }[];
@@ -116,7 +120,8 @@ export type GroupChange =
   /** By an admin, or by the user itself, who has left. Its last event of this group. */
   | { readonly what: 'removed'; readonly users: readonly UserId[] }
   | { readonly what: 'role'; readonly user: UserId; readonly role: Role }
-  | { readonly what: 'mode'; readonly announce: boolean; readonly shared: boolean };
+  | { readonly what: 'mode'; readonly announce: boolean; readonly shared: boolean }
+  | { readonly what: 'vanishing'; readonly afterMs: number };
 
 /** A user that this one wanted to add to a group was not. */
 export interface DeclinedEvent {

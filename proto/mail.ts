@@ -11,6 +11,7 @@ import type {
   MessageRef,
   More,
   ServerWord,
+  Timer,
   UserId,
   Welcome,
 } from './words.ts';
@@ -118,6 +119,13 @@ export type UserProtocol = MemberProtocol & {
     };
     reply: never;
   };
+  /** How messages between the two of them vanish from now on, as `from` wants it. */
+  vanishing: {
+    mail: { readonly id: MessageId; readonly from: UserId; readonly at: number; readonly timer: Timer };
+    reply: never;
+  };
+  /** A message of this user has vanished at `from`, to whom it was. */
+  vanished: { mail: { readonly from: UserId; readonly seq: number; readonly at: number }; reply: never };
   receipt: {
     mail: { readonly from: UserId; readonly delivered: number; readonly read: number; readonly at: number };
     reply: never;
@@ -139,6 +147,8 @@ export type UserProtocol = MemberProtocol & {
   presence: { mail: { readonly user: UserId; readonly online: boolean; readonly lastSeen: number }; reply: never };
   // ---- timers
   expire: { mail: object; reply: never };
+  fade: { mail: object; reply: never };
+  wane: { mail: object; reply: never };
   /** `user` is blocked no more. */
   release: { mail: { readonly user: UserId }; reply: never };
   tidy: { mail: object; reply: never };

@@ -6,6 +6,7 @@ import { bad, type Fields, isConversationId, isDeviceId, isFields, isGroupId, is
 import { declined, groupEvent, members, memberships, reached } from './group-server-words.ts';
 import { failures, refusals } from './refusals.ts';
 import { selfEvent } from './self-words.ts';
+import { vanished, vanishing } from './vanish-words.ts';
 import {
   type Accepted,
   type Answer,
@@ -169,6 +170,10 @@ function timelineEvent(value: unknown): TimelineEvent | Fault {
       return groupEvent(value);
     case 'amended':
       return amended(value);
+    case 'vanishing':
+      return vanishing(value);
+    case 'vanished':
+      return vanished(value);
     case 'declined':
       return declined(value);
     case 'self':

@@ -20,11 +20,14 @@ import type {
   Roster,
 } from './group-words.ts';
 import type { SelfEvent, SelfWord } from './self-words.ts';
+import type { VanishedEvent, VanishingEvent, VanishWord } from './vanish-words.ts';
 
 export type { Amend, AmendedEvent, Amendment, Reaction } from './amend-words.ts';
 export type { Card, MessageRef, More, Place } from './content.ts';
 export type * from './group-words.ts';
 export type { Audience, Privacy, SelfDeed, SelfEvent, SelfWord } from './self-words.ts';
+
+export type { Timer, VanishedEvent, VanishingEvent, VanishWord } from './vanish-words.ts';
 
 export const subprotocols = { msgpack: 'ringpost.v1.msgpack', json: 'ringpost.v1.json' } as const;
 export type Encoding = keyof typeof subprotocols;
@@ -59,6 +62,9 @@ export const clientLimits = {
   quote_chars_max: 256,
   mentions_max: 64,
   reaction_chars_max: 32,
+  /** Of messages that vanish by themselves: the shortest time of a conversation, the longest of any. */
+  vanish_ms_min: 5_000,
+  vanish_ms_max: 366 * 24 * 60 * 60_000,
   /** Of a name, a telephone number or an address. */
   card_chars_max: 128,
   /** Presence counts as online for this long after the person last did something. */
@@ -141,6 +147,7 @@ export type ClientWord =
   | Typing
   | Watch
   | Amend
+  | VanishWord
   | Arrange
   | Groups
   | SelfWord
@@ -155,6 +162,7 @@ export const byThePerson: { readonly [kind in ClientWord['kind']]: boolean } = {
   history: true,
   typing: true,
   amend: true,
+  vanish: true,
   group: true,
   groups: false,
   self: true,
@@ -325,6 +333,8 @@ export type TimelineEvent =
   | GroupEvent
   | DeclinedEvent
   | AmendedEvent
+  | VanishingEvent
+  | VanishedEvent
   | SelfEvent
   | OtherEvent;
 

@@ -35,17 +35,25 @@ export function amendSomething(device: Device, random: SimRandom): void {
   });
 }
 
-/** Names of messages, as `nameOf` makes them, that were taken back. */
-export function retractedIn(timelines: Timelines): Set<string> {
+/** Names of messages, as `nameOf` makes them, that were taken back or have vanished. */
+export function goneIn(timelines: Timelines): Set<string> {
   const names = new Set<string>();
   for (const [user, timeline] of timelines) {
     for (const event of timeline.values()) {
-      if (event.kind !== 'amended' || event.deed.what !== 'retract') continue;
-      const other = event.of.from === user ? event.with : user;
-      names.add(nameOf({ ...event.of, to: event.with.startsWith('#') ? event.with : other }));
+      const list = event.kind === 'vanished' ? event.list : event.kind === 'amended' ? [event.of] : [];
+      if (event.kind === 'amended' && event.deed.what !== 'retract') continue;
+      for (const of of list) names.add(nameOf({ ...of, to: recipientOf(of.from, user, withOf(event)) }));
     }
   }
   return names;
+}
+
+function withOf(event: NumberedEvent): string {
+  return event.kind === 'vanished' || event.kind === 'amended' ? event.with : '';
+}
+
+function recipientOf(from: string, user: string, other: string): string {
+  return other.startsWith('#') || from === user ? other : user;
 }
 
 export function nameOf({
@@ -58,6 +66,24 @@ export function nameOf({
   readonly seq: number;
 }): string {
   return `${from} to ${to}, ${seq}`;
+}
+
+/** What has vanished on one side of a conversation is on neither any more. Throws `Violation`. */
+export function auditVanished(timelines: Timelines): void {
+  for (const [user, timeline] of timelines) {
+    for (const event of timeline.values()) {
+      if (event.kind !== 'vanished' || event.with.startsWith('#')) continue;
+      for (const of of event.list) {
+        const message = { ...of, to: recipientOf(of.from, user, event.with) };
+        const holder = [user, event.with].find((one) => has(timelines.get(one), message));
+        if (holder === undefined) continue;
+        throw new Violation('A6', `message ${nameOf(message)} has vanished at ${user}, not at ${holder}`, [
+          user,
+          holder,
+        ]);
+      }
+    }
+  }
 }
 
 /** Both sides of a conversation hold the same of each message that both have. Throws `Violation`. */

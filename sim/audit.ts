@@ -1,5 +1,5 @@
 /** The reckoning at the end of a run: what all devices saw, against the timelines, the journal and the stores. */
-import { auditAmendments, nameOf, retractedIn } from './amendments.ts';
+import { auditAmendments, auditVanished, goneIn, nameOf } from './amendments.ts';
 import type { Books } from './bank.ts';
 import { positionOf } from './converged.ts';
 import type { Device } from './device.ts';
@@ -15,14 +15,15 @@ export type Timelines = ReadonlyMap<string, ReadonlyMap<number, NumberedEvent>>;
 export function audit(world: World, auditors: ReadonlyMap<string, Device>, books: ReadonlyMap<string, Books>): void {
   const timelines = new Map([...auditors].map(([user, { history }]) => [user, history.seen]));
   for (const [user, timeline] of timelines) auditTimeline(user, timeline);
-  const retracted = retractedIn(timelines);
+  const gone = goneIn(timelines);
   for (const { history } of world.devices) {
     auditSeen(history, timelines);
-    for (const sending of history.sendings.values()) auditSending(history, sending, timelines, retracted);
+    for (const sending of history.sendings.values()) auditSending(history, sending, timelines, gone);
     auditOrder(history, timelines);
   }
   auditInventions(world, timelines);
   auditAmendments(world, timelines);
+  auditVanished(timelines);
   auditGroups(world, timelines);
   world.tellers.audit(books, world.deadMail(), world.faults.fired.has('clock-jump'));
   auditStores(world);
@@ -64,7 +65,7 @@ function auditSeen({ user, device, seen, excused, sendings }: History, timelines
     const isOwn =
       event?.kind === 'message'
         ? sendings.has(event.id)
-        : (event?.kind === 'group' || event?.kind === 'amended') && event.by === user;
+        : (event?.kind === 'group' || event?.kind === 'amended' || event?.kind === 'vanishing') && event.by === user;
     if (seen.has(n) || excused.has(n) || answered.has(n) || isOwn) continue;
     throw new Violation('client', `${user}/${device} was never told of event ${n}: ${JSON.stringify(event)}`, [user]);
   }
@@ -75,7 +76,7 @@ function auditSending(
   { user }: History,
   { id, to, body, accepted, refused }: Sending,
   timelines: Timelines,
-  retracted: ReadonlySet<string>,
+  gone: ReadonlySet<string>,
 ): void {
   const about = [user, to, id];
   const own = messages(timelines.get(user), user, id);
@@ -92,14 +93,17 @@ function auditSending(
     const words = `message ${id} was accepted as event ${accepted.n}, seq ${accepted.seq}; it is event ${sent.n}, seq ${sent.seq}`;
     throw new Violation('A8', words, about);
   }
-  const isSaid = (message: MessageOf): boolean =>
-    message.body === body || (message.body === '' && retracted.has(nameOf(message)));
+  const isSaid = (message: MessageOf): boolean => {
+    return message.kind === 'message' && message.body === body ? true : gone.has(nameOf(message));
+  };
   if (!isSaid(sent) || sent.to !== to) throw new Violation('client', `message ${id} is not what was sent`, about);
   // Whether all members have it is told by the group's log.
   if (to.startsWith('#')) return;
   const failed = [...(timelines.get(user)?.values() ?? [])].some((event) => event.kind === 'failed' && event.id === id);
   const arrived = messages(timelines.get(to), user, id);
-  if (failed !== (arrived.length === 0)) {
+  // What vanished before anybody fetched it has arrived, and has failed.
+  const isThere = arrived.length > 0 && !(failed && arrived[0]?.kind === 'expired');
+  if (failed === isThere) {
     throw new Violation(
       'A6',
       `message ${id} of ${user} arrived ${arrived.length} times${failed ? ', and failed' : ''}`,
@@ -147,7 +151,7 @@ function auditInventions({ devices }: World, timelines: Timelines): void {
   }
 }
 
-type MessageOf = Extract<NumberedEvent, { readonly kind: 'message' }>;
+type MessageOf = Extract<NumberedEvent, { readonly kind: 'message' | 'expired' }>;
 
 function messages(
   timeline: Timelines extends ReadonlyMap<string, infer T> ? T | undefined : never,
@@ -156,7 +160,8 @@ function messages(
 ): MessageOf[] {
   const found: MessageOf[] = [];
   for (const event of timeline?.values() ?? []) {
-    if (event.kind === 'message' && event.from === from && event.id === id) found.push(event);
+    const isMessage = event.kind === 'message' || event.kind === 'expired';
+    if (isMessage && event.from === from && event.id === id) found.push(event);
   }
   return found;
 }

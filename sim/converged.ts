@@ -7,7 +7,7 @@ import type { World } from './world.ts';
 
 /** Words on what is still lacking; undefined when nothing is. */
 export function lacking(world: World): { readonly words: string; readonly about: readonly string[] } | undefined {
-  const served = owners(world) ?? devices(world) ?? deliveries(world) ?? groupsLacking(world);
+  const served = owners(world) ?? devices(world) ?? deliveries(world) ?? groupsLacking(world) ?? fading(world);
   return served ?? transfers(world) ?? channels(world) ?? stores(world);
 }
 
@@ -55,6 +55,17 @@ function deliveries(world: World): Lacking {
       while (sent > delivered && world.row(`user/${user}`, 'fail', `${peer}/${numberKey(sent)}`) !== undefined) sent--;
       if (delivered >= sent) continue;
       return { words: `${user} knows of ${delivered} delivered of ${sent} messages to ${peer}`, about: [user, peer] };
+    }
+  }
+  return undefined;
+}
+
+/** Messages whose time has begun are to be gone before the reckoning. */
+function fading({ watch }: World): Lacking {
+  for (const rows of watch.rows.values()) {
+    for (const key of rows.keys()) {
+      const [actor = '', table, place] = key.split(' ');
+      if (table === 'fade') return { words: `${actor} has a message that is to vanish, ${place}`, about: [actor] };
     }
   }
   return undefined;

@@ -9,7 +9,7 @@ import {
   type Sent,
   type StateNews,
 } from '../client/index.ts';
-import type { Send } from '../proto/words.ts';
+import type { More, Send } from '../proto/words.ts';
 import { SimClock, type SimRandom, type SimTime } from './clock.ts';
 import { enter } from './globals.ts';
 import { History } from './history.ts';
@@ -51,7 +51,18 @@ class Machine implements Hardware {
   }
 }
 
-const timeline = ['message', 'receipt', 'failed', 'seen', 'expired', 'group', 'declined', 'amended'] as const;
+const timeline = [
+  'message',
+  'receipt',
+  'failed',
+  'seen',
+  'expired',
+  'group',
+  'declined',
+  'amended',
+  'vanishing',
+  'vanished',
+] as const;
 const start_again_ms: readonly [number, number] = [200, 3_000];
 const save_ms: readonly [number, number] = [0, 30];
 
@@ -133,10 +144,10 @@ export class Device {
   }
 
   /** Sends a message, and keeps an eye on it. */
-  send(to: string, body: string, id?: string): void {
+  send(to: string, body: string, id?: string, more?: More): void {
     this.do((client) => {
       try {
-        const message = client.send(to, body, id === undefined ? {} : { id });
+        const message = client.send(to, body, { ...(id !== undefined && { id }), ...(more && { more }) });
         this.#world.trace.note(this.#where, `sends ${message.id} to ${to}`);
         this.#follow(message);
       } catch (error) {

@@ -2,7 +2,7 @@
 import { numberOf } from '../actors/numbers.ts';
 import { type RingpostClient, RingpostError } from '../client/index.ts';
 import type { GroupEntry } from '../proto/group-mail.ts';
-import { nameOf, retractedIn } from './amendments.ts';
+import { goneIn, nameOf } from './amendments.ts';
 import type { SimRandom } from './clock.ts';
 import { quickCodec } from './codec.ts';
 import type { Device } from './device.ts';
@@ -79,12 +79,12 @@ function logsOf({ watch }: World): Map<string, Map<number, GroupEntry>> {
 
 /** A12: each user has exactly the entries of its memberships, once and in the group's order. Throws `Violation`. */
 export function auditGroups(world: World, timelines: ReadonlyMap<string, ReadonlyMap<number, NumberedEvent>>): void {
-  const retracted = retractedIn(timelines);
+  const gone = goneIn(timelines);
   for (const [group, log] of logsOf(world)) {
     for (let seq = 1; seq <= log.size; seq++) {
       if (!log.has(seq)) throw new Violation('A6', `group ${group} has no entry ${seq} of ${log.size}`, [group]);
     }
-    for (const [user, timeline] of timelines) auditMember(group, log, user, timeline, retracted);
+    for (const [user, timeline] of timelines) auditMember(group, log, user, timeline, gone);
   }
 }
 
@@ -93,7 +93,7 @@ function auditMember(
   log: ReadonlyMap<number, GroupEntry>,
   user: string,
   timeline: ReadonlyMap<number, NumberedEvent>,
-  retracted: ReadonlySet<string>,
+  gone: ReadonlySet<string>,
 ): void {
   const expected = [...membershipOf(user, log)];
   const found = [...timeline.values()].filter((event) => groupOf(event) === group);
@@ -106,9 +106,9 @@ function auditMember(
       throw new Violation('A12', words, about);
     }
     const entry = log.get(seq);
-    const same = entry !== undefined && event.id === entry[1];
+    const same = entry !== undefined && (event.id ?? '') === entry[1];
     const body = event.kind === 'message' ? event.body : undefined;
-    const isGone = event.kind === 'message' && retracted.has(nameOf(event));
+    const isGone = event.kind === 'message' && gone.has(nameOf(event));
     if (same && (body === undefined || body === entry[4] || isGone)) continue;
     throw new Violation('A6', `entry ${seq} of ${group} came to ${user} as ${JSON.stringify(event)}`, about);
   }
@@ -129,7 +129,7 @@ function* membershipOf(user: string, log: ReadonlyMap<number, GroupEntry>): Iter
 
 function groupOf(event: NumberedEvent): string | undefined {
   if (event.kind === 'group') return event.with;
-  if (event.kind === 'amended') return event.with.startsWith('#') ? event.with : undefined;
+  if (event.kind === 'amended' || event.kind === 'vanished') return event.with.startsWith('#') ? event.with : undefined;
   return (event.kind === 'message' || event.kind === 'expired') && event.to.startsWith('#') ? event.to : undefined;
 }
 

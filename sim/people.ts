@@ -1,4 +1,5 @@
 /** What people do with their devices, and tellers with the bank: the work of a simulated world, at random times, of its own chance. */
+import { clientLimits } from '../proto/words.ts';
 import { amendSomething } from './amendments.ts';
 import type { SimRandom, SimTime } from './clock.ts';
 import type { Device } from './device.ts';
@@ -11,6 +12,8 @@ export interface PeopleOptions {
   readonly devices: readonly Device[];
   /** Mean ms between what one device does. */
   readonly everyMs: number;
+  /** Whether they let messages vanish. */
+  readonly vanishing: boolean;
   /** Undefined where people know no groups. */
   readonly groups: Groups | undefined;
 }
@@ -20,6 +23,10 @@ const group_share = 0.4;
 
 /** Of what people do: to messages that were sent. */
 const amend_share = 0.1;
+
+const vanish_share = 0.3;
+const vanish_ms: readonly [number, number] = [0, 4_000];
+const { vanish_ms_min } = clientLimits;
 
 /** Nobody has this name. */
 const stranger = 'nobody';
@@ -60,7 +67,8 @@ export class People {
       return;
     }
     if (random.chance(amend_share)) {
-      amendSomething(device, random);
+      if (this.#options.vanishing && random.chance(vanish_share)) this.#vanish(device, peer);
+      else amendSomething(device, random);
       return;
     }
     const dice = random.fraction();
@@ -79,6 +87,21 @@ export class People {
     const { random } = this.#options;
     if (groups.known.length === 0 || random.chance(0.2)) groups.act(device);
     else device.send(random.pick(groups.known), this.#text());
+  }
+
+  /** A message that vanishes, or from now on all between two users, or in a group. */
+  #vanish(device: Device, peer: string): void {
+    const { random, groups } = this.#options;
+    const group = groups === undefined || groups.known.length === 0 ? undefined : random.pick(groups.known);
+    const other = group !== undefined && random.chance(group_share) ? group : peer;
+    const since = random.pick(['sent', 'delivered', 'read'] as const);
+    if (random.chance(0.6)) {
+      const vanish = { afterMs: random.between(...vanish_ms), since };
+      device.send(other, this.#text(), undefined, { vanish });
+    } else {
+      const afterMs = random.chance(0.5) ? 0 : vanish_ms_min;
+      device.do(({ messages }) => void messages.vanishAfter(other, afterMs, since).catch(() => {}));
+    }
   }
 
   /** The user throws another device of theirs out. It logs in again. */

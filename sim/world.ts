@@ -107,6 +107,8 @@ export class World {
       users: this.users,
       devices: this.devices,
       everyMs: this.odds.deviceMs,
+      // Their timers go by wall clocks: one that jumps would have the reckoning wait for it.
+      vanishing: this.odds.mishaps['clock-jump'] === 0,
       groups: this.odds.groups ? new Groups(this.random.stream('groups'), this.users) : undefined,
     });
     const { time, trace } = this;

@@ -3,11 +3,13 @@ import type { GroupProtocol } from '../../proto/group-mail.ts';
 import type { GroupChange } from '../../proto/words.ts';
 import type { MailOf, Turn } from '../../runtime/index.ts';
 import { optional } from '../tuples.ts';
+import { withTimer } from '../vanish.ts';
 import type { Deed } from './deed.ts';
 import { ask, invite, leave, remove } from './joining.ts';
 import { joinBy, makeLink, unlink } from './links.ts';
 import { deny, done, type GroupMemory, saveMember, sequence, stampOf } from './memory.ts';
 import type { AboutRow, Member } from './rows.ts';
+import { fadeAt, timerFor } from './vanishing.ts';
 
 type Mail<K extends keyof GroupProtocol> = Extract<MailOf<GroupProtocol>, { kind: K }>;
 
@@ -18,7 +20,10 @@ export function post(group: GroupMemory, { id, from, body, more }: Mail<'post'>,
   else if (group.about.announce && member.role === 'member') deny(group, turn, from, id, 'announcements_only');
   else {
     const at = stampOf(group, turn);
-    member.last = sequence(group, turn, ['message', id, from, at, body, ...optional(more)]);
+    const vanish = timerFor(group.about, more);
+    const kept = withTimer(more, vanish);
+    member.last = sequence(group, turn, ['message', id, from, at, body, ...optional(kept)]);
+    if (vanish !== undefined) fadeAt(turn, at + vanish.afterMs, member.last);
     if (member.own.length >= group.limits.group_own_max) member.own.splice(0, member.own.length / 2);
     member.own.push(member.last);
     saveMember(turn, from, member);
@@ -58,6 +63,11 @@ function byAdmin(group: GroupMemory, turn: Turn, of: Deed, member: Member, about
       change(group, turn, of, { ...about, announce, shared }, { what: 'mode', announce, shared });
       break;
     }
+    case 'vanish': {
+      const { afterMs } = deed;
+      change(group, turn, of, { ...about, vanishMs: afterMs }, { what: 'vanishing', afterMs });
+      break;
+    }
     case 'add':
       invite(group, turn, { id, from, deed });
       break;
@@ -83,7 +93,7 @@ function byAdmin(group: GroupMemory, turn: Turn, of: Deed, member: Member, about
 /** The number of a new group is its alone, so it can't be there already. */
 function create(group: GroupMemory, turn: Turn, { id, from, deed }: Deed<'create'>): void {
   const { title, about, users } = deed;
-  group.about = { title, about, announce: false, shared: false };
+  group.about = { title, about, announce: false, shared: false, vanishMs: 0 };
   turn.put('about', group.about);
   const at = stampOf(group, turn);
   sequence(group, turn, ['group', id, from, at, { what: 'created', title, about }], { enter: [from] });

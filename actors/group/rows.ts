@@ -9,6 +9,7 @@
  * | asked | user | AskedRow: may it be added? |
  * | willing | user | AskedRow: it may, and will be with the next entry |
  * | link | secret | LinkRow |
+ * | fade | time/seq | when a message vanishes |
  * | amend, react | seq, and seq/user | what has become of messages: `actors/amendments.ts` |
  */
 import type { Role, UserId } from '../../proto/words.ts';
@@ -20,6 +21,8 @@ export interface AboutRow {
   readonly announce: boolean;
   /** New members may read what was sent before they came. */
   readonly shared: boolean;
+  /** So long after it was sent a message vanishes, ms; 0: it stays. */
+  readonly vanishMs: number;
 }
 
 export interface AskedRow {

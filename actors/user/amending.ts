@@ -64,10 +64,11 @@ function objectionTo(user: UserMemory, turn: Turn, { with: peer, of, deed }: Ame
   const { retracted, edits } = amendmentsOf(turn, placeOf(user.self, peer, of));
   if (deed.what !== 'react' && of.from !== user.self) return 'not_the_author';
   if (retracted > 0) return deed.what === 'retract' ? undefined : 'retracted';
+  const row = rowAt(user, turn, find(user, turn, peer, of));
+  if (row === undefined) return 'unknown_message';
   if (deed.what === 'react') return undefined;
   const { edit_ms, retract_ms, edits_max } = user.limits;
-  const row = rowAt(user, turn, find(user, turn, peer, of));
-  if (row?.[0] !== 'out') return 'unknown_message';
+  if (row[0] !== 'out') return 'unknown_message';
   const isLate = turn.now > row[4] + (deed.what === 'edit' ? edit_ms : retract_ms);
   return isLate || (deed.what === 'edit' && edits.length >= edits_max) ? 'too_late' : undefined;
 }
@@ -123,7 +124,7 @@ export function takeAmended(user: UserMemory, mail: Mail<'amended'>, turn: Turn)
   const { id, from, of, at, deed } = mail;
   if (user.account?.state !== 'active' || isBlocked(user, turn, from) || !isSaid(user, turn, from, of)) return;
   if (amendmentsOf(turn, placeOf(user.self, from, of)).retracted > 0) return;
-  if (deed.what !== 'react' && find(user, turn, from, of) === 0) return;
+  if (find(user, turn, from, of) === 0) return;
   const { n, row } = carryOut(user, turn, from, { id, of, by: from, at, deed });
   announce(user, turn, n, row);
 }

@@ -1,7 +1,7 @@
 /** The event that a client gets for a row of the timeline. */
 import type { GroupEntry } from '../../proto/group-mail.ts';
 import { failures } from '../../proto/refusals.ts';
-import type { GroupId, MessageEvent, More, TimelineEvent } from '../../proto/words.ts';
+import type { GroupId, MessageEvent, More, TimelineEvent, UserId } from '../../proto/words.ts';
 import type { Turn } from '../../runtime/index.ts';
 import { groupEventOf } from '../group-events.ts';
 import { branchAt } from '../kinds.ts';
@@ -32,7 +32,15 @@ export function eventOf({ self }: UserMemory, turn: Turn, row: TimelineRow): Tim
     case 'seen':
       return { kind: 'seen', with: row[1], upTo: row[2], at: row[3] };
     case 'expired':
-      return { kind: 'expired', id: row[1], from: row[2], to: self, seq: row[3], at: row[4] };
+      return { kind: 'expired', id: row[1], ...between(self, row[2], row[6]), seq: row[3], at: row[4] };
+    case 'vanishing': {
+      const [kind, id, peer, by, at, timer] = row;
+      return { kind, id, with: peer, by, at, timer };
+    }
+    case 'vanished': {
+      const [kind, peer, from, seq, at] = row;
+      return { kind, with: peer, seq: 0, at, list: [{ from, seq }] };
+    }
     case 'lapsed': {
       const [, id, from] = entryOf(turn, row[1], row[2]);
       return { kind: 'expired', id, from, to: row[1], seq: row[2], at: row[3] };
@@ -46,6 +54,10 @@ export function eventOf({ self }: UserMemory, turn: Turn, row: TimelineRow): Tim
     case 'declined':
       return { kind: 'declined', with: row[1], user: row[2], code: row[3], at: row[4] };
   }
+}
+
+function between(self: UserId, peer: UserId, own: true | undefined): { readonly from: UserId; readonly to: UserId } {
+  return own ? { from: self, to: peer } : { from: peer, to: self };
 }
 
 function withMore(event: MessageEvent, more: More | undefined): MessageEvent {

@@ -123,6 +123,10 @@ function rememberedAs(user: UserMemory, row: TimelineRow): readonly [id: string,
       return [row[4], row[3]];
     case 'self':
       return [row[1], row[3]];
+    case 'vanishing':
+      return [row[3] === user.self ? row[1] : '', row[4]];
+    case 'expired':
+      return [row[6] ? row[1] : '', row[4]];
     case 'amended':
       // What others changed is remembered under no id here.
       return [row[5] === user.self ? row[1] : '', row[6]];

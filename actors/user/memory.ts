@@ -68,6 +68,8 @@ export interface UserMemory {
   blocked: Set<UserId> | undefined;
   contacts: Map<UserId, string> | undefined;
   privacy: Privacy | undefined;
+  /** Users of whom there are messages that vanish and whose time has not begun. */
+  waning: Set<UserId> | undefined;
   groups: Map<GroupId, MembershipRow> | undefined;
   /** What groups have not answered yet. */
   waiting: Map<MessageId, GroupId> | undefined;
@@ -101,6 +103,7 @@ export function wakeUser(turn: Turn, spoilt: UserMemory | undefined, limits: Mes
     blocked: undefined,
     contacts: undefined,
     privacy: undefined,
+    waning: undefined,
     groups: undefined,
     waiting: undefined,
     denied: undefined,

@@ -17,6 +17,7 @@ import {
 import type { TimelineRow } from './rows.ts';
 import { isBlocked, privacyOf } from './self.ts';
 import { announce, append, rowsAfter, stampOf } from './timeline.ts';
+import { beginToVanish } from './vanishing.ts';
 
 type Mail<K extends keyof UserProtocol> = Extract<MailOf<UserProtocol>, { kind: K }>;
 
@@ -53,6 +54,7 @@ function deliver(user: UserMemory, turn: Turn, after: number, upTo: number): boo
     if (seq <= conversation.inDelivered) continue;
     const at = stampOf(user, turn);
     saveConversation(user, turn, peer, { ...conversation, inDelivered: seq, inDeliveredAt: at });
+    beginToVanish(user, turn, peer);
     user.owedReceipts.add(peer);
     news = true;
   }
@@ -68,6 +70,7 @@ export function read(user: UserMemory, turn: Turn, word: Read): void {
   const at = stampOf(user, turn);
   const delivered = upTo > conversation.inDelivered ? { inDelivered: upTo, inDeliveredAt: at } : {};
   saveConversation(user, turn, peer, { ...conversation, ...delivered, inRead: upTo, inReadAt: at });
+  beginToVanish(user, turn, peer);
   user.owedReceipts.add(peer);
   if (devicesOf(user, turn).size < 2) return;
   const row: TimelineRow = ['seen', peer, upTo, at];

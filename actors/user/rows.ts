@@ -11,6 +11,10 @@
  * | mid | message id | timeline number of the message sent under this id |
  * | nth | peer/i/seq or peer/o/seq | timeline number of every 64th message that came from the peer, or was sent to it |
  * | amend, react | peer/i/seq or peer/o/seq, and that/user | what has become of messages: `actors/amendments.ts` |
+ * | timer | peer | TimerRow: how messages of the conversation vanish |
+ * | wane | peer/d/seq, peer/r/seq, peer/o/seq | WaneRow: vanishes some time after it is delivered here, or read; of what was sent, when the peer says so |
+ * | waning | peer | there are such messages of it |
+ * | fade | time/timeline number | when a message vanishes |
  * | mark | peer/d/seq or peer/r/seq | when the peer had delivered or read all sent to it up to seq |
  * | fail | peer/seq | why and when a message sent to it failed |
  * | seen | '' | when the person last did something |
@@ -37,6 +41,7 @@ import type {
   More,
   RefusalCode,
   SelfDeed,
+  Timer,
   UserId,
 } from '../../proto/words.ts';
 import { numberKey } from '../numbers.ts';
@@ -74,6 +79,16 @@ export interface Sweep {
   readonly at: number;
   readonly done: number;
 }
+
+/** Whose word it is, and from when. */
+export interface TimerRow {
+  readonly timer: Timer;
+  readonly by: UserId | '';
+  readonly at: number;
+}
+
+/** A message's number in the timeline, and for how long it is there. */
+export type WaneRow = readonly [n: number, afterMs: number];
 
 export interface FailRow {
   readonly code: FailedEvent['code'];
@@ -134,7 +149,8 @@ export type TimelineRow =
       more?: More,
     ]
   | readonly [kind: 'out', id: string, to: UserId, seq: number, at: number, body: string, prev: number, more?: More]
-  | readonly [kind: 'expired', id: string, from: UserId, seq: number, at: number, prev: number]
+  /** Of a message that is not there any more; of an own one it says so. */
+  | readonly [kind: 'expired', id: string, peer: UserId, seq: number, at: number, prev: number, own?: true]
   | readonly [kind: 'receipt', peer: ConversationId, delivered: number, read: number, at: number]
   | readonly [
       kind: 'failed',
@@ -145,6 +161,8 @@ export type TimelineRow =
       at: number,
       member?: UserId,
     ]
+  | readonly [kind: 'vanishing', id: string, peer: UserId, by: UserId, at: number, timer: Timer]
+  | readonly [kind: 'vanished', peer: UserId, from: UserId, seq: number, at: number]
   | readonly [kind: 'seen', peer: ConversationId, upTo: number, at: number]
   | readonly [
       kind: 'amended',

@@ -1,11 +1,12 @@
 /** Messages: out of this account, into it, and back with a word when they fail. */
 import type { UserProtocol } from '../../proto/mail.ts';
 import { refused } from '../../proto/refusals.ts';
-import type { Accepted, Amend, Arrange, SelfWord, Send } from '../../proto/words.ts';
+import type { Accepted, Amend, Arrange, SelfWord, Send, VanishWord } from '../../proto/words.ts';
 import type { MailOf, Turn } from '../../runtime/index.ts';
 import { isGroup, User } from '../kinds.ts';
 import { numberKey } from '../numbers.ts';
 import { optional } from '../tuples.ts';
+import { withTimer } from '../vanish.ts';
 import { say } from './admission.ts';
 import { amend, notePlace } from './amending.ts';
 import { armExpiry, armTidy } from './expiry.ts';
@@ -14,6 +15,7 @@ import { type Attached, conversationWith, saveConversation, type UserMemory } fr
 import type { FailRow, TimelineRow } from './rows.ts';
 import { hold, isBlocked, seeToSelf } from './self.ts';
 import { announce, append, rowAt, stampOf } from './timeline.ts';
+import { noteCame, noteSent, setTimer, timerFor, vanishFailed } from './vanishing.ts';
 
 type Mail<K extends keyof UserProtocol> = Extract<MailOf<UserProtocol>, { kind: K }>;
 
@@ -21,7 +23,7 @@ type Mail<K extends keyof UserProtocol> = Extract<MailOf<UserProtocol>, { kind: 
 export function carryOut(
   user: UserMemory,
   turn: Turn,
-  word: Send | Amend | Arrange | SelfWord,
+  word: Send | Amend | VanishWord | Arrange | SelfWord,
   connection: string,
   attached: Attached,
 ): void {
@@ -30,6 +32,7 @@ export function carryOut(
     // As news: to a device that has not seen the event yet, the answer stands for it.
     turn.whisper(attached.to, { kind: 'news', n: before.n, words: [before] });
   } else if (word.kind === 'self') seeToSelf(user, turn, word, connection, attached);
+  else if (word.kind === 'vanish') setTimer(user, turn, word, connection, attached);
   else if (word.kind === 'amend') {
     const carry = isGroup(word.with) ? amendInGroup : amend;
     carry(user, turn, word, connection, attached);
@@ -39,7 +42,7 @@ export function carryOut(
 }
 
 function send(user: UserMemory, turn: Turn, word: Send, connection: string, attached: Attached): void {
-  const { id, to, body, more } = word;
+  const { id, to, body } = word;
   if (to === user.self) {
     say(turn, attached.to, refused('to_self', { id }));
     return;
@@ -51,10 +54,13 @@ function send(user: UserMemory, turn: Turn, word: Send, connection: string, atta
   const conversation = conversationWith(user, turn, to);
   const at = stampOf(user, turn);
   const seq = conversation.outSeq + 1;
+  const vanish = timerFor(turn, to, word.more);
+  const more = withTimer(word.more, vanish);
   const row: TimelineRow = ['out', id, to, seq, at, body, conversation.last, ...optional(more)];
   const n = append(user, turn, at, row);
   turn.put('mid', id, n);
   notePlace(user, turn, to, { from: user.self, seq }, n);
+  if (vanish !== undefined) noteSent(turn, to, seq, n, vanish);
   saveConversation(user, turn, to, { ...conversation, outSeq: seq, last: n });
   armTidy(user, turn, at);
 
@@ -77,9 +83,10 @@ function acceptedBefore(user: UserMemory, turn: Turn, id: string): Accepted | un
   if (n === undefined) return undefined;
   const row = rowAt(user, turn, n);
   if (row?.[0] === 'self') return { kind: 'accepted', id, n, seq: 0, at: row[3] };
+  if (row?.[0] === 'vanishing') return { kind: 'accepted', id, n, seq: 0, at: row[4] };
   if (row?.[0] === 'amended') return { kind: 'accepted', id, n, seq: 0, at: row[6] };
   if (row?.[0] === 'entry') return acceptedIn(row[1], { id, n, seq: row[2], at: row[3] });
-  if (row?.[0] !== 'out') throw new Error('a message id that leads to no message');
+  if (row?.[0] !== 'out' && row?.[0] !== 'expired') throw new Error('a message id that leads to no message');
   return { kind: 'accepted', id, n, seq: row[3], at: row[4] };
 }
 
@@ -108,6 +115,7 @@ export function takeMessage(user: UserMemory, mail: Mail<'message'>, turn: Turn)
   const row: TimelineRow = ['in', id, from, seq, at, body, conversation.last, expiresAt, ...optional(more)];
   const n = append(user, turn, at, row);
   notePlace(user, turn, from, { from, seq }, n);
+  if (more?.vanish !== undefined) noteCame(user, turn, mail, n, more.vanish);
   saveConversation(user, turn, from, { ...conversation, inSeq: seq, last: n });
   armExpiry(user, turn, expiresAt, n);
   announce(user, turn, n, row);
@@ -121,6 +129,7 @@ export function takeFailure(user: UserMemory, mail: Mail<'failed'>, turn: Turn):
   const at = Math.max(mail.at, stampOf(user, turn));
   const fail: FailRow = { code, at };
   turn.put('fail', key, fail);
+  vanishFailed(turn, from, seq);
   const row: TimelineRow = ['failed', id, from, seq, code, at];
   announce(user, turn, append(user, turn, at, row), row);
 }

@@ -1,13 +1,19 @@
 /** What a person does to messages that were sent, and how others' doing so is told. Each command rejects with the errors of the client's `messages`. */
-import { type AmendedEvent, clientLimits, type MessageState } from '../../proto/words.ts';
+import { isGroupId } from '../../proto/decode.ts';
+import { type AmendedEvent, clientLimits, type MessageState, type Timer } from '../../proto/words.ts';
 import type { Said } from '../index.ts';
 import type { Command } from './commands.ts';
 import type { Talk } from './talk.ts';
-import { shortened } from './text.ts';
+import { shortened, span, spanMs } from './text.ts';
 
 export const messageCommands: { readonly [name: string]: Command } = {
   '/edit': { usage: '/edit TEXT', does: 'change your last message', run: edit },
   '/unsend': { usage: '/unsend', does: 'take your last message back, for everybody', run: unsend },
+  '/vanish': {
+    usage: '/vanish 5m|off',
+    does: 'messages here are gone so long after they are read (in a group: sent); s, m, h or d',
+    run: vanish,
+  },
   '/react': { usage: '/react [EMOJI]', does: 'react to the last message of somebody else, or no more', run: react },
 };
 
@@ -49,6 +55,24 @@ async function react(talk: Talk, text: string): Promise<void> {
     const quoted = `${last.from}: ${shortened(last.body, quote_chars)}`;
     talk.screen.note(text === '' ? `No reaction any more to ${quoted}` : `${text} to ${quoted}`);
   }
+}
+
+async function vanish(talk: Talk, text: string): Promise<void> {
+  const { partner, client, screen } = talk;
+  const afterMs = text === 'off' ? 0 : spanMs(text);
+  if (partner === undefined) screen.alert('Where? /to NAME first.');
+  else if (afterMs === undefined) screen.alert('After how long? /vanish 30s, 5m, 24h or 7d, or /vanish off');
+  else {
+    await client.messages.vanishAfter(partner, afterMs);
+    if (!isGroupId(partner)) screen.note(vanishingWords('you', { afterMs, since: 'read' }));
+  }
+}
+
+export function vanishingWords(by: string, { afterMs, since }: Timer): string {
+  const verb = by === 'you' ? 'you want' : `${by} wants`;
+  return afterMs === 0
+    ? `${verb} messages to stay from now on`
+    : `${verb} messages to vanish from now on, ${span(afterMs)} after they are ${since}`;
 }
 
 /** What somebody else, or another device, did to a message. */

@@ -1,5 +1,6 @@
 import { isGroupId } from '../../proto/decode.ts';
 import type { ConversationId, DeclineCode, GroupEvent, GroupId } from '../../proto/words.ts';
+import { span } from './text.ts';
 
 /** The groups that a chat has heard of, by their titles. */
 export class Rooms {
@@ -60,6 +61,8 @@ export function happening({ by, change }: GroupEvent): string {
       return `${change.user} is ${change.role === 'admin' ? 'an admin' : change.role === 'owner' ? 'the owner' : 'no admin any more'}`;
     case 'mode':
       return change.announce ? 'only admins may write now' : 'everybody may write now';
+    case 'vanishing':
+      return change.afterMs === 0 ? 'messages stay' : `messages vanish after ${span(change.afterMs)}`;
   }
 }
 

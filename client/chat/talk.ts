@@ -8,11 +8,12 @@ import {
   type GroupId,
   type MessageEvent,
   type Presence,
+  type VanishedEvent,
 } from '../../proto/words.ts';
 import type { ClientEvent, RingpostClient, StateNews } from '../index.ts';
 import { Ledger, type OwnMessage, ownFrom } from './ledger.ts';
 import { chatLimits } from './limits.ts';
-import { amendmentWords, worded } from './message-commands.ts';
+import { amendmentWords, vanishingWords, worded } from './message-commands.ts';
 import { declineWords, happening, Rooms } from './rooms.ts';
 import type { Screen } from './screen.ts';
 import { moment } from './text.ts';
@@ -183,6 +184,12 @@ export class Talk {
       case 'amended':
         if (event.n > this.#newsAfter) this.#amended(event);
         break;
+      case 'vanishing':
+        if (event.n > this.#newsAfter) this.screen.note(vanishingWords(event.by, event.timer));
+        break;
+      case 'vanished':
+        if (event.n > this.#newsAfter) this.screen.note(this.#vanished(event));
+        break;
       case 'refused':
         this.#refused(event);
         break;
@@ -232,6 +239,11 @@ export class Talk {
   #amended(event: AmendedEvent): void {
     const room = isGroupId(event.with) ? `${this.rooms.nameOf(event.with)}: ` : '';
     this.screen.note(`${room}${amendmentWords(event)}`);
+  }
+
+  #vanished({ with: other, list }: VanishedEvent): string {
+    const what = list.length === 1 ? 'a message has vanished' : `${list.length} messages have vanished`;
+    return `${this.rooms.nameOf(other)}: ${what}`;
   }
 
   #message(event: MessageEvent & { readonly n: number }): void {

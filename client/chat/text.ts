@@ -91,3 +91,23 @@ export function shortened(text: string, chars: number): string {
   const line = harmless(text).join(' ');
   return line.length <= chars ? line : `${line.slice(0, chars - 1)}…`;
 }
+
+const units = [
+  ['d', 24 * 60 * 60_000],
+  ['h', 60 * 60_000],
+  ['m', 60_000],
+  ['s', 1_000],
+] as const;
+
+/** `90s`, `5m`, `24h`, `7d`: in the largest unit of which it is a multiple. */
+export function span(ms: number): string {
+  const [unit, unitMs] = units.find(([, each]) => ms % each === 0) ?? (['s', 1_000] as const);
+  return `${Math.round(ms / unitMs)}${unit}`;
+}
+
+/** What `span` has made, as ms; undefined for other text. */
+export function spanMs(text: string): number | undefined {
+  const [, count, unit] = /^(\d{1,6})([dhms])$/.exec(text) ?? [];
+  const ms = units.find(([name]) => name === unit)?.[1];
+  return ms === undefined ? undefined : Number(count) * ms;
+}

@@ -33,6 +33,7 @@ const deed = fc.oneof(
   fc.record({ what: what('leave') }),
   fc.record({ what: what('role'), user, role }),
   fc.record({ what: what('mode'), announce: fc.boolean(), shared: fc.boolean() }),
+  fc.record({ what: what('vanish'), afterMs: fc.constantFrom(0, 5_000, 86_400_000) }),
   fc.record({ what: what('link'), link, uses: count, forMs: count }),
   fc.record({ what: fc.constantFrom('unlink' as const, 'join' as const), link }),
 );
@@ -73,6 +74,13 @@ const selfDeed = fc.oneof(
   fc.record({ what: what('privacy'), seen: audience, receipts: fc.boolean(), invites: audience }),
 );
 
+const timer = fc.oneof(
+  fc.record({
+    afterMs: fc.integer({ min: clientLimits.vanish_ms_min, max: clientLimits.vanish_ms_max }),
+    since: fc.constantFrom('sent' as const, 'delivered' as const, 'read' as const),
+  }),
+  fc.record({ afterMs: fc.constant(0), since: what('never') }),
+);
 const amendment = fc.oneof(
   fc.record({ what: what('edit'), body: text }),
   fc.record({ what: what('retract') }),
@@ -87,6 +95,7 @@ export const clientWord: fc.Arbitrary<ClientWord> = fc.oneof(
   ) as fc.Arbitrary<ClientWord>,
   groupWord,
   fc.record({ kind: what('amend'), id, with: conversation, of, deed: amendment }),
+  fc.record({ kind: what('vanish'), id, with: user, timer }),
   fc.record({ kind: fc.constant('self' as const), id, deed: selfDeed }),
   fc.record({ kind: fc.constant('received' as const), upTo: count }),
   fc.record({ kind: fc.constant('read' as const), with: conversation, upTo: count }),
@@ -126,9 +135,18 @@ const change = fc.oneof(
   fc.record({ what: what('removed'), users }),
   fc.record({ what: what('role'), user, role }),
   fc.record({ what: what('mode'), announce: fc.boolean(), shared: fc.boolean() }),
+  fc.record({ what: what('vanishing'), afterMs: count }),
 );
 
 const event: fc.Arbitrary<TimelineEvent> = fc.oneof(
+  fc.record({ kind: what('vanishing'), id, with: user, by: user, at: count, timer }),
+  fc.record({
+    kind: what('vanished'),
+    with: conversation,
+    seq: count,
+    at: count,
+    list: fc.array(of, { maxLength: 3 }),
+  }),
   fc.record({ kind: what('amended'), id, with: conversation, of, seq: count, by: user, at: count, deed: amendment }),
   fc.record({ kind: groupKind, id, with: group, seq: count, by: user, at: count, change }),
   fc.record({ kind: fc.constant('self' as const), id, at: count, deed: selfDeed }),
@@ -191,6 +209,7 @@ export const serverWord: fc.Arbitrary<ServerWord> = fc.oneof(
     about: line,
     announce: fc.boolean(),
     shared: fc.boolean(),
+    vanishMs: count,
     count,
     list: fc.array(fc.record({ user, role, since: count }), { maxLength: 3 }),
     next: place,

@@ -182,6 +182,55 @@ t.test('three nodes, three nats-servers', async (t) => {
     }
   });
 
+  t.test('VAN: messages vanish in time on every device, whoever owns them by then', async (t) => {
+    const all = await members(cluster, 'ida', 'jon');
+    const [ida, jon] = [...all.values()] as [Member, Member];
+    const gone = new Map([ida, jon].map(({ client }) => [client.user, [] as string[]]));
+    for (const { client } of [ida, jon]) {
+      client.on('vanished', ({ with: other, list }) => {
+        for (const { from, seq } of list) gone.get(client.user)?.push(`${other[0]}${from}${seq}`);
+      });
+    }
+    jon.client.on('message', ({ from, to, seq }) => jon.client.read(to === 'jon' ? from : to, seq));
+    const group = await ida.client.groups.create('Secrets', ['jon']);
+    await until('jon is there', () => jon.diary.entries.length > 0);
+    await ida.client.messages.vanishAfter('jon', 8_000);
+    await ida.client.messages.vanishAfter(group, 8_000);
+    for (let n = 0; n < 5; n++) {
+      await ida.client.send('jon', `secret ${n}`).accepted;
+      await ida.client.send(group, `secret ${n}`).accepted;
+    }
+    for (const victim of cluster.nodes.slice(0, 2)) {
+      await victim.signal('SIGKILL');
+      await pause(2_500);
+      await victim.start();
+    }
+    await until('all is gone', () => [...gone.values()].every((list) => list.length === 10), 30_000);
+    t.same(
+      gone
+        .get('ida')
+        ?.map((name) => name.slice(1))
+        .sort(),
+      gone
+        .get('jon')
+        ?.map((name) => name.slice(1))
+        .sort(),
+    );
+    for (const name of ['ida', 'jon']) {
+      const late = await cluster.client(name, { device: 'late' });
+      const seen: string[] = [];
+      late.on('message', ({ body }) => void seen.push(body));
+      late.on('expired', ({ seq }) => void seen.push(`expired ${seq}`));
+      await late.connect();
+      await until('it has caught up', () => seen.length >= 10 && late.cursor >= late.head);
+      t.ok(
+        seen.every((words) => words.startsWith('expired')),
+        name,
+      );
+      t.same((await late.history(group)).messages, []);
+    }
+  });
+
   t.test('A1, A6, A12: while nodes are killed, every member gets all of it, once and in one order', async (t) => {
     const names = Array.from({ length: 12 }, (_, i) => `member-${i}`);
     const all = [...(await members(cluster, ...names)).values()];

@@ -1,0 +1,195 @@
+/**
+ * Messages of a conversation of two that vanish by themselves. Whoever gets a message counts its time, and tells its sender when it is over; so both
+ * sides lose it together, whatever each knows of the other. Between a message and the beginning of its time there is a row in `wane`, after that one in
+ * `fade`, and one durable timer for the first of those.
+ */
+import type { UserProtocol } from '../../proto/mail.ts';
+import { refused } from '../../proto/refusals.ts';
+import type { MessageRef, More, Timer, UserId, VanishWord } from '../../proto/words.ts';
+import type { MailOf, Turn } from '../../runtime/index.ts';
+import { amendmentsOf, forget } from '../amendments.ts';
+import { User } from '../kinds.ts';
+import { numberKey, numberOf } from '../numbers.ts';
+import { say } from './admission.ts';
+import { armTidy, replace } from './expiry.ts';
+import { type Attached, conversationWith, type UserMemory } from './memory.ts';
+import { placeOf, type TimelineRow, type TimerRow, type WaneRow } from './rows.ts';
+import { isBlocked } from './self.ts';
+import { announce, append, rowAt, stampOf } from './timeline.ts';
+
+type Mail<K extends keyof UserProtocol> = Extract<MailOf<UserProtocol>, { kind: K }>;
+
+const forever: Timer = { afterMs: 0, since: 'never' };
+
+// ---------------------------------------------------------------- how it is wanted
+
+function timerWith(turn: Turn, peer: UserId): TimerRow {
+  return turn.get<TimerRow>('timer', peer) ?? { timer: forever, by: '', at: 0 };
+}
+
+/** By which timer a message goes: its own, or that of the conversation; undefined: it stays. */
+export function timerFor(turn: Turn, peer: UserId, more: More | undefined): Timer | undefined {
+  const timer = more?.vanish ?? timerWith(turn, peer).timer;
+  return timer.since === 'never' ? undefined : timer;
+}
+
+/** A device wants the messages of a conversation to vanish, or to stay. */
+export function setTimer(user: UserMemory, turn: Turn, word: VanishWord, connection: string, attached: Attached): void {
+  const { id, with: peer, timer } = word;
+  const objection = peer === user.self ? 'to_self' : isBlocked(user, turn, peer) ? 'blocked' : undefined;
+  if (objection !== undefined) {
+    say(turn, attached.to, refused(objection, { id }));
+    return;
+  }
+  const at = stampOf(user, turn);
+  const { afterMs, since } = timerWith(turn, peer).timer;
+  if (afterMs === timer.afterMs && since === timer.since) {
+    say(turn, attached.to, { kind: 'accepted', id, n: 0, seq: 0, at });
+    return;
+  }
+  turn.put('timer', peer, { timer, by: user.self, at } satisfies TimerRow);
+  const row: TimelineRow = ['vanishing', id, peer, user.self, at, timer];
+  const n = append(user, turn, at, row);
+  turn.put('mid', id, n);
+  armTidy(user, turn, at);
+  turn.tell(User.ref(peer), { kind: 'vanishing', id, from: user.self, at, timer });
+  announce(user, turn, n, row, { connection, word: { kind: 'accepted', id, n, seq: 0, at } });
+}
+
+/** The other side wants it so. When both want something at once, the later word counts on both sides. */
+export function takeVanishing(user: UserMemory, { id, from, at, timer }: Mail<'vanishing'>, turn: Turn): void {
+  if (user.account?.state !== 'active' || isBlocked(user, turn, from)) return;
+  const before = timerWith(turn, from);
+  if (at < before.at || (at === before.at && from < before.by)) return;
+  turn.put('timer', from, { timer, by: from, at } satisfies TimerRow);
+  const row: TimelineRow = ['vanishing', id, from, from, at, timer];
+  announce(user, turn, append(user, turn, at, row), row);
+}
+
+// ---------------------------------------------------------------- a message's time
+
+/** A message to `peer` was sent as event `n`, and is to vanish: the other side will tell when. */
+export function noteSent(turn: Turn, peer: UserId, seq: number, n: number, { afterMs }: Timer): void {
+  turn.put('wane', `${peer}/o/${numberKey(seq)}`, [n, afterMs] satisfies WaneRow);
+}
+
+/** A message has come as event `n`, and is to vanish. */
+export function noteCame(
+  user: UserMemory,
+  turn: Turn,
+  { from, seq, at }: Mail<'message'>,
+  n: number,
+  timer: Timer,
+): void {
+  const { afterMs, since } = timer;
+  if (since === 'sent') fadeAt(turn, at + afterMs, n);
+  else {
+    turn.put('wane', `${from}/${since === 'read' ? 'r' : 'd'}/${numberKey(seq)}`, [n, afterMs] satisfies WaneRow);
+    waningOf(user, turn).add(from);
+    turn.put('waning', from, true);
+  }
+}
+
+/** Those of whom messages are here whose time has not begun. */
+function waningOf(user: UserMemory, turn: Turn): Set<UserId> {
+  user.waning ??= new Set(turn.range<true>('waning').map(([peer]) => peer));
+  return user.waning;
+}
+
+/** This user has got further with what `peer` sent: the time of some of it begins. */
+export function beginToVanish(user: UserMemory, turn: Turn, peer: UserId): void {
+  if (!waningOf(user, turn).has(peer)) return;
+  const { inDelivered, inRead } = conversationWith(user, turn, peer);
+  const { fade_messages_max: limit } = user.limits;
+  let isMore = false;
+  for (const [mark, upTo] of [['d', inDelivered] as const, ['r', inRead] as const]) {
+    const rows = turn.range<WaneRow>('wane', {
+      from: `${peer}/${mark}/`,
+      to: `${peer}/${mark}/${numberKey(upTo + 1)}`,
+      limit,
+    });
+    for (const [key, [n, afterMs]] of rows) {
+      turn.delete('wane', key);
+      fadeAt(turn, turn.now + afterMs, n);
+    }
+    isMore ||= rows.length === limit;
+  }
+  if (isMore) turn.setTimer('wane', turn.now, { kind: 'wane' });
+  const isLeft = ['d', 'r'].some((mark) => {
+    return turn.range('wane', { from: `${peer}/${mark}/`, to: `${peer}/${mark}/~`, limit: 1 }).length > 0;
+  });
+  if (isLeft) return;
+  waningOf(user, turn).delete(peer);
+  turn.delete('waning', peer);
+}
+
+/** More had begun than one turn could note. */
+export function wane(user: UserMemory, _: Mail<'wane'>, turn: Turn): void {
+  for (const peer of [...waningOf(user, turn)]) beginToVanish(user, turn, peer);
+}
+
+function fadeAt(turn: Turn, at: number, n: number): void {
+  const key = `${numberKey(at)}/${numberKey(n)}`;
+  turn.put('fade', key, n);
+  if (turn.range<number>('fade', { limit: 1 })[0]?.[0] === key) turn.setTimer('fade', at, { kind: 'fade' });
+}
+
+export function fade(user: UserMemory, _: Mail<'fade'>, turn: Turn): void {
+  const due = turn.range<number>('fade', { to: numberKey(turn.now + 1), limit: user.limits.fade_messages_max });
+  for (const [key, n] of due) {
+    turn.delete('fade', key);
+    const row = rowAt(user, turn, n);
+    if (row?.[0] === 'in') vanishHere(user, turn, row, n);
+    else if (row?.[0] === 'out') vanish(user, turn, row[2], { from: user.self, seq: row[3] }, n);
+  }
+  const [next] = turn.range<number>('fade', { limit: 1 });
+  if (next !== undefined) turn.setTimer('fade', numberOf(next[0].slice(0, next[0].indexOf('/'))), { kind: 'fade' });
+}
+
+/** What came is gone, and its sender is to know; what nobody had fetched by then was never delivered. */
+function vanishHere(user: UserMemory, turn: Turn, row: Extract<TimelineRow, { 0: 'in' }>, n: number): void {
+  const [, id, peer, seq] = row;
+  const isDelivered = seq <= conversationWith(user, turn, peer).inDelivered;
+  const at = vanish(user, turn, peer, { from: peer, seq }, n);
+  if (!isDelivered) turn.tell(User.ref(peer), { kind: 'failed', from: user.self, id, seq, code: 'expired', at });
+  turn.tell(User.ref(peer), { kind: 'vanished', from: user.self, seq, at });
+}
+
+/** Event `n` says nothing any more, nor does anything that became of it. Answers when that was. */
+function vanish(user: UserMemory, turn: Turn, peer: UserId, of: MessageRef, n: number): number {
+  const place = placeOf(user.self, peer, of);
+  const { edits } = amendmentsOf(turn, place);
+  for (const edit of edits) {
+    const row = rowAt(user, turn, edit);
+    if (row?.[0] !== 'amended') continue;
+    const [kind, id, , from, seq, by, at] = row;
+    replace(user, turn, edit, [kind, id, peer, from, seq, by, at, { what: 'edit', body: '' }]);
+  }
+  forget(turn, place);
+  const message = rowAt(user, turn, n);
+  if (message?.[0] === 'in' || message?.[0] === 'out') {
+    const [kind, id, , seq, at, , prev] = message;
+    const own = kind === 'out' ? ([true] as const) : ([] as const);
+    replace(user, turn, n, ['expired', id, peer, seq, at, prev, ...own]);
+  }
+  const at = stampOf(user, turn);
+  const row: TimelineRow = ['vanished', peer, of.from, of.seq, at];
+  announce(user, turn, append(user, turn, at, row), row);
+  return at;
+}
+
+/** The other side has lost a message of this user, as it should. */
+export function takeVanished(user: UserMemory, { from: peer, seq }: Mail<'vanished'>, turn: Turn): void {
+  const key = `${peer}/o/${numberKey(seq)}`;
+  const [n] = turn.get<WaneRow>('wane', key) ?? [];
+  if (n === undefined) return;
+  turn.delete('wane', key);
+  vanish(user, turn, peer, { from: user.self, seq }, n);
+}
+
+/** It will not be delivered: here it stays for as long as it would have there. */
+export function vanishFailed(turn: Turn, peer: UserId, seq: number): void {
+  const key = `${peer}/o/${numberKey(seq)}`;
+  const [n, afterMs = 0] = turn.get<WaneRow>('wane', key) ?? [];
+  if (n !== undefined) fadeAt(turn, turn.now + afterMs, n);
+}
