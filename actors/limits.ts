@@ -53,6 +53,10 @@ export interface MessengerLimits {
   /** Timeline rows that one turn reads to find a message that is to be changed. */
   readonly amend_rows_max: number;
 
+  /** Of one user: starred messages, pinned conversations, messages of groups that it does not want to see. */
+  readonly starred_max: number;
+  readonly pinned_max: number;
+  readonly forgotten_max: number;
   /** Users that one user has blocked. */
   readonly blocked_max: number;
   readonly contacts_max: number;
@@ -119,6 +123,9 @@ export const defaultMessengerLimits: MessengerLimits = {
   fade_messages_max: 64,
   amend_rows_max: 2_048,
 
+  starred_max: 4_096,
+  pinned_max: 64,
+  forgotten_max: 4_096,
   blocked_max: 1_024,
   contacts_max: 4_096,
   group_members_max: 1_024,

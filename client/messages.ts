@@ -1,18 +1,20 @@
-import { isConversationId, isGroupId } from '../proto/decode.ts';
+import { clientWord } from '../proto/client-words.ts';
+import { isGroupId } from '../proto/decode.ts';
+import { Fault } from '../proto/fault.ts';
 import type {
   Accepted,
-  Amend,
   Amendment,
-  Arrange,
   ConversationId,
   MessageEvent,
   MessageId,
+  MessageRef,
+  SelfDeed,
   Timer,
   UserId,
-  VanishWord,
 } from '../proto/words.ts';
 import { RingpostError } from './errors.ts';
 import type { Sent } from './outbox.ts';
+import type { Deed } from './storage.ts';
 
 /** A message, as its event names it. */
 export type Said = Pick<MessageEvent, 'from' | 'to' | 'seq'>;
@@ -20,7 +22,7 @@ export type Said = Pick<MessageEvent, 'from' | 'to' | 'seq'>;
 export interface MessagesHost {
   readonly user: () => UserId;
   readonly newId: () => MessageId;
-  readonly entrust: (word: Amend | VanishWord | Arrange) => Sent;
+  readonly entrust: (word: Deed) => Sent;
 }
 
 /**
@@ -50,34 +52,59 @@ export class Messages {
     return this.#do(message, { what: 'react', text });
   }
 
+  /** A message to be found again by this user. */
+  star(message: Said, on = true): Promise<Accepted> {
+    return this.#mark({ what: 'star', with: this.#conversationOf(message), of: refOf(message), on });
+  }
+
+  /** A conversation to be shown first to this user. */
+  pin(conversation: ConversationId, on = true): Promise<Accepted> {
+    return this.#mark({ what: 'pin', with: conversation, on });
+  }
+
+  /** Deletes a message for this user alone, on all its devices. */
+  forget(message: Said): Promise<Accepted> {
+    return this.#mark({ what: 'forget', with: this.#conversationOf(message), of: refOf(message) });
+  }
+
   /**
    * Messages of a conversation vanish from now on, so long after they are read (or `since`: sent, delivered; in a group always sent); 0: they stay. In a group an
    * admin may say so. One message alone: `send` with `more: { vanish }`.
    */
   vanishAfter(conversation: ConversationId, afterMs: number, since: Timer['since'] = 'read'): Promise<Accepted> {
     const id = this.#host.newId();
-    try {
-      if (!isConversationId(conversation)) {
-        throw new RingpostError('malformed', `"${conversation}" is neither a user nor a group.`, false);
-      }
-      const timer: Timer = { afterMs, since: afterMs === 0 ? 'never' : since };
-      const word: VanishWord | Arrange = isGroupId(conversation)
+    const timer: Timer = { afterMs, since: afterMs === 0 ? 'never' : since };
+    return this.#say(
+      isGroupId(conversation)
         ? { kind: 'group', id, with: conversation, deed: { what: 'vanish', afterMs } }
-        : { kind: 'vanish', id, with: conversation, timer };
-      return this.#host.entrust(word).accepted;
-    } catch (error) {
-      return Promise.reject(error);
-    }
+        : { kind: 'vanish', id, with: conversation, timer },
+    );
   }
 
-  #do({ from, to, seq }: Said, deed: Amendment): Promise<Accepted> {
+  #do(message: Said, deed: Amendment): Promise<Accepted> {
+    const id = this.#host.newId();
+    return this.#say({ kind: 'amend', id, with: this.#conversationOf(message), of: refOf(message), deed });
+  }
+
+  #mark(deed: SelfDeed): Promise<Accepted> {
+    return this.#say({ kind: 'self', id: this.#host.newId(), deed });
+  }
+
+  #conversationOf({ from, to }: Said): ConversationId {
+    return isGroupId(to) || from === this.#host.user() ? to : from;
+  }
+
+  #say(word: Deed): Promise<Accepted> {
     try {
-      if (!isConversationId(to)) throw new RingpostError('malformed', `"${to}" is neither a user nor a group.`, false);
-      const other: ConversationId = isGroupId(to) || from === this.#host.user() ? to : from;
-      const word: Amend = { kind: 'amend', id: this.#host.newId(), with: other, of: { from, seq }, deed };
+      const checked = clientWord(word);
+      if (checked instanceof Fault) throw new RingpostError(checked.code, checked.reason, false);
       return this.#host.entrust(word).accepted;
     } catch (error) {
       return Promise.reject(error);
     }
   }
+}
+
+function refOf({ from, seq }: Said): MessageRef {
+  return { from, seq };
 }

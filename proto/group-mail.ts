@@ -90,7 +90,13 @@ export type GroupProtocol = {
   marks: { mail: { readonly marks: readonly MemberMark[] }; reply: never };
   // ---- from users (volatile)
   question: {
-    mail: { readonly from: UserId; readonly connection: string; readonly word: GroupQuestion };
+    /** `without`: numbers of messages that it does not want to see. */
+    mail: {
+      readonly from: UserId;
+      readonly connection: string;
+      readonly word: GroupQuestion;
+      readonly without: readonly number[];
+    };
     reply: never;
   };
   typing: { mail: { readonly from: UserId; readonly on: boolean }; reply: never };

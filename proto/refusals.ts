@@ -17,6 +17,12 @@ export const refusals: { readonly [code in RefusalCode]: { readonly reason: stri
   to_self: { reason: 'A message cannot be sent to its own sender.', retry: false },
   blocked: { reason: 'You have blocked this user.', retry: false },
   too_many_blocked: { reason: 'This account has blocked as many users as an account may.', retry: false },
+  too_many_starred: { reason: 'This account has starred as many messages as an account may.', retry: false },
+  too_many_pinned: { reason: 'This account has pinned as many conversations as an account may.', retry: false },
+  too_many_forgotten: {
+    reason: 'This account has removed as many messages of groups for itself as an account may.',
+    retry: false,
+  },
   too_many_contacts: { reason: 'This account has as many contacts as an account may have.', retry: false },
   unknown_group: { reason: 'There is no group of this name.', retry: false },
   not_a_member: { reason: 'Only members of the group may do that.', retry: false },

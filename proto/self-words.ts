@@ -1,7 +1,8 @@
 /** What a user wants for its own account: told to all its devices, and to nobody else. */
+import type { MessageRef } from './content.ts';
 import { type Fault, isCount, isMessageId } from './fault.ts';
-import { bad, badText, type Fields, isFields, isText, isUserId, malformed, shown } from './fields.ts';
-import { clientLimits, type MessageId, type OtherEvent, type UserId } from './words.ts';
+import { bad, badText, type Fields, isConversationId, isFields, isText, isUserId, malformed, shown } from './fields.ts';
+import { type ConversationId, clientLimits, type MessageId, type OtherEvent, type UserId } from './words.ts';
 
 /** Answered by `accepted` or `refused`, like a message. */
 export interface SelfWord {
@@ -14,6 +15,12 @@ export type SelfDeed =
   | { readonly what: 'block'; readonly user: UserId; readonly on: boolean }
   /** Somebody this user knows, by a name of its own choice. */
   | { readonly what: 'contact'; readonly user: UserId; readonly name: string; readonly on: boolean }
+  /** A message to be found again. */
+  | { readonly what: 'star'; readonly with: ConversationId; readonly of: MessageRef; readonly on: boolean }
+  /** A conversation to be shown first. */
+  | { readonly what: 'pin'; readonly with: ConversationId; readonly on: boolean }
+  /** A message that this user does not want to see any more; the others keep it. */
+  | { readonly what: 'forget'; readonly with: ConversationId; readonly of: MessageRef }
   | ({ readonly what: 'privacy' } & Privacy);
 
 export type Audience = 'everyone' | 'contacts' | 'nobody';
@@ -47,8 +54,13 @@ export function selfWord(fields: Fields): SelfWord | Fault {
 }
 
 /** `other`: of a kind that is not known here. */
-function deedOf({ what, user, name, on, seen, receipts, invites }: Fields): SelfDeed | 'bad' | 'other' {
+function deedOf(fields: Fields): SelfDeed | 'bad' | 'other' {
+  const { what, user, name, on, seen, receipts, invites } = fields;
   switch (what) {
+    case 'star':
+    case 'pin':
+    case 'forget':
+      return aboutConversation(what, fields);
     case 'block':
       return isUserId(user) && typeof on === 'boolean' ? { what, user, on } : 'bad';
     case 'contact': {
@@ -62,6 +74,15 @@ function deedOf({ what, user, name, on, seen, receipts, invites }: Fields): Self
     default:
       return 'other';
   }
+}
+
+function aboutConversation(what: 'star' | 'pin' | 'forget', { with: other, of, on }: Fields): SelfDeed | 'bad' {
+  if (!isConversationId(other)) return 'bad';
+  if (what === 'pin') return typeof on === 'boolean' ? { what, with: other, on } : 'bad';
+  if (!isFields(of) || !isUserId(of.from) || !isCount(of.seq) || of.seq === 0) return 'bad';
+  const message = { from: of.from, seq: of.seq };
+  if (what === 'forget') return { what, with: other, of: message };
+  return typeof on === 'boolean' ? { what, with: other, of: message, on } : 'bad';
 }
 
 function isAudience(value: unknown): value is Audience {

@@ -14,12 +14,12 @@ import type { AboutRow, Member } from './rows.ts';
 
 type Mail<K extends keyof GroupProtocol> = Extract<MailOf<GroupProtocol>, { kind: K }>;
 
-export function question(group: GroupMemory, { from, connection, word }: Mail<'question'>, turn: Turn): void {
-  const to: Ref<ConnectionProtocol> = { address: connection };
-  turn.whisper(to, { kind: 'say', words: [answerTo(group, turn, from, word)] });
+export function question(group: GroupMemory, mail: Mail<'question'>, turn: Turn): void {
+  const to: Ref<ConnectionProtocol> = { address: mail.connection };
+  turn.whisper(to, { kind: 'say', words: [answerTo(group, turn, mail)] });
 }
 
-function answerTo(group: GroupMemory, turn: Turn, from: UserId, word: Mail<'question'>['word']): ServerWord {
+function answerTo(group: GroupMemory, turn: Turn, { from, word, without }: Mail<'question'>): ServerWord {
   const { about } = group;
   const member = group.members.get(from);
   const no = (code: RefusalCode): ServerWord => refused(code, { req: word.req });
@@ -31,7 +31,7 @@ function answerTo(group: GroupMemory, turn: Turn, from: UserId, word: Mail<'ques
     case 'reach':
       return reachOf(group, turn, member, word) ?? no('unknown_message');
     case 'history':
-      return historyOf(group, turn, from, member, about, word);
+      return historyOf(group, turn, { from, member, without: new Set(without) }, about, word);
   }
 }
 
@@ -70,12 +70,18 @@ function pageAfter(
 
 // ---------------------------------------------------------------- history
 
+interface Reader {
+  readonly from: UserId;
+  readonly member: Member;
+  /** Messages that it does not want to see. */
+  readonly without: ReadonlySet<number>;
+}
+
 /** Messages below `before`, newest first; of what was before the member came only where the group shares it. */
 function historyOf(
   group: GroupMemory,
   turn: Turn,
-  from: UserId,
-  member: Member,
+  { from, member, without }: Reader,
   about: AboutRow,
   { req, with: self, before, limit }: History,
 ): ServerWord {
@@ -89,7 +95,7 @@ function historyOf(
   let next = 0;
   for (const [key, entry] of rows) {
     const seq = numberOf(key);
-    if (entry[0] === 'message') {
+    if (entry[0] === 'message' && !without.has(seq)) {
       const body = textOf(turn, seq, entry[4]);
       chars += body.length;
       if (messages.length === limit || (chars > frame_body_chars_max && messages.length > 0)) {

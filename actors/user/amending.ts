@@ -23,7 +23,7 @@ export function notePlace(user: UserMemory, turn: Turn, peer: UserId, of: Messag
 }
 
 /** Timeline number of a message; 0 when it is not there, or too far away to be looked for in one turn. */
-function find(user: UserMemory, turn: Turn, peer: UserId, of: MessageRef): number {
+export function findMessage(user: UserMemory, turn: Turn, peer: UserId, of: MessageRef): number {
   const place = placeOf(user.self, peer, of);
   const direction = of.from === user.self ? 'out' : 'in';
   const range = { from: place, to: `${place.slice(0, place.lastIndexOf('/'))}/~`, limit: 1 };
@@ -64,7 +64,7 @@ function objectionTo(user: UserMemory, turn: Turn, { with: peer, of, deed }: Ame
   const { retracted, edits } = amendmentsOf(turn, placeOf(user.self, peer, of));
   if (deed.what !== 'react' && of.from !== user.self) return 'not_the_author';
   if (retracted > 0) return deed.what === 'retract' ? undefined : 'retracted';
-  const row = rowAt(user, turn, find(user, turn, peer, of));
+  const row = rowAt(user, turn, findMessage(user, turn, peer, of));
   if (row === undefined) return 'unknown_message';
   if (deed.what === 'react') return undefined;
   const { edit_ms, retract_ms, edits_max } = user.limits;
@@ -73,7 +73,7 @@ function objectionTo(user: UserMemory, turn: Turn, { with: peer, of, deed }: Ame
   return isLate || (deed.what === 'edit' && edits.length >= edits_max) ? 'too_late' : undefined;
 }
 
-function isSaid(user: UserMemory, turn: Turn, peer: UserId, { from, seq }: MessageRef): boolean {
+export function isSaid(user: UserMemory, turn: Turn, peer: UserId, { from, seq }: MessageRef): boolean {
   const { outSeq, inSeq } = conversationWith(user, turn, peer);
   return from === user.self ? seq <= outSeq : from === peer && seq <= inSeq;
 }
@@ -100,7 +100,7 @@ function carryOut(user: UserMemory, turn: Turn, peer: UserId, change: Change): {
   if (deed.what === 'edit') noteEdit(turn, place, at, n);
   else if (deed.what === 'react') noteReaction(turn, place, by, deed.text);
   else {
-    for (const text of [find(user, turn, peer, of), ...amendmentsOf(turn, place).edits]) blank(user, turn, text);
+    for (const text of [findMessage(user, turn, peer, of), ...amendmentsOf(turn, place).edits]) blank(user, turn, text);
     noteRetraction(turn, place, at);
   }
   return { n, row };
@@ -124,7 +124,7 @@ export function takeAmended(user: UserMemory, mail: Mail<'amended'>, turn: Turn)
   const { id, from, of, at, deed } = mail;
   if (user.account?.state !== 'active' || isBlocked(user, turn, from) || !isSaid(user, turn, from, of)) return;
   if (amendmentsOf(turn, placeOf(user.self, from, of)).retracted > 0) return;
-  if (find(user, turn, from, of) === 0) return;
+  if (findMessage(user, turn, from, of) === 0) return;
   const { n, row } = carryOut(user, turn, from, { id, of, by: from, at, deed });
   announce(user, turn, n, row);
 }

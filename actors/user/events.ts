@@ -6,10 +6,12 @@ import type { Turn } from '../../runtime/index.ts';
 import { groupEventOf } from '../group-events.ts';
 import { branchAt } from '../kinds.ts';
 import { numberKey } from '../numbers.ts';
+import { isForgotten } from './marks.ts';
 import type { UserMemory } from './memory.ts';
 import type { TimelineRow } from './rows.ts';
 
-export function eventOf({ self }: UserMemory, turn: Turn, row: TimelineRow): TimelineEvent {
+export function eventOf(user: UserMemory, turn: Turn, row: TimelineRow): TimelineEvent {
+  const { self } = user;
   switch (row[0]) {
     case 'in':
       return withMore(
@@ -21,8 +23,12 @@ export function eventOf({ self }: UserMemory, turn: Turn, row: TimelineRow): Tim
         { kind: 'message', id: row[1], from: self, to: row[2], seq: row[3], at: row[4], body: row[5] },
         row[7],
       );
-    case 'entry':
-      return groupEventOf(row[1], row[2], entryOf(turn, row[1], row[2]));
+    case 'entry': {
+      const event = groupEventOf(row[1], row[2], entryOf(turn, row[1], row[2]));
+      if (event.kind !== 'message' || !isForgotten(user, turn, row[1], event)) return event;
+      const { id, from, to, seq, at } = event;
+      return { kind: 'expired', id, from, to, seq, at };
+    }
     case 'receipt':
       return { kind: 'receipt', with: row[1], delivered: row[2], read: row[3], at: row[4] };
     case 'failed': {

@@ -18,6 +18,7 @@ import { branchAt, Group } from '../kinds.ts';
 import { numberKey } from '../numbers.ts';
 import { say } from './admission.ts';
 import { armExpiry, armTidy } from './expiry.ts';
+import { forgottenIn } from './marks.ts';
 import { type Attached, conversationWith, saveConversation, type UserMemory } from './memory.ts';
 import { sayToAll } from './presence.ts';
 import type { DenialRow, MembershipRow, TimelineRow } from './rows.ts';
@@ -161,7 +162,10 @@ export function askGroup(
   attached: Attached,
 ): void {
   if (!isMember(user, turn, word.with)) say(turn, attached.to, refused('not_a_member', { req: word.req }));
-  else turn.whisper(Group.ref(word.with), { kind: 'question', from: user.self, connection, word });
+  else {
+    const without = word.kind === 'history' ? forgottenIn(user, turn, word.with) : [];
+    turn.whisper(Group.ref(word.with), { kind: 'question', from: user.self, connection, word, without });
+  }
 }
 
 // ---------------------------------------------------------------- in

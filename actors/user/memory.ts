@@ -68,6 +68,8 @@ export interface UserMemory {
   blocked: Set<UserId> | undefined;
   contacts: Map<UserId, string> | undefined;
   privacy: Privacy | undefined;
+  /** What it has noted for itself, by table; read when first asked for. */
+  readonly marked: { star?: Set<string>; pin?: Set<string>; forgot?: Set<string> };
   /** Users of whom there are messages that vanish and whose time has not begun. */
   waning: Set<UserId> | undefined;
   groups: Map<GroupId, MembershipRow> | undefined;
@@ -103,6 +105,7 @@ export function wakeUser(turn: Turn, spoilt: UserMemory | undefined, limits: Mes
     blocked: undefined,
     contacts: undefined,
     privacy: undefined,
+    marked: {},
     waning: undefined,
     groups: undefined,
     waiting: undefined,

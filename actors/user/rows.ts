@@ -11,6 +11,8 @@
  * | mid | message id | timeline number of the message sent under this id |
  * | nth | peer/i/seq or peer/o/seq | timeline number of every 64th message that came from the peer, or was sent to it |
  * | amend, react | peer/i/seq or peer/o/seq, and that/user | what has become of messages: `actors/amendments.ts` |
+ * | star, forgot | conversation/author/seq | since when: messages that this user has starred; those of groups that it does not want to see |
+ * | pin | conversation | since when it is pinned |
  * | timer | peer | TimerRow: how messages of the conversation vanish |
  * | wane | peer/d/seq, peer/r/seq, peer/o/seq | WaneRow: vanishes some time after it is delivered here, or read; of what was sent, when the peer says so |
  * | waning | peer | there are such messages of it |

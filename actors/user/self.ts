@@ -7,6 +7,7 @@ import { User } from '../kinds.ts';
 import { numberKey, numberOf } from '../numbers.ts';
 import { say } from './admission.ts';
 import { armTidy } from './expiry.ts';
+import { carryOutMark, isMarkDeed, isMarkNews, objectionToMark } from './marks.ts';
 import type { Attached, UserMemory } from './memory.ts';
 import type { TimelineRow } from './rows.ts';
 import { announce, append, stampOf } from './timeline.ts';
@@ -89,6 +90,7 @@ export function seeToSelf(user: UserMemory, turn: Turn, word: SelfWord, connecti
 }
 
 function objectionTo(user: UserMemory, turn: Turn, deed: SelfDeed): RefusalCode | undefined {
+  if (isMarkDeed(deed)) return objectionToMark(user, turn, deed);
   if (deed.what === 'privacy') return undefined;
   if (deed.user === user.self) return 'to_self';
   const { blocked_max, contacts_max } = user.limits;
@@ -101,6 +103,7 @@ function objectionTo(user: UserMemory, turn: Turn, deed: SelfDeed): RefusalCode 
 }
 
 function isNews(user: UserMemory, turn: Turn, deed: SelfDeed): boolean {
+  if (isMarkDeed(deed)) return isMarkNews(user, turn, deed);
   switch (deed.what) {
     case 'block':
       return deed.on !== isBlocked(user, turn, deed.user);
@@ -114,6 +117,10 @@ function isNews(user: UserMemory, turn: Turn, deed: SelfDeed): boolean {
 }
 
 function carryOutForSelf(user: UserMemory, turn: Turn, deed: SelfDeed, at: number): void {
+  if (isMarkDeed(deed)) {
+    carryOutMark(user, turn, deed, at);
+    return;
+  }
   switch (deed.what) {
     case 'block':
       block(user, turn, deed, at);

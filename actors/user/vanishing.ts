@@ -140,7 +140,10 @@ export function fade(user: UserMemory, _: Mail<'fade'>, turn: Turn): void {
     turn.delete('fade', key);
     const row = rowAt(user, turn, n);
     if (row?.[0] === 'in') vanishHere(user, turn, row, n);
-    else if (row?.[0] === 'out') vanish(user, turn, row[2], { from: user.self, seq: row[3] }, n);
+    // It was removed here before its time, but not at its sender.
+    else if (row?.[0] === 'expired' && !row[6]) {
+      turn.tell(User.ref(row[2]), { kind: 'vanished', from: user.self, seq: row[3], at: stampOf(user, turn) });
+    } else if (row?.[0] === 'out') vanish(user, turn, row[2], { from: user.self, seq: row[3] }, n);
   }
   const [next] = turn.range<number>('fade', { limit: 1 });
   if (next !== undefined) turn.setTimer('fade', numberOf(next[0].slice(0, next[0].indexOf('/'))), { kind: 'fade' });
@@ -155,11 +158,19 @@ function vanishHere(user: UserMemory, turn: Turn, row: Extract<TimelineRow, { 0:
   turn.tell(User.ref(peer), { kind: 'vanished', from: user.self, seq, at });
 }
 
-/** Event `n` says nothing any more, nor does anything that became of it. Answers when that was. */
+/** A message is gone, and the devices are told. Answers when that was. */
 function vanish(user: UserMemory, turn: Turn, peer: UserId, of: MessageRef, n: number): number {
+  erase(user, turn, peer, of, n);
+  const at = stampOf(user, turn);
+  const row: TimelineRow = ['vanished', peer, of.from, of.seq, at];
+  announce(user, turn, append(user, turn, at, row), row);
+  return at;
+}
+
+/** Event `n`, which is this message, says nothing any more, nor does anything that became of it. */
+export function erase(user: UserMemory, turn: Turn, peer: UserId, of: MessageRef, n: number): void {
   const place = placeOf(user.self, peer, of);
-  const { edits } = amendmentsOf(turn, place);
-  for (const edit of edits) {
+  for (const edit of amendmentsOf(turn, place).edits) {
     const row = rowAt(user, turn, edit);
     if (row?.[0] !== 'amended') continue;
     const [kind, id, , from, seq, by, at] = row;
@@ -167,15 +178,10 @@ function vanish(user: UserMemory, turn: Turn, peer: UserId, of: MessageRef, n: n
   }
   forget(turn, place);
   const message = rowAt(user, turn, n);
-  if (message?.[0] === 'in' || message?.[0] === 'out') {
-    const [kind, id, , seq, at, , prev] = message;
-    const own = kind === 'out' ? ([true] as const) : ([] as const);
-    replace(user, turn, n, ['expired', id, peer, seq, at, prev, ...own]);
-  }
-  const at = stampOf(user, turn);
-  const row: TimelineRow = ['vanished', peer, of.from, of.seq, at];
-  announce(user, turn, append(user, turn, at, row), row);
-  return at;
+  if (message?.[0] !== 'in' && message?.[0] !== 'out') return;
+  const [kind, id, , seq, at, , prev] = message;
+  const own = kind === 'out' ? ([true] as const) : ([] as const);
+  replace(user, turn, n, ['expired', id, peer, seq, at, prev, ...own]);
 }
 
 /** The other side has lost a message of this user, as it should. */

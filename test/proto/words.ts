@@ -68,7 +68,11 @@ const groupWord: fc.Arbitrary<ClientWord> = fc.oneof(
 );
 
 const audience = fc.constantFrom('everyone' as const, 'contacts' as const, 'nobody' as const);
+const of = fc.record({ from: user, seq: fc.integer({ min: 1 }) });
 const selfDeed = fc.oneof(
+  fc.record({ what: what('star'), with: conversation, of, on: fc.boolean() }),
+  fc.record({ what: what('pin'), with: conversation, on: fc.boolean() }),
+  fc.record({ what: what('forget'), with: conversation, of }),
   fc.record({ what: what('block'), user, on: fc.boolean() }),
   fc.record({ what: what('contact'), user, name: line, on: fc.boolean() }),
   fc.record({ what: what('privacy'), seen: audience, receipts: fc.boolean(), invites: audience }),
@@ -86,7 +90,6 @@ const amendment = fc.oneof(
   fc.record({ what: what('retract') }),
   fc.record({ what: what('react'), text: fc.constantFrom('', '👍', 'ok') }),
 );
-const of = fc.record({ from: user, seq: fc.integer({ min: 1 }) });
 
 export const clientWord: fc.Arbitrary<ClientWord> = fc.oneof(
   fc.record(
