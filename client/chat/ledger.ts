@@ -33,10 +33,12 @@ export class Ledger {
     return [...this.#messages.values()].reverse();
   }
 
+  /** Of one that is known its text is the newer one. */
   add(message: OwnMessage): OwnMessage {
-    const known = this.#messages.get(message.id);
+    const before = this.#messages.get(message.id);
+    const known = before && { ...before, body: message.body };
+    this.#messages.set(message.id, known ?? message);
     if (known !== undefined) return this.#to(known, message) ?? known;
-    this.#messages.set(message.id, message);
     if (this.#messages.size > chatLimits.own_messages_max) {
       const [oldest] = this.#messages.keys();
       if (oldest !== undefined) this.#messages.delete(oldest);

@@ -237,6 +237,11 @@ export class Talk {
   }
 
   #amended(event: AmendedEvent): void {
+    const { with: other, of, deed } = event;
+    const theirs = this.#theirs.get(other);
+    if (deed.what === 'edit' && theirs?.from === of.from && theirs.seq === of.seq) {
+      this.#theirs.set(other, { ...theirs, body: deed.body });
+    }
     const room = isGroupId(event.with) ? `${this.rooms.nameOf(event.with)}: ` : '';
     this.screen.note(`${room}${amendmentWords(event)}`);
   }

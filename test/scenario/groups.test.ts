@@ -126,6 +126,18 @@ t.test('three nodes, three nats-servers', async (t) => {
     hal.says('ahoy');
     await gil.sees(/^hal in #Sailing: ahoy$/);
     await hal.sees(/^✓✓ read by #Sailing: ahoy$/);
+    hal.says('/edit ahoy there');
+    await gil.sees(/^\* #Sailing: hal changed a message: ahoy there$/);
+    gil.says('/react 👍');
+    await hal.sees(/^\* #Sailing: gil reacted 👍 to a message of hal$/);
+    hal.says('/history');
+    await hal.sees(/read by #Sailing: ahoy there \(edited\) 👍$/);
+    hal.says('/unsend');
+    await gil.sees(/^\* #Sailing: hal took back a message$/);
+    gil.says('/history');
+    await gil.sees(/^hal in #Sailing: \(taken back\)$/);
+    gil.says('/vanish 7d');
+    await hal.sees(/^\* #Sailing: messages vanish after 7d$/);
     hal.says('/members');
     await hal.sees(/^gil {2}owner$/);
     hal.says('/add nobody-there');
