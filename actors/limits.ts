@@ -75,9 +75,8 @@ export interface MessengerLimits {
   readonly group_own_max: number;
   /** Messages and deeds of one user that groups have not answered yet. */
   readonly group_deeds_waiting_max: number;
-  /** Refusals of one user that are remembered, and how long at least while there is room. */
+  /** Refusals of one user that are remembered. */
   readonly denials_max: number;
-  readonly denial_ms: number;
 
   /** Kept in the memory of an awake user. */
   readonly recent_events_max: number;
@@ -138,7 +137,6 @@ export const defaultMessengerLimits: MessengerLimits = {
   group_own_max: 1_024,
   group_deeds_waiting_max: 1_024,
   denials_max: 256,
-  denial_ms: 600 * second_ms,
 
   recent_events_max: 32,
   conversations_cached_max: 256,

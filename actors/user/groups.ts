@@ -121,11 +121,11 @@ export function deny(
   attached: Attached | undefined,
 ): void {
   const denied = deniedOf(user, turn);
-  const { denials_max, denial_ms } = user.limits;
-  for (const [old, { at }] of denied) {
-    if (denied.size < denials_max && at + denial_ms > turn.now) break;
-    denied.delete(old);
-    turn.delete('denied', old);
+  // By their number, not by time: of a clock that is ahead all would be old.
+  const [oldest] = denied.keys();
+  if (oldest !== undefined && denied.size >= user.limits.denials_max) {
+    denied.delete(oldest);
+    turn.delete('denied', oldest);
   }
   const row: DenialRow = { code, at: turn.now };
   denied.set(id, row);

@@ -274,3 +274,17 @@ t.test('AMD5 AMD6 A12 in a group, what a member may not change is refused', asyn
   t.equal(amend(many, few.alice!, small, hi, react('a')), 'accepted');
   t.same(world.deadLetters, []);
 });
+
+t.test('A8 GRP4 what was refused stays so, whatever the clock does (sim 18148)', async (t) => {
+  const { world, alice } = couple();
+  const early = { kind: 'amend', id: 'early', with: 'bob', of: { from: 'alice', seq: 1 }, deed: edit('x') } as const;
+  alice.say(early);
+  world.pass(10);
+  t.equal(answerIn(alice, 'early'), 'unknown_message');
+  world.jump(60 * minute_ms);
+  t.equal(amend(world, alice, 'bob', { from: 'alice', seq: 7 }, edit('x')), 'unknown_message');
+  say(world, alice, 'bob', 'now it is there');
+  alice.say(early);
+  world.pass(10);
+  t.equal(alice.all('refused').filter(({ id }) => id === 'early').length, 2);
+});
