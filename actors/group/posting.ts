@@ -3,13 +3,13 @@ import type { GroupProtocol } from '../../proto/group-mail.ts';
 import type { GroupChange } from '../../proto/words.ts';
 import type { MailOf, Turn } from '../../runtime/index.ts';
 import { optional } from '../tuples.ts';
-import { withTimer } from '../vanish.ts';
+import { fadeAt, withTimer } from '../vanish.ts';
 import type { Deed } from './deed.ts';
 import { ask, invite, leave, remove } from './joining.ts';
 import { joinBy, makeLink, unlink } from './links.ts';
 import { deny, done, type GroupMemory, saveMember, sequence, stampOf } from './memory.ts';
 import type { AboutRow, Member } from './rows.ts';
-import { fadeAt, timerFor } from './vanishing.ts';
+import { timerFor } from './vanishing.ts';
 
 type Mail<K extends keyof GroupProtocol> = Extract<MailOf<GroupProtocol>, { kind: K }>;
 

@@ -9,7 +9,7 @@
  * | asked | user | AskedRow: may it be added? |
  * | willing | user | AskedRow: it may, and will be with the next entry |
  * | link | secret | LinkRow |
- * | fade | time/seq | when a message vanishes |
+ * | fade | time/seq | when a message vanishes: `actors/vanish.ts` |
  * | amend, react | seq, and seq/user | what has become of messages: `actors/amendments.ts` |
  */
 import type { Role, UserId } from '../../proto/words.ts';

@@ -16,6 +16,7 @@ import {
   type MembershipRow,
   type Sweep,
   type TimelineRow,
+  type TimerRow,
   timeOf,
 } from './rows.ts';
 
@@ -70,6 +71,8 @@ export interface UserMemory {
   privacy: Privacy | undefined;
   /** What it has noted for itself, by table; read when first asked for. */
   readonly marked: { star?: Set<string>; pin?: Set<string>; forgot?: Set<string> };
+  /** How messages vanish, where that was ever said. */
+  timers: Map<UserId, TimerRow> | undefined;
   /** Users of whom there are messages that vanish and whose time has not begun. */
   waning: Set<UserId> | undefined;
   groups: Map<GroupId, MembershipRow> | undefined;
@@ -105,6 +108,7 @@ export function wakeUser(turn: Turn, spoilt: UserMemory | undefined, limits: Mes
     blocked: undefined,
     contacts: undefined,
     privacy: undefined,
+    timers: undefined,
     marked: {},
     waning: undefined,
     groups: undefined,

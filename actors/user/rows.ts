@@ -16,7 +16,7 @@
  * | timer | peer | TimerRow: how messages of the conversation vanish |
  * | wane | peer/d/seq, peer/r/seq, peer/o/seq | WaneRow: vanishes some time after it is delivered here, or read; of what was sent, when the peer says so |
  * | waning | peer | there are such messages of it |
- * | fade | time/timeline number | when a message vanishes |
+ * | fade | time/timeline number | when a message vanishes: `actors/vanish.ts` |
  * | mark | peer/d/seq or peer/r/seq | when the peer had delivered or read all sent to it up to seq |
  * | fail | peer/seq | why and when a message sent to it failed |
  * | seen | '' | when the person last did something |

@@ -54,7 +54,7 @@ function send(user: UserMemory, turn: Turn, word: Send, connection: string, atta
   const conversation = conversationWith(user, turn, to);
   const at = stampOf(user, turn);
   const seq = conversation.outSeq + 1;
-  const vanish = timerFor(turn, to, word.more);
+  const vanish = timerFor(user, turn, to, word.more);
   const more = withTimer(word.more, vanish);
   const row: TimelineRow = ['out', id, to, seq, at, body, conversation.last, ...optional(more)];
   const n = append(user, turn, at, row);

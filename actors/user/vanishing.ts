@@ -9,7 +9,8 @@ import type { MessageRef, More, Timer, UserId, VanishWord } from '../../proto/wo
 import type { MailOf, Turn } from '../../runtime/index.ts';
 import { amendmentsOf, forget } from '../amendments.ts';
 import { User } from '../kinds.ts';
-import { numberKey, numberOf } from '../numbers.ts';
+import { numberKey } from '../numbers.ts';
+import { fadeAt, takeFaded } from '../vanish.ts';
 import { say } from './admission.ts';
 import { armTidy, replace } from './expiry.ts';
 import { type Attached, conversationWith, type UserMemory } from './memory.ts';
@@ -23,13 +24,21 @@ const forever: Timer = { afterMs: 0, since: 'never' };
 
 // ---------------------------------------------------------------- how it is wanted
 
-function timerWith(turn: Turn, peer: UserId): TimerRow {
-  return turn.get<TimerRow>('timer', peer) ?? { timer: forever, by: '', at: 0 };
+const unsaid: TimerRow = { timer: forever, by: '', at: 0 };
+
+function timersOf(user: UserMemory, turn: Turn): Map<UserId, TimerRow> {
+  user.timers ??= new Map(turn.range<TimerRow>('timer'));
+  return user.timers;
+}
+
+function setTimerRow(user: UserMemory, turn: Turn, peer: UserId, row: TimerRow): void {
+  timersOf(user, turn).set(peer, row);
+  turn.put('timer', peer, row);
 }
 
 /** By which timer a message goes: its own, or that of the conversation; undefined: it stays. */
-export function timerFor(turn: Turn, peer: UserId, more: More | undefined): Timer | undefined {
-  const timer = more?.vanish ?? timerWith(turn, peer).timer;
+export function timerFor(user: UserMemory, turn: Turn, peer: UserId, more: More | undefined): Timer | undefined {
+  const timer = more?.vanish ?? timersOf(user, turn).get(peer)?.timer ?? forever;
   return timer.since === 'never' ? undefined : timer;
 }
 
@@ -41,13 +50,15 @@ export function setTimer(user: UserMemory, turn: Turn, word: VanishWord, connect
     say(turn, attached.to, refused(objection, { id }));
     return;
   }
-  const at = stampOf(user, turn);
-  const { afterMs, since } = timerWith(turn, peer).timer;
+  const before = timersOf(user, turn).get(peer) ?? unsaid;
+  // Later than what it replaces, so that the other side takes it for that, too.
+  const at = Math.max(stampOf(user, turn), before.at + 1);
+  const { afterMs, since } = before.timer;
   if (afterMs === timer.afterMs && since === timer.since) {
     say(turn, attached.to, { kind: 'accepted', id, n: 0, seq: 0, at });
     return;
   }
-  turn.put('timer', peer, { timer, by: user.self, at } satisfies TimerRow);
+  setTimerRow(user, turn, peer, { timer, by: user.self, at });
   const row: TimelineRow = ['vanishing', id, peer, user.self, at, timer];
   const n = append(user, turn, at, row);
   turn.put('mid', id, n);
@@ -59,9 +70,9 @@ export function setTimer(user: UserMemory, turn: Turn, word: VanishWord, connect
 /** The other side wants it so. When both want something at once, the later word counts on both sides. */
 export function takeVanishing(user: UserMemory, { id, from, at, timer }: Mail<'vanishing'>, turn: Turn): void {
   if (user.account?.state !== 'active' || isBlocked(user, turn, from)) return;
-  const before = timerWith(turn, from);
+  const before = timersOf(user, turn).get(from) ?? unsaid;
   if (at < before.at || (at === before.at && from < before.by)) return;
-  turn.put('timer', from, { timer, by: from, at } satisfies TimerRow);
+  setTimerRow(user, turn, from, { timer, by: from, at });
   const row: TimelineRow = ['vanishing', id, from, from, at, timer];
   announce(user, turn, append(user, turn, at, row), row);
 }
@@ -128,16 +139,8 @@ export function wane(user: UserMemory, _: Mail<'wane'>, turn: Turn): void {
   for (const peer of [...waningOf(user, turn)]) beginToVanish(user, turn, peer);
 }
 
-function fadeAt(turn: Turn, at: number, n: number): void {
-  const key = `${numberKey(at)}/${numberKey(n)}`;
-  turn.put('fade', key, n);
-  if (turn.range<number>('fade', { limit: 1 })[0]?.[0] === key) turn.setTimer('fade', at, { kind: 'fade' });
-}
-
 export function fade(user: UserMemory, _: Mail<'fade'>, turn: Turn): void {
-  const due = turn.range<number>('fade', { to: numberKey(turn.now + 1), limit: user.limits.fade_messages_max });
-  for (const [key, n] of due) {
-    turn.delete('fade', key);
+  for (const n of takeFaded(turn, user.limits.fade_messages_max)) {
     const row = rowAt(user, turn, n);
     if (row?.[0] === 'in') vanishHere(user, turn, row, n);
     // It was removed here before its time, but not at its sender.
@@ -145,8 +148,6 @@ export function fade(user: UserMemory, _: Mail<'fade'>, turn: Turn): void {
       turn.tell(User.ref(row[2]), { kind: 'vanished', from: user.self, seq: row[3], at: stampOf(user, turn) });
     } else if (row?.[0] === 'out') vanish(user, turn, row[2], { from: user.self, seq: row[3] }, n);
   }
-  const [next] = turn.range<number>('fade', { limit: 1 });
-  if (next !== undefined) turn.setTimer('fade', numberOf(next[0].slice(0, next[0].indexOf('/'))), { kind: 'fade' });
 }
 
 /** What came is gone, and its sender is to know; what nobody had fetched by then was never delivered. */

@@ -136,10 +136,15 @@ t.test('VAN1 when both want something at once, both end with the same', async (t
   const { world, alice, bob } = couple();
   alice.say({ kind: 'vanish', id: 'a', with: 'bob', timer: { afterMs: 10_000, since: 'read' } });
   bob.say({ kind: 'vanish', id: 'b', with: 'alice', timer: { afterMs: 20_000, since: 'sent' } });
-  world.pass(100);
+  world.settle();
   const rows = ['alice', 'bob'].map((name) => [...world.rowsOf(`user/${name}`, 'timer').values()]);
   t.strictSame(rows[0], rows[1]);
   t.match(rows[0], [{ by: 'bob', timer: { afterMs: 20_000 } }]);
+  alice.say({ kind: 'vanish', id: 'again', with: 'bob', timer: { afterMs: 30_000, since: 'read' } });
+  world.settle();
+  const later = ['alice', 'bob'].map((name) => [...world.rowsOf(`user/${name}`, 'timer').values()]);
+  t.strictSame(later[0], later[1]);
+  t.match(later[0], [{ by: 'alice', timer: { afterMs: 30_000 } }], 'whoever is later, if only by what it knows');
   t.equal(want(world, alice, 'alice', { afterMs: 10_000, since: 'read' }), 'to_self');
   alice.say({ kind: 'vanish', id: 'c', with: 'bob', timer: { afterMs: 4_999, since: 'read' } });
   world.pass(10);
