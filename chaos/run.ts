@@ -113,7 +113,7 @@ export class Play {
     if (scenario.audits === true) await load.ask('audit', null);
     const entries = await load.ask('take', null);
     this.#prepared.after?.(stage, entries);
-    const pauses = movePauses(system.nodes.map(logOf), sinceMs);
+    const pauses = movePauses([...system.nodes, ...(system.former ?? [])].map(logOf), sinceMs);
     const verdict = this.#judge.judge(entries, {
       scenario: scenario.name,
       round,

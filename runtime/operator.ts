@@ -15,11 +15,13 @@ export interface DrainOrder {
 
 /** Between words to the node, which may be lost. */
 const say_again_ms = 200;
+/** Heartbeats in a row that say so: another node may just be giving it a partition, not having heard yet that it leaves. */
+const empty_heartbeats = 3;
 /** A node that is there is heard within this time. */
 const unknown_ms = 3_000;
 
 /**
- * Resolves when the node says that it owns nothing any more (or, if it is to take its share, that it is not leaving): `done`. `unknown node`:
+ * Resolves when the node has said for a moment that it owns nothing any more (or, if it is to take its share, that it is not leaving): `done`. `unknown node`:
  * nothing is heard of it. `too late`: it did not finish in time; it goes on.
  */
 export function askToDrain(order: DrainOrder): Promise<'done' | 'unknown node' | 'too late'> {
@@ -30,6 +32,7 @@ export function askToDrain(order: DrainOrder): Promise<'done' | 'unknown node' |
   return new Promise((resolve) => {
     let ended = false;
     let isKnown = false;
+    let empty = 0;
     const end = (how: 'done' | 'unknown node' | 'too late'): void => {
       ended = true;
       resolve(how);
@@ -40,7 +43,8 @@ export function askToDrain(order: DrainOrder): Promise<'done' | 'unknown node' |
       isKnown = true;
       const { leaving, owns } = heartbeat;
       if (leaving === draining) progress?.(owns);
-      if (leaving === draining && (!draining || owns === 0)) end('done');
+      empty = leaving && owns === 0 ? empty + 1 : 0;
+      if (draining ? empty >= empty_heartbeats : !leaving) end('done');
     });
     const say = (): void => {
       const forMs = clock.monotonicMs() - startedMs;

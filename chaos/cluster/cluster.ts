@@ -48,6 +48,7 @@ export class Cluster implements System {
   readonly #plan: ClusterPlan;
   readonly #ports: readonly number[];
   readonly #nodes: SystemNode[] = [];
+  readonly #former: SystemNode[] = [];
   #register: Register | undefined;
   #owners: { readonly text: string; readonly since: number } = { text: '', since: 0 };
 
@@ -88,6 +89,10 @@ export class Cluster implements System {
 
   get nodes(): readonly SystemNode[] {
     return this.#nodes;
+  }
+
+  get former(): readonly SystemNode[] {
+    return this.#former;
   }
 
   /** One node more, not started yet. */
@@ -135,7 +140,9 @@ export class Cluster implements System {
   async remove(name: string): Promise<void> {
     const at = this.#nodes.findIndex((node) => node.name === name);
     const [node] = at < 0 ? [] : this.#nodes.splice(at, 1);
-    await node?.program.stop();
+    if (node === undefined) return;
+    this.#former.push(node);
+    await node.program.stop();
   }
 
   owners(): Promise<readonly string[]> {

@@ -12,6 +12,8 @@ export interface SystemNode {
 
 export interface System {
   readonly nodes: readonly SystemNode[];
+  /** Nodes that were there and are no more. */
+  readonly former?: readonly SystemNode[];
   readonly nats: readonly NatsServer[];
   /** The node that owns each partition, '' for none. Rejects while nobody can tell. */
   owners(): Promise<readonly string[]>;

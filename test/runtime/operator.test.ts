@@ -1,5 +1,6 @@
 import t from 'tap';
 import { askToDrain, type DrainOrder } from '../../runtime/operator.ts';
+import type { Datagram } from '../../runtime/parcel.ts';
 import { SimClock } from '../../sim/clock.ts';
 import { simCodec } from '../../sim/codec.ts';
 import { list } from './ledger.ts';
@@ -53,6 +54,34 @@ t.test('§5: an operator drains a node from anywhere, hears how far it is, and w
   t.strictSame(load.outcomes, { reply: load.asked.length });
   t.strictSame(await breaches(world, 'n1', load), []);
 });
+
+t.test(
+  '§5: done is what lasts: another node may just be giving it a partition (chaos join-and-drain 60020)',
+  async (t) => {
+    const world = new World({ seed: 5, behaviours: [list()], partitions });
+    const node = world.board.plug('n9');
+    const words = {
+      incarnation: 'a',
+      role: 'owner',
+      notice: '',
+      leaving: true,
+      fitness: 'fit',
+      view: 1,
+      format: 1,
+    } as const;
+    let outcome = '';
+    void askToDrain(order(world, 'n9')).then((how) => {
+      outcome = how;
+    });
+    for (const owns of [1, 0, 0, 1, 0, 0, 0]) {
+      t.equal(outcome, '');
+      const heartbeat = { ...words, node: 'n9', owns, copies: [], sent: {} };
+      node.broadcast(simCodec.pack(['heartbeat', heartbeat] satisfies Datagram));
+      await world.pass(50);
+    }
+    t.equal(outcome, 'done');
+  },
+);
 
 t.test('§5: words that get lost are said again', async (t) => {
   const world = await cluster(2, 'n1', 'n2', 'n3');
