@@ -24,7 +24,7 @@ export function audit(world: World, auditors: ReadonlyMap<string, Device>, books
   auditInventions(world, timelines);
   auditAmendments(world, timelines);
   auditVanished(timelines);
-  auditGroups(world, timelines);
+  auditGroups(world, timelines, gone);
   world.tellers.audit(books, world.deadMail(), world.faults.fired.has('clock-jump'));
   auditStores(world);
 }

@@ -2,7 +2,7 @@
 import { numberOf } from '../actors/numbers.ts';
 import { type RingpostClient, RingpostError } from '../client/index.ts';
 import type { GroupEntry } from '../proto/group-mail.ts';
-import { goneIn, nameOf } from './amendments.ts';
+import { nameOf } from './amendments.ts';
 import type { SimRandom } from './clock.ts';
 import { quickCodec } from './codec.ts';
 import type { Device } from './device.ts';
@@ -77,9 +77,12 @@ function logsOf({ watch }: World): Map<string, Map<number, GroupEntry>> {
   return logs;
 }
 
-/** A12: each user has exactly the entries of its memberships, once and in the group's order. Throws `Violation`. */
-export function auditGroups(world: World, timelines: ReadonlyMap<string, ReadonlyMap<number, NumberedEvent>>): void {
-  const gone = goneIn(timelines);
+/** A12: each user has exactly the entries of its memberships, once and in the group's order. `gone`: as of `goneIn`. Throws `Violation`. */
+export function auditGroups(
+  world: World,
+  timelines: ReadonlyMap<string, ReadonlyMap<number, NumberedEvent>>,
+  gone: ReadonlySet<string>,
+): void {
   for (const [group, log] of logsOf(world)) {
     for (let seq = 1; seq <= log.size; seq++) {
       if (!log.has(seq)) throw new Violation('A6', `group ${group} has no entry ${seq} of ${log.size}`, [group]);

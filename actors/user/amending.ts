@@ -107,7 +107,7 @@ function carryOut(user: UserMemory, turn: Turn, peer: UserId, change: Change): {
 }
 
 /** What event `n` said is forgotten. */
-function blank(user: UserMemory, turn: Turn, n: number): void {
+export function blank(user: UserMemory, turn: Turn, n: number): void {
   const row = rowAt(user, turn, n);
   if (row?.[0] === 'out') replace(user, turn, n, [row[0], row[1], row[2], row[3], row[4], '', row[6]]);
   else if (row?.[0] === 'in') replace(user, turn, n, [row[0], row[1], row[2], row[3], row[4], '', row[6], row[7]]);

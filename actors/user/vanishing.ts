@@ -12,6 +12,7 @@ import { User } from '../kinds.ts';
 import { numberKey } from '../numbers.ts';
 import { fadeAt, takeFaded } from '../vanish.ts';
 import { say } from './admission.ts';
+import { blank } from './amending.ts';
 import { armTidy, replace } from './expiry.ts';
 import { type Attached, conversationWith, type UserMemory } from './memory.ts';
 import { placeOf, type TimelineRow, type TimerRow, type WaneRow } from './rows.ts';
@@ -171,12 +172,7 @@ function vanish(user: UserMemory, turn: Turn, peer: UserId, of: MessageRef, n: n
 /** Event `n`, which is this message, says nothing any more, nor does anything that became of it. */
 export function erase(user: UserMemory, turn: Turn, peer: UserId, of: MessageRef, n: number): void {
   const place = placeOf(user.self, peer, of);
-  for (const edit of amendmentsOf(turn, place).edits) {
-    const row = rowAt(user, turn, edit);
-    if (row?.[0] !== 'amended') continue;
-    const [kind, id, , from, seq, by, at] = row;
-    replace(user, turn, edit, [kind, id, peer, from, seq, by, at, { what: 'edit', body: '' }]);
-  }
+  for (const edit of amendmentsOf(turn, place).edits) blank(user, turn, edit);
   forget(turn, place);
   const message = rowAt(user, turn, n);
   if (message?.[0] !== 'in' && message?.[0] !== 'out') return;
