@@ -1,7 +1,7 @@
-import type { FailedEvent, RefusalCode, Refused } from './words.ts';
+import type { FailedEvent, Refused } from './words.ts';
 
 /** One table of refusals: the words a person reads, and whether the same word may succeed later. */
-export const refusals: { readonly [code in RefusalCode]: { readonly reason: string; readonly retry: boolean } } = {
+export const refusals = {
   malformed: { reason: 'This frame is not a word of the protocol.', retry: false },
   too_long: { reason: 'A field is longer than the limits of welcome allow.', retry: false },
   too_fast: { reason: 'Too many words in a short time; slow down.', retry: true },
@@ -34,7 +34,8 @@ export const refusals: { readonly [code in RefusalCode]: { readonly reason: stri
   overloaded: { reason: 'The server is at its limit; try again shortly.', retry: true },
   unavailable: { reason: 'The account is being moved to another server; try again shortly.', retry: true },
   internal: { reason: 'The server failed at this word; it has been noted.', retry: true },
-};
+} as const satisfies { readonly [code: string]: { readonly reason: string; readonly retry: boolean } };
+export type RefusalCode = keyof typeof refusals;
 
 /** Why an accepted message will not be delivered, for a person. */
 export const failures: { readonly [code in FailedEvent['code']]: string } = {

@@ -19,6 +19,8 @@ import type {
   Reached,
   Roster,
 } from './group-words.ts';
+import type { ClientLimits } from './limits.ts';
+import type { RefusalCode } from './refusals.ts';
 import type { SelfEvent, SelfWord } from './self-words.ts';
 import type { VanishedEvent, VanishingEvent, VanishWord } from './vanish-words.ts';
 
@@ -34,45 +36,11 @@ export type Encoding = keyof typeof subprotocols;
 /** A browser can't set headers on a WebSocket: the access token travels as one more offered subprotocol, `ringpost.bearer.<token>`. */
 export const bearerPrefix = 'ringpost.bearer.';
 
-export const clientLimits = {
-  frame_bytes_max: 64 * 1024,
-  words_max: 64,
-  depth_max: 6,
-  body_bytes_max: 32 * 1024,
-  message_id_chars_max: 64,
-  user_chars_max: 32,
-  device_chars_max: 32,
-  watch_users_max: 64,
-  page_messages_max: 100,
-  /** Events sent to a device beyond its last `received`, and their bytes; then the server waits for it. */
-  window_events_max: 512,
-  window_bytes_max: 512 * 1024,
-  /** One frame from the server. */
-  server_frame_bytes_max: 256 * 1024,
-  client_chars_max: 64,
-  epoch_chars_max: 64,
-  /** A `typing` that nothing renews or ends counts as ended after this. */
-  typing_ms: 10_000,
-  group_id_chars_max: 49,
-  group_title_chars_max: 128,
-  group_about_chars_max: 1_024,
-  /** In one word. */
-  group_users_max: 256,
-  group_link_chars_max: 64,
-  quote_chars_max: 256,
-  mentions_max: 64,
-  reaction_chars_max: 32,
-  /** Of messages that vanish by themselves: the shortest time of a conversation, the longest of any. */
-  vanish_ms_min: 5_000,
-  vanish_ms_max: 366 * 24 * 60 * 60_000,
-  /** Of a name, a telephone number or an address. */
-  card_chars_max: 128,
-  /** Presence counts as online for this long after the person last did something. */
-  online_ms: 10_000,
-} as const;
-
-/** The limits of one server, as its `welcome` tells them; `clientLimits` are the defaults. */
-export type ClientLimits = { readonly [name in keyof typeof clientLimits]: number };
+export type { CloseWord } from './close-codes.ts';
+export { closeCodes } from './close-codes.ts';
+export type { ClientLimits } from './limits.ts';
+export { clientLimits } from './limits.ts';
+export type { RefusalCode } from './refusals.ts';
 
 /** `[a-z0-9][a-z0-9._-]{0,31}` */
 export type UserId = string;
@@ -351,50 +319,3 @@ export interface MessageState extends MessageEvent {
   readonly retracted: number;
   readonly reactions: readonly Reaction[];
 }
-
-export type RefusalCode =
-  | 'malformed'
-  | 'too_long'
-  | 'too_fast'
-  | 'hello_first'
-  | 'unauthorised'
-  | 'revoked'
-  | 'expired_token'
-  | 'unknown_message'
-  | 'not_the_author'
-  | 'too_late'
-  | 'retracted'
-  | 'too_many_reactions'
-  | 'to_self'
-  | 'blocked'
-  | 'too_many_blocked'
-  | 'too_many_contacts'
-  | 'too_many_starred'
-  | 'too_many_pinned'
-  | 'too_many_forgotten'
-  | 'unknown_group'
-  | 'not_a_member'
-  | 'not_an_admin'
-  | 'announcements_only'
-  | 'group_full'
-  | 'too_many_groups'
-  | 'unknown_link'
-  | 'overloaded'
-  | 'unavailable'
-  | 'internal';
-
-/** Close codes beyond those of RFC 6455; the close reason is the word of the table. */
-export const closeCodes = {
-  /** 1001, going away. */
-  goaway: 1001,
-  malformed: 1007,
-  too_long: 1009,
-  overloaded: 1013,
-  unauthorised: 4401,
-  revoked: 4403,
-  hello_timeout: 4408,
-  replaced: 4409,
-  too_fast: 4429,
-  unavailable: 4503,
-} as const;
-export type CloseWord = keyof typeof closeCodes;
