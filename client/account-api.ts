@@ -113,16 +113,25 @@ export function unreachable(url: string, cause: unknown): RingpostError {
   return new RingpostError('unreachable', `No answer from ${url}${why === '' ? '' : ` (${why})`}.`, true, { cause });
 }
 
+/** No transport gets through to a server that is not there. Only Node can tell. */
+export function nobodyThere(cause: unknown): boolean {
+  const why = wordsOf(cause);
+  return why === refused || why === noHost;
+}
+
+const refused = 'connection refused';
+const noHost = 'no such host';
+
 /** Node says why a connection failed in codes, some levels down; browsers say nothing. */
 function wordsOf(cause: unknown): string {
   if (!(cause instanceof Error)) return typeof cause === 'string' ? cause : '';
   const code = (cause as { code?: unknown }).code;
   switch (code) {
     case 'ECONNREFUSED':
-      return 'connection refused';
+      return refused;
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return 'no such host';
+      return noHost;
     case 'ECONNRESET':
     case 'EPIPE':
       return 'the connection broke';

@@ -77,7 +77,7 @@ export class Exchange implements LinkOwner {
     this.link = new Link(options, this);
     this.requests = new Requests((word) => this.speech.say(word));
     this.speech = new Speech({
-      encoding: options.encoding,
+      encoding: () => this.link.encoding,
       outbox: this.#outbox,
       reads: this.reads,
       pace: options.pace,

@@ -48,10 +48,17 @@ function bytesAtMost(word: ClientWord, encoding: Encoding): number {
   const unit = encoding === 'json' ? 6 : 3;
   switch (word.kind) {
     case 'send':
-      return 256 + unit * word.body.length;
-    case 'watch':
-      return 64 + 40 * word.users.length;
+      return 256 + unit * (word.body.length + (word.more === undefined ? 0 : charsIn(word.more)));
     default:
-      return 256;
+      return 256 + unit * charsIn(word);
   }
+}
+
+/** UTF-16 units of all texts in a value, each with what may stand around it. */
+function charsIn(value: unknown): number {
+  if (typeof value === 'string') return value.length + 8;
+  if (typeof value !== 'object' || value === null) return 8;
+  let chars = 0;
+  for (const field of Object.values(value)) chars += charsIn(field);
+  return chars;
 }

@@ -28,6 +28,7 @@ import type { WebSocketConstructor } from './socket.ts';
 import { type ClientStorage, type Deed, Keeper, type Saved, type Tokens } from './storage.ts';
 import { monotonicMs } from './time.ts';
 import { Timeline } from './timeline.ts';
+import type { TransportName } from './transports.ts';
 
 export { type ErrorCode, RingpostError } from './errors.ts';
 export type { ClientEvent, ClientEventKind, ClientEventOf, EventStream, Numbered, StateNews } from './events.ts';
@@ -39,6 +40,7 @@ export type { People } from './people.ts';
 export type { SendOptions } from './send.ts';
 export type { WebSocketConstructor, WebSocketLike } from './socket.ts';
 export type { ClientStorage, Deed, Saved, Tokens } from './storage.ts';
+export type { TransportName } from './transports.ts';
 export type * from './words.ts';
 
 export interface ClientOptions {
@@ -51,6 +53,8 @@ export interface ClientOptions {
   readonly storage?: ClientStorage;
   /** Instead of the platform's own (browsers) or that of `ws` (Node). */
   readonly webSocket?: WebSocketConstructor;
+  /** `auto` unless told otherwise. */
+  readonly transport?: TransportName;
   readonly fetch?: Fetch;
   /** False: the application itself calls `received`. The server then sends at most its window of events beyond that. */
   readonly autoReceived?: boolean;
@@ -117,6 +121,8 @@ export class RingpostClient {
       urls: this.#urls,
       encoding: options.encoding ?? 'msgpack',
       webSocket: options.webSocket,
+      transport: options.transport ?? 'auto',
+      fetch: options.fetch ?? ((url, init) => globalThis.fetch(url, init)),
       session: this.#session,
       user: saved.tokens.user,
       client: options.name ?? 'ringpost-sdk/0.1',

@@ -28,6 +28,12 @@ export const sdkLimits = {
   http_wait_ms_max: 10_000,
   /** How often all urls are tried for a request that no server has carried out, because it was leaving or the account was moving. */
   http_rounds_max: 3,
+  /** Connections over HTTP: how often a request without an answer is made, and the pause between. */
+  http_tries_max: 3,
+  http_retry_ms: 300,
+  /** One request's frames; and how long a server that can't take them may hold it back. */
+  http_post_chars_max: 60_000,
+  http_held_ms_max: 20_000,
 
   /** From the first byte of a connection to `welcome`. */
   welcome_wait_ms_max: 6_000,

@@ -1,12 +1,14 @@
 import { decodeServerFrame } from '../proto/decode.ts';
-import { bearerPrefix, closeCodes, type Encoding, type ServerWord, subprotocols } from '../proto/words.ts';
-import { socketUrl, unreachable } from './account-api.ts';
+import type { Encoding, ServerWord } from '../proto/words.ts';
+import { unreachable } from './account-api.ts';
 import { asRingpostError, RingpostError } from './errors.ts';
 import type { StateNews } from './events.ts';
 import { sdkLimits } from './limits.ts';
+import { type Loss, lossOf } from './loss.ts';
 import type { Session } from './session.ts';
-import { type OpenSocket, openSocket, platformWebSocket, type WebSocketConstructor } from './socket.ts';
+import type { OpenSocket } from './socket.ts';
 import { monotonicMs } from './time.ts';
+import { type Transport, type TransportOptions, Transports } from './transports.ts';
 
 /** Whom a link serves. */
 export interface LinkOwner {
@@ -22,14 +24,12 @@ export interface LinkOwner {
   state(news: StateNews): void;
 }
 
-export interface LinkOptions {
-  readonly urls: readonly string[];
-  readonly encoding: Encoding;
+export interface LinkOptions extends TransportOptions {
   readonly session: Session;
-  readonly webSocket: WebSocketConstructor | undefined;
 }
 
 interface Connected extends OpenSocket {
+  readonly encoding: Encoding;
   readonly token: string;
   /** Sockets are counted from 1. */
   readonly dial: number;
@@ -52,19 +52,6 @@ type Stage =
   | { readonly at: 'waiting'; readonly timer: Timer }
   | { readonly at: 'closed' };
 
-/** What ended a connection, and so what to do next. */
-interface Loss {
-  readonly error: RingpostError;
-  readonly final?: boolean;
-  /** The token was not taken. */
-  readonly stale?: boolean;
-  /** This server takes nobody, but another may: those that were not tried yet are tried without a wait. */
-  readonly elsewhere?: boolean;
-  /** Another connection of the device took over. */
-  readonly replaced?: boolean;
-  readonly waitMsMin?: number;
-}
-
 /**
  * One connection after another, to one url after another: full-jitter backoff, and a sense for dead sockets. A server that says go-away is
  * left only when the next connection is open: until then its socket serves on, so that no time passes without one.
@@ -72,6 +59,7 @@ interface Loss {
 export class Link {
   readonly #options: LinkOptions;
   readonly #owner: LinkOwner;
+  readonly #transports: Transports;
   #stage: Stage = { at: 'idle' };
   /** The connection to a server that said go-away, while the stage is about the next one. */
   #old: Online | undefined;
@@ -95,6 +83,7 @@ export class Link {
   constructor(options: LinkOptions, owner: LinkOwner) {
     this.#options = options;
     this.#owner = owner;
+    this.#transports = new Transports(options);
   }
 
   /** The connection that is talked over, if it was welcomed. */
@@ -110,6 +99,11 @@ export class Link {
   /** Which socket it is that words go to, counted from 1; not the one that is being dialled meanwhile. */
   get dial(): number {
     return this.#talkedOver?.dial ?? this.#dials;
+  }
+
+  /** Of the words that go to that socket. */
+  get encoding(): Encoding {
+    return this.#talkedOver?.encoding ?? this.#options.encoding;
   }
 
   /** Home first, then all others in turn. Any node will do: at home, words are spared a way between nodes. */
@@ -162,11 +156,13 @@ export class Link {
   welcomed(): void {
     // While the next connection is being made the old one may be welcomed again.
     if (this.#stage.at !== 'greeting' || this.#stage.socket !== this.#heard) return;
-    const { token, dial, socket, hangUp, deadline } = this.#stage;
+    const { token, dial, socket, hangUp, encoding, deadline } = this.#stage;
     clearTimeout(deadline);
     const now = monotonicMs();
     const health = setInterval(() => this.#checkHealth(online, monotonicMs()), sdkLimits.health_check_ms);
-    const online: Online = { at: 'online', token, dial, socket, hangUp, since: now, health, heardAt: now, probedAt: 0 };
+    const way = { token, dial, socket, hangUp, encoding };
+    const online: Online = { at: 'online', ...way, since: now, health, heardAt: now, probedAt: 0 };
+    this.#transports.worked();
     this.#stage = online;
     this.#stale = undefined;
     this.#staleTimes = 0;
@@ -204,47 +200,46 @@ export class Link {
     this.#stage = dialling;
     this.#tell({ kind: 'state', state: 'connecting', url: this.url });
     try {
-      const WebSocket = this.#options.webSocket ?? (await platformWebSocket());
+      const transport = await this.#transports.next();
       const token = await this.#options.session.accessToken(this.#stale);
-      if (this.#stage === dialling) this.#open(WebSocket, token);
+      if (this.#stage === dialling) this.#open(transport, token);
     } catch (thrown) {
       const error = asRingpostError(thrown);
       if (this.#stage === dialling) this.#lost({ error, final: !error.retry });
     }
   }
 
-  #open(WebSocket: WebSocketConstructor, token: string): void {
-    const { encoding } = this.#options;
-    const protocols = [subprotocols[encoding], bearerPrefix + token];
+  #open(transport: Transport, token: string): void {
+    const { encoding } = transport;
     const ears = {
       opened: () => {
         // From here on the next one is talked over: what the old one would still say comes again.
         this.#hangUpOld(true);
         this.#owner.opened();
       },
-      frame: (data: Uint8Array | string) => this.#frame(open, data),
+      frame: (data: Uint8Array | string) => this.#frame(open, data, encoding),
       ping: () => {
         if (this.#live?.socket === open.socket) this.#live.heardAt = monotonicMs();
       },
       closed: (code: number, reason: string, status: number, cause: unknown) => {
-        const loss = this.#lossOf(code, reason, status, cause);
+        const loss = lossOf(this.url, code, reason, status, cause);
         if (this.#old?.socket === open.socket) this.#oldLost(loss);
         else this.#lost(loss);
       },
     };
-    const open: OpenSocket = openSocket(WebSocket, socketUrl(this.url), protocols, ears);
+    const open: OpenSocket = transport.open(this.url, token, ears);
     const deadline = setTimeout(
-      () => this.#lost({ error: unreachable(this.url, 'it took too long') }),
+      () => this.#lost({ error: unreachable(this.url, 'it took too long'), blocked: true }),
       sdkLimits.welcome_wait_ms_max,
     );
-    this.#stage = { at: 'greeting', token, dial: this.#dials, ...open, deadline };
+    this.#stage = { at: 'greeting', token, dial: this.#dials, encoding, ...open, deadline };
   }
 
-  #frame({ socket }: OpenSocket, data: Uint8Array | string): void {
+  #frame({ socket }: OpenSocket, data: Uint8Array | string, encoding: Encoding): void {
     const live = this.#live;
     if (live?.socket === socket) live.heardAt = monotonicMs();
     this.#heard = socket;
-    const frame = decodeServerFrame(data, this.#options.encoding);
+    const frame = decodeServerFrame(data, encoding);
     if (frame.ok) this.#owner.heard(frame.words);
     else this.drop({ error: new RingpostError('bad_answer', `The server spoke unclearly: ${frame.reason}`, true) });
   }
@@ -264,37 +259,7 @@ export class Link {
     this.#owner.health(now);
   }
 
-  #lossOf(code: number, reason: string, status: number, cause: unknown): Loss {
-    if (status === 401 || code === closeCodes.unauthorised) {
-      return { error: new RingpostError('unauthorised', 'The server did not take the session.', true), stale: true };
-    }
-    if (status === 503) {
-      const error = new RingpostError('unreachable', `${this.url} takes nobody just now (status 503).`, true);
-      return { error, elsewhere: true, waitMsMin: sdkLimits.overload_wait_ms_min };
-    }
-    if (status > 0) {
-      const error = new RingpostError('unreachable', `${this.url} refused a connection with status ${status}.`, true);
-      return { error, waitMsMin: sdkLimits.overload_wait_ms_min };
-    }
-    switch (code) {
-      case closeCodes.revoked:
-        return { error: new RingpostError('revoked', 'This device was removed from the account.', false), final: true };
-      case closeCodes.replaced: {
-        const why = 'Another connection of this device took over.';
-        const error = new RingpostError('replaced', why, true);
-        return { error, replaced: true, waitMsMin: sdkLimits.overload_wait_ms_min };
-      }
-      case closeCodes.overloaded:
-      case closeCodes.too_fast: {
-        const error = new RingpostError(reason || 'overloaded', 'The server is at its limit.', true);
-        return { error, waitMsMin: sdkLimits.overload_wait_ms_min };
-      }
-    }
-    if (cause !== undefined || reason === '') return { error: unreachable(this.url, cause ?? 'the connection broke') };
-    return { error: new RingpostError(reason, `${this.url} closed the connection: ${reason}.`, true) };
-  }
-
-  #lost({ error, final, stale, elsewhere, replaced, waitMsMin = 0 }: Loss): void {
+  #lost({ error, final, stale, elsewhere, replaced, waitMsMin = 0, blocked }: Loss): void {
     if (this.#stage.at === 'closed' || this.#stage.at === 'idle') return;
     if (replaced && this.#isReplacedAgain()) {
       this.close(new RingpostError('replaced', error.reason, false));
@@ -303,9 +268,11 @@ export class Link {
     const now = monotonicMs();
     if (this.#stage.at === 'online') {
       const wasSteady = now - this.#stage.since >= sdkLimits.steady_ms_min;
+      if (wasSteady) this.#transports.lost();
       this.#failures = wasSteady ? 0 : Math.min(this.#failures, this.#options.urls.length);
     }
     const wasOnline = this.#stage.at === 'online';
+    if (blocked && this.#stage.at === 'greeting') this.#transports.failed();
     const token = 'token' in this.#stage ? this.#stage.token : undefined;
     this.#leave(false);
     // Once may be a token at its end, and then the clock of one server: a renewed token that none takes will not get better.

@@ -49,8 +49,14 @@ export async function platformWebSocket(): Promise<WebSocketConstructor> {
 /** For `ws` alone; a browser's WebSocket looks at two arguments only. */
 const socketOptions = { perMessageDeflate: false, maxPayload: clientLimits.server_frame_bytes_max };
 
+/** What frames are given to. `readyState` 1: it takes them. */
+export interface Talker {
+  readonly readyState: number;
+  send(frame: string | Uint8Array<ArrayBuffer>): void;
+}
+
 export interface OpenSocket {
-  readonly socket: WebSocketLike;
+  readonly socket: Talker;
   /** `ears` hear nothing more. Politely: what was sent still leaves, and the other side is told; otherwise at once. */
   hangUp(politely: boolean): void;
 }

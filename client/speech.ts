@@ -9,7 +9,7 @@ import type { Deed } from './storage.ts';
 import { monotonicMs } from './time.ts';
 
 export interface SpeechOptions {
-  readonly encoding: Encoding;
+  readonly encoding: () => Encoding;
   readonly outbox: Outbox;
   readonly reads: ReadMarks;
   readonly pace: PaceLimits;
@@ -51,7 +51,7 @@ export class Speech {
 
   /** The one word that may leave before `open`. */
   hello(word: Hello): void {
-    this.#options.put(encode([word], this.#options.encoding));
+    this.#options.put(encode([word], this.#options.encoding()));
   }
 
   /** From now on words may leave. */
@@ -118,7 +118,7 @@ export class Speech {
       words.push(...this.#words);
       this.#words = [];
     }
-    if (words.length > 0) inFrames(words, encoding, this.#limits, put, tooLong);
+    if (words.length > 0) inFrames(words, encoding(), this.#limits, put, tooLong);
   }
 
   /** Adds the messages that may leave now; the others when there is pace again. */

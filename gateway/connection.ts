@@ -54,31 +54,33 @@ export class Connection implements Waiter {
     this.openedMs = performance.now();
     // The first ping comes early by a share that differs from socket to socket, so that sockets opened together are not pinged together.
     this.pingMs = this.openedMs + around.limits.ping_ms * (1 - ((socket.number * 0.618) % 1) / 2);
-    const { ws } = socket;
-    ws.on('message', (data, isBinary) => this.frame(data as Buffer, isBinary));
-    ws.on('pong', () => {
-      this.alive = true;
-    });
-    // A frame that breaks the rules (too long, not UTF-8): ws itself closes with the right code. Without a listener it would throw.
-    ws.on('error', () => this.leave());
-    ws.on('close', () => {
-      this.closed = true;
-      this.leave();
-      this.settleIfDone();
+    const { wire } = socket;
+    wire.listen({
+      frame: (bytes) => this.frame(bytes),
+      alive: () => {
+        this.alive = true;
+      },
+      broken: () => this.leave(),
+      ended: () => {
+        this.closed = true;
+        socket.closed();
+        this.leave();
+        this.settleIfDone();
+      },
     });
     this.outlet = around.door.openOutlet(
       socket.ref,
       (push) => this.push(push),
       () => this.moved(),
     );
-    ws.pause();
+    wire.pause();
     this.waitIn('introducing', around.limits.introduce_ms_max);
     this.attempt();
   }
 
   /** Bytes written that the client has not read. */
   get unreadBytes(): number {
-    return this.closed ? 0 : this.socket.ws.bufferedAmount;
+    return this.closed ? 0 : this.socket.wire.unreadBytes;
   }
 
   get share(): Share {
@@ -106,7 +108,7 @@ export class Connection implements Waiter {
     this.leave();
     clearTimeout(this.timer);
     this.phase = 'gone';
-    this.socket.ws.terminate();
+    this.socket.wire.terminate();
   }
 
   /** CON8: asks the client to connect elsewhere, which it does while this socket still serves it. */
@@ -114,7 +116,7 @@ export class Connection implements Waiter {
     if (this.left || this.farewellMs !== Number.POSITIVE_INFINITY) return;
     this.farewellMs = nowMs + this.around.limits.farewell_ms;
     const reason = 'This server is leaving; connect to another one.';
-    this.socket.ws.send(encode([{ kind: 'goaway', reason, afterMs: 0 }], this.socket.encoding));
+    this.socket.wire.send(encode([{ kind: 'goaway', reason, afterMs: 0 }], this.socket.encoding));
   }
 
   /** A client that was sent away, and is still here, may stay. */
@@ -142,26 +144,23 @@ export class Connection implements Waiter {
       // While reading is paused for its sake, a socket can't show that it is alive.
       if (!this.alive && this.phase === 'open') {
         note('dead');
-        this.socket.ws.terminate();
+        this.socket.wire.terminate();
         return;
       }
       this.alive = false;
       this.pingMs = nowMs + limits.ping_ms;
-      this.socket.ws.ping();
+      this.socket.wire.ping();
     } else if (this.phase === 'queued') {
       // Held back, not lost: a client that hears nothing for long would look for another server, and be one more there.
-      this.socket.ws.ping();
+      this.socket.wire.ping();
     }
   }
 
   // ---------------------------------------------------------------- frames from the client
 
-  private frame(data: Buffer, isBinary: boolean): void {
+  private frame(bytes: Uint8Array | string): void {
     this.alive = true;
     this.spoken = true;
-    // No copy: ws cuts messages out of what Node read, into memory of its own for each read, or has put them together in new
-    // memory; it never writes there again.
-    const bytes = isBinary ? data : data.toString();
     if (this.phase === 'open') {
       const { free } = this.passage.lane;
       if (free && this.whisperFrame(bytes)) return;
@@ -171,13 +170,13 @@ export class Connection implements Waiter {
       if (free) this.notTaken();
       else this.unpark();
     } else if (this.phase === 'parked' || this.phase === 'queued' || this.phase === 'introducing') {
-      // ws goes on with what it has read when it was paused.
+      // The wire goes on with what it had read when it was paused.
       this.park(bytes);
     }
   }
 
   private park(bytes: Uint8Array | string): void {
-    if (this.parked.put(bytes, this.around.limits)) this.socket.ws.pause();
+    if (this.parked.put(bytes, this.around.limits)) this.socket.wire.pause();
     else this.giveUp('overloaded');
   }
 
@@ -188,7 +187,7 @@ export class Connection implements Waiter {
       clearTimeout(this.timer);
       this.phase = 'open';
       this.alive = true;
-      this.socket.ws.resume();
+      this.socket.wire.resume();
       return;
     }
     if (this.phase !== 'queued') this.waitIn('queued', this.around.limits.lane_wait_ms_max);
@@ -236,18 +235,16 @@ export class Connection implements Waiter {
 
   private push(push: Push): void {
     if (this.left) return;
-    const { ws } = this.socket;
+    const { wire } = this.socket;
     if (isAnswer(push)) this.passage.answered(Number(push), performance.now());
     else if (typeof push !== 'string' && !(push instanceof Uint8Array)) {
       this.leave();
       this.closeSocket(push.close, push.word);
-    } else if (ws.bufferedAmount > this.around.limits.unread_bytes_max) {
+    } else if (wire.unreadBytes > this.around.limits.unread_bytes_max) {
       // Nothing is lost: what this client has not confirmed is in its timeline, and comes when it resumes.
       this.giveUp('overloaded');
     } else {
-      // One write a push. Corking saves something only from two pushes a tick on (measured: 3 pushes 10 -> 5 us, 1 push
-      // 4 -> 5 us), and the connection actor puts what it has to say in one frame.
-      ws.send(push);
+      wire.send(push);
     }
   }
 
@@ -256,7 +253,7 @@ export class Connection implements Waiter {
     if (this.phase !== 'open' && this.phase !== 'parked' && this.phase !== 'queued') return;
     this.letGo();
     this.waitIn('reintroducing', this.around.limits.introduce_ms_max);
-    this.socket.ws.resume();
+    this.socket.wire.resume();
     // In a moment: the door is in the middle of something when it calls. And later each time: whoever was told of this socket just now, and
     // does not know it, is busy with becoming the owner; all sockets of a partition at once, again and again, would keep it from that.
     const { retry_ms_min, retry_ms_max } = this.around.limits;
@@ -289,14 +286,12 @@ export class Connection implements Waiter {
   }
 
   private closeSocket(code: number, word: string): void {
-    const { ws } = this.socket;
-    // A paused socket would not read the answer to its close.
-    ws.resume();
+    const { wire } = this.socket;
     try {
-      ws.close(code, word);
+      wire.close(code, word);
     } catch (error) {
       this.around.log.error({ error, code }, 'an actor closed a socket with a code or word that does not exist');
-      ws.close(1011);
+      wire.close(1011, '');
     }
   }
 

@@ -1,4 +1,3 @@
-import type { WebSocket } from 'ws';
 import type { Claims, ConnectionProtocol } from '../proto/mail.ts';
 import type { Encoding } from '../proto/words.ts';
 import type { ActorKind, Door, Log } from '../runtime/index.ts';
@@ -6,13 +5,14 @@ import { Connection } from './connection.ts';
 import { Lanes } from './lane.ts';
 import type { GatewayLimits } from './limits.ts';
 import type { Surroundings } from './surroundings.ts';
+import type { Wire } from './wire.ts';
 
 /** All sockets of this node's edge. */
 export interface Connections {
   readonly open: number;
   /** Even sockets that ask for little wait too long by now. */
   readonly overloaded: boolean;
-  admit(ws: WebSocket, claims: Claims, encoding: Encoding): void;
+  admit(wire: Wire, claims: Claims, encoding: Encoding): void;
   /** Sends clients to other nodes, one after another, until `stay`. Resolves when those that were here have gone or were closed. */
   handOver(): Promise<void>;
   stay(): void;
@@ -67,18 +67,18 @@ export function connections(options: ConnectionsOptions): Connections {
     get overloaded() {
       return lanes.overloaded(performance.now());
     },
-    admit(ws, claims, encoding) {
+    admit(wire, claims, encoding) {
       last += 1;
       open += 1;
-      ws.once('close', () => {
-        open -= 1;
-      });
       const connection: Connection = new Connection(around, {
-        ws,
+        wire,
         ref: options.connection.ref(`${claims.user}/${door.node}.${last}.${options.boot}`),
         claims,
         encoding,
         number: last,
+        closed: () => {
+          open -= 1;
+        },
         settled: () => all.delete(connection),
       });
       all.add(connection);

@@ -21,8 +21,19 @@ export const errors = {
   bad_refresh: { status: 401, reason: 'The refresh token is not valid any more; log in again.', retry: false },
   forbidden_origin: { status: 403, reason: 'Pages of this origin may not talk to this server.', retry: false },
   not_found: { status: 404, reason: 'There is nothing at this address.', retry: false },
+  unknown_socket: {
+    status: 404,
+    reason: 'This server has no such socket, or not any more; open another one.',
+    retry: false,
+  },
   unknown_device: { status: 404, reason: 'The account has no such device.', retry: false },
   wrong_method: { status: 405, reason: 'This address does not take that method.', retry: false },
+  out_of_order: {
+    status: 409,
+    reason: 'Frames are numbered from 1, and sent one after another.',
+    retry: false,
+  },
+  already_read: { status: 409, reason: 'This socket is being read by a stream of events.', retry: false },
   taken: { status: 409, reason: 'This user name is taken.', retry: false },
   too_many_devices: {
     status: 409,
@@ -30,7 +41,7 @@ export const errors = {
     retry: false,
   },
   too_long: { status: 413, reason: 'The body is too long.', retry: false },
-  unsupported_type: { status: 415, reason: 'The body must be application/json.', retry: false },
+  unsupported_type: { status: 415, reason: 'The body must be JSON, and its type must say so.', retry: false },
   too_fast: { status: 429, reason: 'Too many requests from this address; slow down.', retry: true },
   too_many_sockets: { status: 429, reason: 'Too many sockets from this address.', retry: true },
   internal: { status: 500, reason: 'The server failed at this request; it has been noted.', retry: true },

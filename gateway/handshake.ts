@@ -4,19 +4,20 @@ import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import type { Claims } from '../proto/mail.ts';
 import { bearerPrefix, closeCodes, type Encoding, subprotocols } from '../proto/words.ts';
 import type { Log } from '../runtime/index.ts';
+import type { Admission } from './admission.ts';
 import { HttpRefusal, type NoEntry, refusalOf } from './errors.ts';
 import { bearerOf } from './http.ts';
 import type { GatewayLimits } from './limits.ts';
 import { type AllowedOrigins, originAllowed } from './origins.ts';
 import { peerOf } from './peers.ts';
-import { type Rate, rate } from './rates.ts';
-import { type Tally, tally } from './tally.ts';
 import type { AccessTokens, Verified } from './tokens.ts';
+import { type Wire, webSocketWire } from './wire.ts';
 
 const socketPath = '/v1/socket';
 
 export interface HandshakeOptions {
   readonly tokens: AccessTokens;
+  readonly admission: Admission;
   readonly limits: GatewayLimits;
   readonly allowedOrigins: AllowedOrigins;
   readonly trustedProxies: number;
@@ -24,7 +25,7 @@ export interface HandshakeOptions {
   /** Why no more sockets are taken now, if so. */
   readonly noEntry: () => NoEntry | undefined;
   /** A socket whose token is good. */
-  readonly admit: (ws: WebSocket, claims: Claims, encoding: Encoding) => void;
+  readonly admit: (wire: Wire, claims: Claims, encoding: Encoding) => void;
 }
 
 /**
@@ -34,17 +35,10 @@ export interface HandshakeOptions {
 export class Handshakes {
   private readonly options: HandshakeOptions;
   private readonly server: WebSocketServer;
-  private readonly sockets: Tally;
-  private readonly users: Tally;
-  private readonly rate: Rate;
 
   constructor(options: HandshakeOptions) {
-    const { limits } = options;
     this.options = options;
-    this.server = webSocketServer(limits);
-    this.sockets = tally(limits.sockets_per_peer_max, limits.sockets_max);
-    this.users = tally(limits.sockets_per_user_max, limits.sockets_max);
-    this.rate = rate(limits.handshakes_per_peer_burst, limits.handshakes_per_peer_per_minute, limits.rate_peers_max);
+    this.server = webSocketServer(options.limits);
   }
 
   /** An HTTP server's `upgrade`. */
@@ -85,13 +79,10 @@ export class Handshakes {
     if (shut !== undefined) return refusalOf(shut);
     if (!originAllowed(request.headers, this.options.allowedOrigins)) return new HttpRefusal('forbidden_origin');
     if (encoding === undefined) return new HttpRefusal('unknown_subprotocol');
-    const peer = peerOf(request, this.options.trustedProxies);
-    const waitMs = this.rate.take(peer, performance.now());
-    if (waitMs > 0) return new HttpRefusal('too_fast', waitMs);
-    const taken = this.sockets.take(peer);
-    if (taken !== 'taken') return new HttpRefusal(taken === 'all_full' ? 'overloaded' : 'too_many_sockets', 1_000);
+    const counted = this.options.admission.socket(peerOf(request, this.options.trustedProxies));
+    if (counted instanceof HttpRefusal) return counted;
     // Counted until it closes, whatever becomes of its handshake.
-    socket.once('close', () => this.sockets.give(peer));
+    socket.once('close', counted);
     return undefined;
   }
 
@@ -101,12 +92,13 @@ export class Handshakes {
       return;
     }
     const { claims } = token;
-    if (this.users.take(claims.user) !== 'taken') {
+    const counted = this.options.admission.user(claims.user);
+    if (counted === undefined) {
       refuseSocket(ws, 'overloaded');
       return;
     }
-    socket.once('close', () => this.users.give(claims.user));
-    this.options.admit(ws, claims, encoding);
+    socket.once('close', counted);
+    this.options.admit(webSocketWire(ws), claims, encoding);
   }
 }
 

@@ -14,13 +14,21 @@ export interface Call {
   readonly name: string;
   /** The access token of `Authorization: Bearer`. */
   readonly bearer: string | undefined;
+  readonly query: URLSearchParams;
+  /** The media type that the client asks for first, without parameters; '' for none. */
+  readonly accept: string;
+  /** A JSON object. */
   json(): Promise<Json | HttpRefusal>;
+  /** Texts that are meant to be JSON: one (`application/json`), one a line (`application/x-ndjson`), or none for an empty body. */
+  jsonTexts(bytesMax: number): Promise<readonly string[] | HttpRefusal>;
 }
 
-export interface Answer {
-  readonly status: number;
-  readonly body: object;
-}
+export type Answer =
+  | { readonly status: number; readonly body: object }
+  /** A body that is JSON already. */
+  | { readonly status: number; readonly json: string }
+  /** A body that comes bit by bit: whoever gets the response writes it, and ends it. */
+  | { readonly status: number; readonly type: string; stream(response: ServerResponse): void };
 
 export interface Route {
   readonly method: 'GET' | 'POST' | 'DELETE';
@@ -46,6 +54,8 @@ const everyAnswer = {
   'x-content-type-options': 'nosniff',
   vary: 'origin',
 };
+/** For a proxy that would wait for the whole of a stream. */
+const unbuffered = { 'x-accel-buffering': 'no' };
 const preflight = {
   'access-control-allow-methods': 'GET, POST, DELETE',
   'access-control-allow-headers': 'authorization, content-type',
@@ -56,14 +66,18 @@ export function requestListener(options: HttpOptions): RequestListener {
   const find = table(options.routes);
 
   async function answerTo(request: IncomingMessage): Promise<Answer | HttpRefusal> {
-    const found = find(request.method ?? '', (request.url ?? '').split('?', 1)[0] ?? '');
+    const [path = '', query = ''] = (request.url ?? '').split('?', 2);
+    const found = find(request.method ?? '', path);
     if (found instanceof HttpRefusal) return found;
     try {
       return await found.route.run({
         peer: peerOf(request, options.trustedProxies),
         name: found.name,
         bearer: bearerOf(request),
+        query: new URLSearchParams(query),
+        accept: (request.headers.accept ?? '').split(/[,;]/, 1)[0]?.trim() ?? '',
         json: () => readJson(request, options.limits.body_bytes_max),
+        jsonTexts: (bytesMax) => readJsonTexts(request, bytesMax),
       });
     } catch (error) {
       options.log.error({ error, method: request.method, path: found.route.path }, 'a request failed');
@@ -97,15 +111,27 @@ function write(
   cors: { readonly [name: string]: string },
   last: boolean,
 ): void {
-  const text = JSON.stringify(answer.body);
+  // The rest of a body that nobody wants is not worth the wait for the next request behind it.
+  const closing = (last || !request.complete) && { connection: 'close' };
+  if ('stream' in answer) {
+    response.writeHead(answer.status, {
+      ...everyAnswer,
+      ...cors,
+      ...closing,
+      'content-type': answer.type,
+      ...unbuffered,
+    });
+    answer.stream(response);
+    return;
+  }
+  const text = 'json' in answer ? answer.json : JSON.stringify(answer.body);
   response.writeHead(answer.status, {
     ...everyAnswer,
     ...cors,
+    ...closing,
     ...(answer instanceof HttpRefusal && answer.headers),
     'content-type': 'application/json; charset=utf-8',
     'content-length': Buffer.byteLength(text),
-    // The rest of a body that nobody wants is not worth the wait for the next request behind it.
-    ...((last || !request.complete) && { connection: 'close' }),
   });
   response.end(text);
 }
@@ -135,18 +161,42 @@ export function bearerOf(request: IncomingMessage): string | undefined {
 
 async function readJson(request: IncomingMessage, bytesMax: number): Promise<Json | HttpRefusal> {
   // A page of another site can send a body without being asked first (CORS), but not of this type.
-  if (!/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? '')) {
-    return new HttpRefusal('unsupported_type');
+  if (!isJson(request)) return new HttpRefusal('unsupported_type');
+  const text = await readUtf8(request, bytesMax);
+  if (text instanceof HttpRefusal) return text;
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Json;
+  } catch {
+    // Not JSON: the same answer as for JSON that is not an object.
   }
+  return new HttpRefusal('malformed');
+}
+
+function isJson(request: IncomingMessage): boolean {
+  return /^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? '');
+}
+
+function isJsonLines(request: IncomingMessage): boolean {
+  return /^application\/x-ndjson\s*(;|$)/i.test(request.headers['content-type'] ?? '');
+}
+
+async function readJsonTexts(request: IncomingMessage, bytesMax: number): Promise<readonly string[] | HttpRefusal> {
+  const text = await readUtf8(request, bytesMax);
+  if (text instanceof HttpRefusal) return text;
+  if (text === '') return [];
+  if (isJson(request)) return [text];
+  return isJsonLines(request) ? text.trimEnd().split('\n') : new HttpRefusal('unsupported_type');
+}
+
+async function readUtf8(request: IncomingMessage, bytesMax: number): Promise<string | HttpRefusal> {
   const bytes = await readBody(request, bytesMax);
   if (bytes instanceof HttpRefusal) return bytes;
   try {
-    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Json;
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    // Not UTF-8 or not JSON: the same answer as for JSON that is not an object.
+    return new HttpRefusal('malformed');
   }
-  return new HttpRefusal('malformed');
 }
 
 function readBody(request: IncomingMessage, bytesMax: number): Promise<Buffer | HttpRefusal> {

@@ -4,10 +4,12 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { ConnectionProtocol, UserProtocol } from '../proto/mail.ts';
 import type { ActorKind, Door, Log } from '../runtime/index.ts';
 import { Accounts } from './accounts.ts';
+import { Admission } from './admission.ts';
 import { connections } from './connections.ts';
 import { type NoEntry, refusalOf } from './errors.ts';
 import { Handshakes } from './handshake.ts';
 import { type Route, requestListener } from './http.ts';
+import { HttpSockets } from './http-sockets.ts';
 import { defaultGatewayLimits, type GatewayLimits } from './limits.ts';
 import type { AllowedOrigins } from './origins.ts';
 import { passwords } from './passwords.ts';
@@ -60,7 +62,7 @@ export interface Gateway {
   close(graceMs: number): Promise<void>;
 }
 
-/** Opens the edge of a node: accounts over HTTP, clients over WebSocket, both on one port. Rejects when it can't listen. */
+/** Opens the edge of a node: accounts over HTTP, clients over WebSocket or over HTTP as well, all on one port. Rejects when it can't listen. */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const { door, kinds, log, allowedOrigins = 'same-host', trustedProxies = 0, serving = () => true } = options;
   const limits: GatewayLimits = { ...defaultGatewayLimits, ...options.limits };
@@ -83,14 +85,16 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     return clients.overloaded ? 'overloaded' : undefined;
   };
   const overloaded = (): boolean => clients.overloaded;
+  const { admit } = clients;
+  const admission = new Admission(limits);
   const routes = [
     healthRoute(noEntry),
     ...new Accounts({ door, user: kinds.user, limits, passwords: passwords(limits), tokens, overloaded }).routes,
+    ...new HttpSockets({ tokens, admission, limits, noEntry, admit }).routes,
   ];
   const unanswered = { count: 0 };
   server.on('request', requestListener({ routes, limits, allowedOrigins, trustedProxies, log, leaving, unanswered }));
-  const { admit } = clients;
-  const handshakes = new Handshakes({ tokens, limits, allowedOrigins, trustedProxies, log, noEntry, admit });
+  const handshakes = new Handshakes({ tokens, admission, limits, allowedOrigins, trustedProxies, log, noEntry, admit });
   server.on('upgrade', (request, socket, head) => handshakes.upgrade(request, socket, head));
 
   try {

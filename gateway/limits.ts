@@ -26,6 +26,14 @@ export interface GatewayLimits {
   readonly unread_bytes_max: number;
   /** The same over all sockets: beyond it the slowest are closed. */
   readonly unread_total_bytes_max: number;
+  // ---- sockets over HTTP
+  /** A poll without news is answered after so long; less than `ping_ms`, so that each is a sign of life. */
+  readonly poll_ms_max: number;
+  /** Frames that come in one request. */
+  readonly post_bytes_max: number;
+  /** Requests of one user about its sockets. */
+  readonly socket_requests_per_user_burst: number;
+  readonly socket_requests_per_user_per_minute: number;
   // ---- between a socket and its connection actor
   /** Frames that wait while the actor can't take them. Reading is paused then, so these come from one read of at most 64 KiB. */
   readonly parked_frames_max: number;
@@ -109,6 +117,10 @@ export const defaultGatewayLimits: GatewayLimits = {
   sweep_ms: 1_000,
   unread_bytes_max: 1024 * 1024,
   unread_total_bytes_max: 256 * 1024 * 1024,
+  poll_ms_max: 15_000,
+  post_bytes_max: 256 * 1024,
+  socket_requests_per_user_burst: 600,
+  socket_requests_per_user_per_minute: 12_000,
   parked_frames_max: 4_096,
   park_ms_max: 5_000,
   introduce_ms_max: 15_000,

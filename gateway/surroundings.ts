@@ -1,10 +1,10 @@
-import type { WebSocket } from 'ws';
 import type { Claims, ConnectionProtocol } from '../proto/mail.ts';
 import type { CloseWord, Encoding } from '../proto/words.ts';
 import type { Door, Log, Ref } from '../runtime/index.ts';
 import type { Lanes } from './lane.ts';
 import type { GatewayLimits } from './limits.ts';
 import type { ParkedTotal } from './parked.ts';
+import type { Wire } from './wire.ts';
 
 /** What all sockets of an edge share. */
 export interface Surroundings {
@@ -18,12 +18,14 @@ export interface Surroundings {
 }
 
 export interface Socket {
-  readonly ws: WebSocket;
+  readonly wire: Wire;
   readonly ref: Ref<ConnectionProtocol>;
   readonly claims: Claims;
   readonly encoding: Encoding;
   /** Number of the socket at this node: spreads the pings. */
   readonly number: number;
+  /** Called once, when the wire is no more. */
+  readonly closed: () => void;
   /** Called once, when nothing is left to do for this socket. */
   readonly settled: () => void;
 }

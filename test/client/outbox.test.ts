@@ -57,6 +57,18 @@ t.test('words of one turn share a frame; the limits of words and bytes divide it
   );
 });
 
+t.test('texts are counted in whatever word they stand', async (t) => {
+  const { client, peer } = await online(t);
+  const before = peer.frames.length;
+  const big = 'x'.repeat(20_000);
+  for (let seq = 1; seq <= 4; seq++) client.messages.edit({ from: client.user, to: 'bob', seq }, big).catch(() => {});
+  await peer.words('amend', 4);
+  t.strictSame(
+    peer.frames.slice(before).map((words) => words.length),
+    [1, 1, 1, 1],
+  );
+});
+
 t.test('what was not answered is sent again on the next socket, in order, before what came later', async (t) => {
   const { server, client, peer } = await online(t);
   const ids = burst(client, 5);

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import t from 'tap';
 import WebSocket from 'ws';
-import { bearerPrefix, subprotocols } from '../../proto/words.ts';
-import { closing, dial, pause, rawSocket, stage, until } from './stage.ts';
+import { subprotocols } from '../../proto/words.ts';
+import { closing, pause, rawSocket, stage, until } from './stage.ts';
 import { frames, opens } from './staged-door.ts';
 
 t.test('frames go both ways as they are, in order', async (t) => {
@@ -43,28 +43,6 @@ t.test('the bytes of a frame stay what they were while more is read', async (t) 
       (bytes, n) => bytes.length === 1 + n * 7 && (bytes as Uint8Array).every((b) => b === n % 256),
     ),
   );
-});
-
-t.test('a socket that closes is told to its actor once, and its outlet closed', async (t) => {
-  const { client, register, gateway } = await stage(t);
-  const { accessToken } = await register('alice');
-  for (const end of ['close', 'terminate'] as const) {
-    const { ws, connection } = await client(accessToken);
-    ws[end]();
-    await until(() => connection.closed && gateway.connections() === 0);
-    t.strictSame(
-      connection.mail.map(({ kind }) => kind),
-      ['open', 'closed'],
-    );
-  }
-});
-
-t.test('an actor that closes with a code that does not exist does not harm the edge', async (t) => {
-  const { client, register, logged } = await stage(t);
-  const { ws, connection } = await client((await register('alice')).accessToken);
-  connection.push({ close: 99, word: 'x'.repeat(200) });
-  t.equal((await closing(ws)).code, 1011);
-  t.equal(logged.length, 1);
 });
 
 t.test('frames that break the rules close the socket with the right code; nobody else notices', async (t) => {
@@ -171,21 +149,6 @@ t.test('a socket that never says anything is closed', async (t) => {
   t.notOk(spoken.connection.closed);
 });
 
-t.test('an actor that is full now and then: frames wait in order, and none is lost', async (t) => {
-  const { client, register, door } = await stage(t);
-  const { ws, connection } = await client((await register('alice')).accessToken);
-  let tried = 0;
-  door.whispers = (mail) => (mail.kind === 'frame' && tried++ % 100 === 7 ? 'full' : 'ok');
-  const count = 2_000;
-  for (let n = 0; n < count; n += 1) ws.send(`${n} ${'x'.repeat(n % 100)}`);
-  await until(() => frames(connection).length === count);
-  t.ok(door.refusedWhispers >= 20);
-  t.strictSame(
-    frames(connection).map((text) => Number.parseInt(text as string, 10)),
-    Array.from({ length: count }, (_, n) => n),
-  );
-});
-
 t.test('while an actor is full, its socket is not read', async (t) => {
   const { client, register, door } = await stage(t);
   const { ws, connection } = await client((await register('alice')).accessToken);
@@ -196,75 +159,6 @@ t.test('while an actor is full, its socket is not read', async (t) => {
   t.ok(ws.bufferedAmount > 4 * 1024 * 1024, 'the client is held back');
   door.whispers = () => 'ok';
   await until(() => frames(connection).length === count);
-});
-
-t.test('an actor that stays full: the socket is closed with a word after a bounded wait', async (t) => {
-  const { client, register, door } = await stage(t, { park_ms_max: 150 });
-  const { ws, connection } = await client((await register('alice')).accessToken);
-  door.whispers = (mail) => (mail.kind === 'frame' ? 'full' : 'ok');
-  ws.send('x');
-  t.strictSame(await closing(ws), { code: 1013, reason: 'overloaded' });
-  t.equal(connection.mail.at(-1)?.kind, 'closed');
-});
-
-t.test('many small frames while an actor is full are bounded', async (t) => {
-  const { client, register, door, gateway } = await stage(t, { parked_frames_max: 100 });
-  const { ws } = await client((await register('alice')).accessToken);
-  door.whispers = (mail) => (mail.kind === 'frame' ? 'full' : 'ok');
-  for (let n = 0; n < 5_000; n += 1) ws.send('');
-  t.equal((await closing(ws)).code, 1013);
-  await until(() => gateway.connections() === 0);
-});
-
-t.test('an actor that can not be reached at first: nothing is read until it can, nothing lost', async (t) => {
-  const { client, register, door } = await stage(t);
-  const { accessToken } = await register('alice');
-  let refused = 0;
-  door.whispers = () => (refused++ < 4 ? 'moved' : 'ok');
-  const { ws, connection } = await client(accessToken);
-  ws.send('first');
-  ws.send('second');
-  connection.moved();
-  await until(() => frames(connection).length === 2);
-  t.match(opens(connection), [{ again: false }]);
-  t.strictSame(frames(connection), ['first', 'second']);
-});
-
-t.test('an actor that can not be reached at all: 4503, and it never hears of a close', async (t) => {
-  const { gateway, register, door } = await stage(t, { introduce_ms_max: 100 });
-  const { accessToken } = await register('alice');
-  door.whispers = () => 'moved';
-  const ws = dial(gateway, [subprotocols.json, bearerPrefix + accessToken]);
-  t.strictSame(await closing(ws), { code: 4503, reason: 'unavailable' });
-  t.strictSame(door.connections[0]?.mail, []);
-  await until(() => gateway.connections() === 0);
-});
-
-t.test('an actor that has moved: the socket is introduced again, frames meanwhile are dropped', async (t) => {
-  const { client, register, door } = await stage(t);
-  const { ws, connection } = await client((await register('alice')).accessToken);
-  ws.send('before');
-  await until(() => frames(connection).length === 1);
-  door.whispers = () => 'moved';
-  ws.send('parked');
-  await until(() => door.refusedWhispers === 1);
-  connection.moved();
-  connection.moved();
-  ws.send('dropped');
-  await pause(100);
-  door.whispers = () => 'ok';
-  await until(() => opens(connection).length === 2);
-  t.strictSame(
-    opens(connection).map(({ again }) => again),
-    [false, true],
-  );
-  ws.send('after');
-  await until(() => frames(connection).length === 2);
-  t.strictSame(frames(connection), ['before', 'after']);
-  connection.push('resync');
-  await once(ws, 'message');
-  connection.moved();
-  await until(() => opens(connection).length === 3);
 });
 
 t.test('an owner that does not know the socket yet is told again, later each time', async (t) => {
@@ -308,17 +202,6 @@ t.test('a door that says `moved` from within a whisper', async (t) => {
   ws.send('after');
   await until(() => frames(connection).length === 1);
   t.strictSame(frames(connection), ['after']);
-});
-
-t.test('that a socket has closed is said until it is heard', async (t) => {
-  const { client, register, door, gateway } = await stage(t);
-  const { ws, connection } = await client((await register('alice')).accessToken);
-  door.whispers = () => 'full';
-  ws.close();
-  await until(() => gateway.connections() === 0 && door.refusedWhispers > 2);
-  t.ok(connection.closed);
-  door.whispers = () => 'ok';
-  await until(() => connection.mail.at(-1)?.kind === 'closed');
 });
 
 function handshake(token: string): string {

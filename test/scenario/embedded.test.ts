@@ -1,8 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
+import type { TransportName } from '../../client/index.ts';
 import { freePort, pause, ServerProcess, signIn, until } from './cluster.ts';
+import { startProxy } from './proxy.ts';
 import { slowReader } from './slow-reader.ts';
 
 t.setTimeout(90_000);
@@ -17,43 +19,27 @@ t.test('one process, no server beside it', async (t) => {
   await server.start();
   const { url } = server;
 
-  t.test('A1, A8: killed again and again while messages flow, it loses, doubles and reorders nothing', async (t) => {
-    const alice = await signIn('alice', 'phone', { url });
-    const bob = await signIn('bob', 'phone', { url });
-    t.teardown(() => Promise.all([alice.close(), bob.close()]));
-    const heard: string[] = [];
-    let read = 0;
-    bob.on('message', (message) => {
-      heard.push(message.body);
-      bob.read('alice', message.seq);
-    });
-    alice.on('receipt', (receipt) => {
-      t.ok(receipt.read >= read && receipt.read <= receipt.delivered, 'receipts never go back (A11)');
-      ({ read } = receipt);
-    });
-    await alice.connect();
-    await bob.connect();
-    let going = true;
-    const sent: string[] = [];
-    const sending = (async () => {
-      for (let n = 0; going; n++) {
-        const body = `message ${n}`;
-        const { accepted } = alice.send('bob', body);
-        sent.push(body);
-        if (n % 8 === 7) await accepted;
-      }
-    })();
-    for (let kills = 0; kills < 3; kills++) {
-      await pause(700);
-      await server.signal('SIGKILL');
-      await server.start();
+  for (const transport of ['websocket', 'events', 'poll'] as const) {
+    t.test(
+      `A1, A8: killed again and again while messages flow over ${transport}, it loses, doubles and reorders nothing`,
+      (t) => killedAgainAndAgain(t, server, transport),
+    );
+  }
+
+  t.test('HTS: where no WebSocket gets through, a client goes on with what does', async (t) => {
+    for (const lets of ['events', 'poll'] as const) {
+      const proxy = await startProxy(url, lets === 'events');
+      t.teardown(() => proxy.close());
+      const gail = await signIn(`gail-${lets}`, 'phone', { url: proxy.url });
+      t.teardown(() => gail.close());
+      const states: string[] = [];
+      gail.on('state', ({ state }) => void states.push(state));
+      await gail.connect();
+      await gail.send('alice', `through a proxy that lets ${lets} through`).accepted;
+      t.equal((await gail.history('alice')).messages.length, 1);
+      t.equal(proxy.upgrades(), 1, 'a WebSocket was tried first');
+      t.equal(states.filter((state) => state === 'connecting').length, lets === 'events' ? 2 : 3);
     }
-    await pause(700);
-    going = false;
-    await sending;
-    await until('all has been read', () => read === sent.length, 30_000);
-    t.same(heard, sent);
-    t.ok(sent.length > 100, `${sent.length} messages`);
   });
 
   t.test('RES: a device that was away goes on where it was, and is told each event once', async (t) => {
@@ -98,3 +84,43 @@ t.test('one process, no server beside it', async (t) => {
     t.match(second.said, /is used by another process|in use/i);
   });
 });
+
+async function killedAgainAndAgain(t: Test, server: ServerProcess, transport: TransportName): Promise<void> {
+  const { url } = server;
+  const alice = await signIn(`alice-${transport}`, 'phone', { url, transport });
+  const bob = await signIn(`bob-${transport}`, 'phone', { url, transport });
+  t.teardown(() => Promise.all([alice.close(), bob.close()]));
+  const heard: string[] = [];
+  let read = 0;
+  bob.on('message', (message) => {
+    heard.push(message.body);
+    bob.read(alice.user, message.seq);
+  });
+  alice.on('receipt', (receipt) => {
+    t.ok(receipt.read >= read && receipt.read <= receipt.delivered, 'receipts never go back (A11)');
+    ({ read } = receipt);
+  });
+  await alice.connect();
+  await bob.connect();
+  let going = true;
+  const sent: string[] = [];
+  const sending = (async () => {
+    for (let n = 0; going; n++) {
+      const body = `message ${n}`;
+      const { accepted } = alice.send(bob.user, body);
+      sent.push(body);
+      if (n % 8 === 7) await accepted;
+    }
+  })();
+  for (let kills = 0; kills < 3; kills++) {
+    await pause(700);
+    await server.signal('SIGKILL');
+    await server.start();
+  }
+  await pause(700);
+  going = false;
+  await sending;
+  await until('all has been read', () => read === sent.length, 30_000);
+  t.same(heard, sent);
+  t.ok(sent.length > 100, `${sent.length} messages`);
+}

@@ -1,7 +1,9 @@
-import t from 'tap';
-import type { RingpostClient } from '../../client/index.ts';
+import t, { type Test } from 'tap';
+import type { RingpostClient, TransportName } from '../../client/index.ts';
 import { type ClusterUnderTest, pause, startCluster, until } from './cluster.ts';
 import { slowReader } from './slow-reader.ts';
+
+const transports = ['websocket', 'events', 'poll'] as const;
 
 /** What one device was told, in order. */
 class Diary {
@@ -24,25 +26,9 @@ t.test('three nodes, three nats-servers', async (t) => {
   const cluster: ClusterUnderTest = await startCluster();
   t.teardown(() => cluster.stop());
 
-  t.test('SND, DEL, RCP: one message, its whole life', async (t) => {
-    const alice = await cluster.client('alice');
-    const bob = await cluster.client('bob');
-    const told = new Diary(alice);
-    const heard = new Diary(bob, true);
-    await alice.connect();
-    await bob.connect();
-    const sent = alice.send('bob', 'hello');
-    const accepted = await sent.accepted;
-    t.equal(accepted.seq, 1);
-    await until('read comes back', () => told.receipts.some((receipt) => receipt.read === 1));
-    t.same(heard.bodies, ['hello']);
-    for (const { delivered, read } of told.receipts) t.ok(read <= delivered, 'never read before delivered (A11)');
-    const state = await alice.inquire(accepted.id);
-    t.ok(state.at > 0 && state.delivered >= state.at && state.read >= state.delivered, 'with all its times');
-    alice.send('nobody-of-that-name', 'hello?');
-    await until('the failure comes back', () => told.failed.length === 1);
-    t.same(told.failed, ['unknown_user']);
-  });
+  for (const transport of transports) {
+    t.test(`SND, DEL, RCP: one message, its whole life, over ${transport}`, (t) => wholeLife(t, cluster, transport));
+  }
 
   t.test('DEL: who was away gets all in order, on each device', async (t) => {
     const carol = await cluster.client('carol');
@@ -83,8 +69,8 @@ t.test('three nodes, three nats-servers', async (t) => {
   t.test('A1, A6: messages sent while a node is killed arrive exactly once, in order', async (t) => {
     const pairs = await Promise.all(
       Array.from({ length: 12 }, async (_, i) => {
-        const sender = await cluster.client(`sender-${i}`);
-        const recipient = await cluster.client(`recipient-${i}`);
+        const sender = await cluster.client(`sender-${i}`, { transport: transports[i % 3]! });
+        const recipient = await cluster.client(`recipient-${i}`, { transport: transports[Math.floor(i / 3) % 3]! });
         const heard = new Diary(recipient, true);
         const told = new Diary(sender);
         await sender.connect();
@@ -121,3 +107,23 @@ t.test('three nodes, three nats-servers', async (t) => {
     );
   });
 });
+
+async function wholeLife(t: Test, cluster: ClusterUnderTest, transport: TransportName): Promise<void> {
+  const alice = await cluster.client(`alice-${transport}`, { transport });
+  const bob = await cluster.client(`bob-${transport}`, { transport });
+  const told = new Diary(alice);
+  const heard = new Diary(bob, true);
+  await alice.connect();
+  await bob.connect();
+  const sent = alice.send(bob.user, 'hello');
+  const accepted = await sent.accepted;
+  t.equal(accepted.seq, 1);
+  await until('read comes back', () => told.receipts.some((receipt) => receipt.read === 1));
+  t.same(heard.bodies, ['hello']);
+  for (const { delivered, read } of told.receipts) t.ok(read <= delivered, 'never read before delivered (A11)');
+  const state = await alice.inquire(accepted.id);
+  t.ok(state.at > 0 && state.delivered >= state.at && state.read >= state.delivered, 'with all its times');
+  alice.send('nobody-of-that-name', 'hello?');
+  await until('the failure comes back', () => told.failed.length === 1);
+  t.same(told.failed, ['unknown_user']);
+}

@@ -65,9 +65,9 @@ const TABLE: readonly Row[] = [
     packages: ['@grpc/grpc-js', '@grpc/proto-loader', 'pino'],
     node: 'any',
   },
-  { at: 'client/chat/', inside: ['proto/', 'client/'], packages: ['ws'], node: 'any' },
-  { at: 'client/node.ts', inside: ['proto/', 'client/'], packages: ['ws'], node: 'any' },
-  { at: 'client/', inside: ['proto/'], packages: ['ws'], node: 'types' },
+  { at: 'client/chat/', inside: ['proto/', 'client/'], packages: ['ws', 'eventsource-parser'], node: 'any' },
+  { at: 'client/node.ts', inside: ['proto/', 'client/'], packages: ['ws', 'eventsource-parser'], node: 'any' },
+  { at: 'client/', inside: ['proto/'], packages: ['ws', 'eventsource-parser'], node: 'types' },
   {
     at: 'sim/',
     inside: ['proto/', 'runtime/', 'actors/', 'client/'],
