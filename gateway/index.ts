@@ -97,13 +97,10 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const handshakes = new Handshakes({ tokens, admission, limits, allowedOrigins, trustedProxies, log, noEntry, admit });
   server.on('upgrade', (request, socket, head) => handshakes.upgrade(request, socket, head));
 
-  try {
-    await listen(server, options.host, options.port);
-  } catch (error) {
+  const port = await listen(server, options.host, options.port).catch(async (error) => {
     await clients.close(0);
     throw error;
-  }
-  const { port } = server.address() as AddressInfo;
+  });
 
   async function close(graceMs: number): Promise<void> {
     const stopped = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -173,12 +170,13 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-function listen(server: Server, host: string, port: number): Promise<void> {
+/** Resolves to the port. */
+function listen(server: Server, host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => {
       server.off('error', reject);
-      resolve();
+      resolve((server.address() as AddressInfo).port);
     });
   });
 }
