@@ -126,6 +126,11 @@ export interface Turn {
   replyTo(asker: ReplyTo, value: unknown): void;
   /** Bytes to a socket at some node's edge, behind the gate. */
   push(outlet: Outlet, push: Push): void;
+  /**
+   * Volatile: tells whoever listens to `name` in the process that this actor lives in, behind the gate, at most once. For work outside the actors
+   * that follows from their state: whoever does it mails back that it is done, and until then a durable timer signals again.
+   */
+  signal(name: string, value: unknown): void;
 
   /**
    * What this turn sends waits for a record even if it writes nothing. An owner that has been replaced and does not know it yet may for a moment

@@ -1,5 +1,5 @@
 /** What the rest of a process sees of its node: the way in to the actors, and the sockets that hang on them. */
-import type { MailOf, Outlet, Protocol, Push, Ref, ReplyOf } from './actor.ts';
+import type { Address, MailOf, Outlet, Protocol, Push, Ref, ReplyOf } from './actor.ts';
 
 /** Why mail was not taken. `moved`: the owner is changing; `full`: a bound was reached; both may succeed a moment later. */
 export type Refusal = 'full' | 'moved' | 'stopped' | 'failed' | 'too_late';
@@ -36,4 +36,9 @@ export interface Door {
    * something on the way was lost: introduce the outlet to it again.
    */
   openOutlet<P extends Protocol>(to: Ref<P>, receive: (push: Push) => void, moved: () => void): OpenOutlet;
+  /**
+   * Listens to what the actors of this node signal by that name; the answer ends it. `value` is as the actor gave it: it may not be changed.
+   * Throws a TypeError on a second listener.
+   */
+  onSignal(name: string, heard: (from: Address, value: unknown) => void): () => void;
 }

@@ -1,5 +1,5 @@
 /** A node: one process's share of the cluster, as the rest of the process sees it. */
-import type { AnyBehaviour, MailOf, Protocol, Push, Ref, ReplyOf } from './actor.ts';
+import type { Address, AnyBehaviour, MailOf, Protocol, Push, Ref, ReplyOf } from './actor.ts';
 import type { Asked, Door, OpenOutlet } from './door.ts';
 import { Engine } from './engine.ts';
 import type { Limits } from './limits.ts';
@@ -170,6 +170,10 @@ export class Node implements Door {
 
   openOutlet<P extends Protocol>(to: Ref<P>, receive: (push: Push) => void, moved: () => void): OpenOutlet {
     return this.#engine.post.outlets.open(this.#engine.partitionOf(to.address), receive, moved);
+  }
+
+  onSignal(name: string, heard: (from: Address, value: unknown) => void): () => void {
+    return this.#engine.post.signals.on(name, heard);
   }
 
   nodeOf<P extends Protocol>(to: Ref<P>): string {

@@ -10,6 +10,7 @@ import type { Partition } from './partition.ts';
 import type { NodeId, Owner, PartitionId, Ports } from './ports.ts';
 import { type ChannelMail, type PackedMail, packMail, unpackMail } from './record.ts';
 import { Shed } from './shed.ts';
+import { Signals } from './signals.ts';
 import type { Output } from './turn.ts';
 
 type Body = { readonly kind: string };
@@ -42,6 +43,7 @@ type Sender = { readonly node: NodeId; readonly incarnation: string } | undefine
 export class Post {
   readonly asks: Asks;
   readonly outlets: Outlets;
+  readonly signals: Signals;
   readonly #host: PostHost;
   /** Partitions that are not known here, and for whose owner the register is asked. */
   readonly #looking = new Set<PartitionId>();
@@ -53,6 +55,7 @@ export class Post {
     this.#host = host;
     this.asks = new Asks(host.ports, host.limits, (ask) => this.#sendAsk(ask));
     this.outlets = new Outlets(host.self.node, host.self.incarnation, host.ports.log);
+    this.signals = new Signals(host.ports.log);
   }
 
   // ---------------------------------------------------------------- from partitions, past the gate
@@ -73,6 +76,9 @@ export class Post {
       }
       case 'whisper':
         this.whisper(output.to, output.from, output.body);
+        return;
+      case 'signal':
+        this.signals.raise(output.name, output.from, output.value);
         return;
       case 'reply':
         if (output.node !== self.node) {

@@ -27,6 +27,7 @@ import { roughBytes } from './size.ts';
 export type Output =
   | { readonly kind: 'push'; readonly outlet: Outlet; readonly push: Push }
   | { readonly kind: 'whisper'; readonly to: Address; readonly from: Address; readonly body: { readonly kind: string } }
+  | { readonly kind: 'signal'; readonly name: string; readonly from: Address; readonly value: unknown }
   | {
       readonly kind: 'reply';
       readonly node: string;
@@ -163,6 +164,7 @@ function contentOf(output: Output): unknown {
     case 'whisper':
       return output.body;
     case 'reply':
+    case 'signal':
       return output.value;
     case 'refusal':
       return output.why;
@@ -271,6 +273,10 @@ class PartitionTurn implements Turn, Effects {
 
   push(outlet: Outlet, push: Push): void {
     this.#output({ kind: 'push', outlet, push });
+  }
+
+  signal(name: string, value: unknown): void {
+    this.#output({ kind: 'signal', name, from: this.self, value });
   }
 
   setTimer(name: string, atMs: number, mail: { readonly kind: string }): void {

@@ -53,6 +53,8 @@ export const startMs = 1_790_000_000_000;
 
 export class World {
   now = startMs;
+  /** What actors signalled to the process around them. */
+  readonly signals: { readonly name: string; readonly from: string; readonly value: unknown }[] = [];
   /** Mails whose turns threw every time. */
   readonly deadLetters: { readonly to: string; readonly kind: string; readonly error: unknown }[] = [];
   /** Durable rows written so far, for tests that count them. */
@@ -231,6 +233,7 @@ export class World {
     }
     for (const mail of turn.mails) this.enqueue(mail);
     for (const { outlet, push } of turn.pushes) this.sockets.get(outlet.id)?.receive(push);
+    this.signals.push(...turn.signals);
     for (const { ask, value } of turn.replies) this.#replies.set(ask, value);
     if (turn.asleep) Object.assign(actor, { awake: false, memory: undefined });
   }
@@ -246,6 +249,7 @@ class TestTurn implements Turn {
   readonly pushes: { outlet: Outlet; push: Push }[] = [];
   readonly replies: { ask: number; value: unknown }[] = [];
   readonly timers: { name: string | undefined; timer: Omit<Timer, 'order'> | undefined }[] = [];
+  readonly signals: { name: string; from: string; value: unknown }[] = [];
   asleep = false;
   readonly #world: World;
   readonly #rows: ReadonlyMap<string, Rows>;
@@ -319,6 +323,10 @@ class TestTurn implements Turn {
 
   push(outlet: Outlet, push: Push): void {
     this.pushes.push({ outlet, push });
+  }
+
+  signal(name: string, value: unknown): void {
+    this.signals.push({ name, from: this.self, value });
   }
 
   setTimer(name: string, at: number, body: { readonly kind: string }): void {

@@ -89,6 +89,18 @@ export class StagedDoor implements Door {
     };
   };
 
+  private readonly ears = new Map<string, (from: string, value: unknown) => void>();
+
+  onSignal: Door['onSignal'] = (name, heard) => {
+    this.ears.set(name, heard);
+    return () => this.ears.delete(name);
+  };
+
+  /** As an actor does. */
+  signal(name: string, from: string, value: unknown): void {
+    this.ears.get(name)?.(from, value);
+  }
+
   private answer(user: string, mail: UserMail): object {
     const account = this.accounts.get(user);
     if (mail.kind === 'register') {

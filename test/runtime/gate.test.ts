@@ -6,7 +6,11 @@ t.test('A1: nothing leaves a partition before its record is durable', async (t) 
   const stage = new Stage({ behaviours: [list()], partitions: 4 });
   const partition = stage.add(stage.partitionOf('list/a'));
   const other = ['b', 'c', 'd', 'e'].find((key) => stage.partitionOf(`list/${key}`) !== partition.id) as string;
-  stage.ask(partition, 'list/a', act({ add: 'w', tell: [other, 'w'], whisper: [other, 'w'], push: 'w' }));
+  stage.ask(
+    partition,
+    'list/a',
+    act({ add: 'w', tell: [other, 'w'], whisper: [other, 'w'], push: 'w', signal: ['s', 'w'] }),
+  );
   await stage.time.pass(1_000);
   t.equal(stage.journal.waiting.length, 1, 'the record is on its way');
   t.strictSame([stage.released, stage.sent], [[], []]);
@@ -14,7 +18,7 @@ t.test('A1: nothing leaves a partition before its record is durable', async (t) 
   await stage.turns();
   t.strictSame(
     stage.released.map(({ kind }) => kind),
-    ['whisper', 'push', 'reply'],
+    ['whisper', 'push', 'signal', 'reply'],
   );
   t.strictSame(
     stage.sent.map(({ seq, to }) => [seq, to]),

@@ -12,6 +12,7 @@ export interface Act {
   readonly clear?: string;
   readonly later?: readonly [ms: number, word: string];
   readonly push?: string;
+  readonly signal?: readonly [name: string, value: unknown];
   /** Replies with this instead of the list. */
   readonly reply?: unknown;
   readonly sleep?: boolean;
@@ -61,6 +62,7 @@ export function list(failing: Failures = failures()): AnyBehaviour {
         if (act.clear !== undefined) turn.clearTimer(act.clear);
         if (act.later) turn.later(act.later[0], { kind: 'act', add: act.later[1] } as { kind: string });
         if (act.push !== undefined) turn.push(outlet, act.push);
+        if (act.signal) turn.signal(...act.signal);
         turn.reply('reply' in act ? act.reply : memory.words.length);
         if (act.sleep === true) turn.sleep();
         if (act.fail !== undefined && failing.throwing.has(act.fail)) {

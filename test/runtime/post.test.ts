@@ -215,3 +215,27 @@ t.test('§5: a holder of an outlet that throws harms nobody', async (t) => {
   t.equal(moved, 1);
   t.equal(office.errors.length, 2);
 });
+
+t.test('signals go to whoever listens in this process, who may not take the engine down', async (t) => {
+  const office = new Office();
+  const partition = office.add();
+  const heard: unknown[] = [];
+  const signal = async (value: unknown): Promise<void> => {
+    office.ask(partition, 'list/a', act({ signal: ['bell', value] }));
+    await office.turns();
+  };
+  await signal('nobody');
+  const stop = office.post.signals.on('bell', (from, value) => {
+    heard.push([from, value]);
+    throw new Error('from the listener');
+  });
+  t.throws(() => office.post.signals.on('bell', () => {}), TypeError);
+  await signal('once');
+  await signal('again');
+  stop();
+  await signal('after');
+  t.strictSame(heard, [
+    ['list/a', 'once'],
+    ['list/a', 'again'],
+  ]);
+});
