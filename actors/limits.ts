@@ -60,6 +60,9 @@ export interface MessengerLimits {
   /** Users that one user has blocked. */
   readonly blocked_max: number;
   readonly contacts_max: number;
+  /** Questions to other users that one user's devices may have under way, and how long answers are waited for. */
+  readonly gatherings_max: number;
+  readonly gather_ms: number;
   readonly group_members_max: number;
   /** Groups of one user. */
   readonly groups_max: number;
@@ -127,6 +130,8 @@ export const defaultMessengerLimits: MessengerLimits = {
   forgotten_max: 4_096,
   blocked_max: 1_024,
   contacts_max: 4_096,
+  gatherings_max: 16,
+  gather_ms: 3 * second_ms,
   group_members_max: 1_024,
   groups_max: 1_024,
   group_users_max: clientLimits.group_users_max,

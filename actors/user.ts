@@ -21,6 +21,7 @@ import {
 } from './user/accounts.ts';
 import { admitted, end, endWith, objectionTo, say } from './user/admission.ts';
 import { takeAmended } from './user/amending.ts';
+import { askProfiles, profileAsked, profilesDue, profileTold } from './user/asking.ts';
 import { expire, tidy } from './user/expiry.ts';
 import {
   askGroup,
@@ -78,6 +79,9 @@ export function userBehaviour(limits: MessengerLimits): AnyBehaviour {
       typing: passTyping,
       watched,
       presence: passPresence,
+      profileAsked,
+      profileTold,
+      profilesDue,
       expire,
       fade,
       wane,
@@ -199,6 +203,9 @@ function take(user: UserMemory, word: ClientWord, connection: string, attached: 
     case 'roster':
     case 'reach':
       askGroup(user, turn, word, connection, attached);
+      break;
+    case 'profiles':
+      askProfiles(user, turn, word, connection, attached);
       break;
     case 'inquire':
       inquire(user, turn, word, attached);

@@ -172,6 +172,7 @@ export class Exchange implements LinkOwner {
       case 'groups':
       case 'members':
       case 'reached':
+      case 'profiled':
         this.requests.answer(word);
         break;
       case 'typing':

@@ -21,6 +21,7 @@ import { Messages } from './messages.ts';
 import { Outbox, type Sent } from './outbox.ts';
 import type { PaceLimits } from './pace.ts';
 import { People } from './people.ts';
+import type { Requests } from './requests.ts';
 import { checkedSend, type SendOptions } from './send.ts';
 import { Session } from './session.ts';
 import { type Settleable, settleable } from './settleable.ts';
@@ -78,7 +79,7 @@ export class RingpostClient {
   readonly groups: Groups;
   /** Messages that were sent: editing them, taking them back, reactions. */
   readonly messages: Messages;
-  /** Contacts, blocked users, and who may know what. */
+  /** What this user tells of itself, contacts, blocked users, who may know what; and what others tell. */
   readonly people: People;
   readonly #api: AccountApi;
   readonly #session: Session;
@@ -128,7 +129,11 @@ export class RingpostClient {
       changed: () => this.#keeper.changed(),
       state: (news) => this.#stateChanged(news),
     });
-    this.people = new People(this.#newId, (word) => this.#entrust(word));
+    const ask: Requests['ask'] = (kind, make) => {
+      this.#checkOpen();
+      return this.#exchange.requests.ask(kind, make);
+    };
+    this.people = new People({ newId: this.#newId, entrust: (word) => this.#entrust(word), ask });
     this.messages = new Messages({
       user: () => this.user,
       newId: this.#newId,
@@ -137,10 +142,7 @@ export class RingpostClient {
     this.groups = new Groups({
       newId: this.#newId,
       entrust: (word) => this.#entrust(word),
-      ask: (kind, make) => {
-        this.#checkOpen();
-        return this.#exchange.requests.ask(kind, make);
-      },
+      ask,
     });
   }
 

@@ -1,17 +1,37 @@
-import type { Accepted, MessageId, Privacy, SelfDeed, SelfWord, UserId } from '../proto/words.ts';
+import { clientWord } from '../proto/client-words.ts';
+import { Fault } from '../proto/fault.ts';
+import { emptyProfile } from '../proto/people-words.ts';
+import type {
+  Accepted,
+  ClientWord,
+  MessageId,
+  PrivacyDeed,
+  Profile,
+  SelfDeed,
+  SelfWord,
+  UserId,
+  UserProfile,
+} from '../proto/words.ts';
+import { RingpostError } from './errors.ts';
 import type { Sent } from './outbox.ts';
+import type { Requests } from './requests.ts';
+
+export interface PeopleHost {
+  readonly newId: () => MessageId;
+  readonly entrust: (word: SelfWord) => Sent<SelfWord>;
+  readonly ask: Requests['ask'];
+}
 
 /**
- * Contacts, blocked users, and who may know what. Every deed resolves when it is durable, and is said again until then; all devices of the account hear
- * of it by a `self` event. It rejects with `to_self`, `too_many_blocked`, `too_many_contacts`, `malformed` and others of the protocol.
+ * What this user tells of itself, its contacts, whom it has blocked, who may know what; and what others tell. Every deed resolves when it is durable, and is
+ * said again until then; all devices of the account hear of it by a `self` event. It rejects with `to_self`, `too_many_blocked`, `too_many_contacts`,
+ * `malformed` and others of the protocol.
  */
 export class People {
-  readonly #newId: () => MessageId;
-  readonly #entrust: (word: SelfWord) => Sent<SelfWord>;
+  readonly #host: PeopleHost;
 
-  constructor(newId: () => MessageId, entrust: (word: SelfWord) => Sent<SelfWord>) {
-    this.#newId = newId;
-    this.#entrust = entrust;
+  constructor(host: PeopleHost) {
+    this.#host = host;
   }
 
   /** Nothing of this user comes here any more, and it learns nothing of this one; it is not told so. */
@@ -32,16 +52,36 @@ export class People {
     return this.#do({ what: 'contact', user, name: '', on: false });
   }
 
-  /** Whoever hides something does not see it of others. */
-  setPrivacy({ seen, receipts, invites }: Privacy): Promise<Accepted> {
-    return this.#do({ what: 'privacy', seen, receipts, invites });
+  /** Whoever hides something does not see it of others. What is left out stays as it is. */
+  setPrivacy(privacy: PrivacyDeed): Promise<Accepted> {
+    return this.#do({ ...privacy, what: 'privacy' });
+  }
+
+  /** What this user tells of itself from now on; what is left out is not told any more. */
+  setProfile(profile: Partial<Profile>): Promise<Accepted> {
+    return this.#do({ ...emptyProfile, ...profile, what: 'profile' });
+  }
+
+  /** What up to 64 users show to this one, in the order asked for. Rejects with `malformed`, `too_long`, `overloaded`, `timeout`. */
+  async profiles(users: readonly UserId[]): Promise<readonly UserProfile[]> {
+    const make = (req: number): ClientWord => ({ kind: 'profiles', req, users });
+    check(make(0));
+    return (await this.#host.ask('profiled', make)).list;
   }
 
   #do(deed: SelfDeed): Promise<Accepted> {
     try {
-      return this.#entrust({ kind: 'self', id: this.#newId(), deed }).accepted;
+      const word: SelfWord = { kind: 'self', id: this.#host.newId(), deed };
+      check(word);
+      return this.#host.entrust(word).accepted;
     } catch (error) {
       return Promise.reject(error);
     }
   }
+}
+
+/** A word that the server would not take is told of before it goes: there it would refuse all words beside it, too. */
+function check(word: ClientWord): void {
+  const checked = clientWord(word);
+  if (checked instanceof Fault) throw new RingpostError(checked.code, checked.reason, false);
 }

@@ -1,8 +1,8 @@
-import type { Answer, ClientWord, Members, Memberships, Page, Reached, Refused } from '../proto/words.ts';
+import type { Answer, ClientWord, Members, Memberships, Page, Profiled, Reached, Refused } from '../proto/words.ts';
 import { RingpostError } from './errors.ts';
 import { sdkLimits } from './limits.ts';
 
-type Reply = Page | Answer | Members | Memberships | Reached;
+type Reply = Page | Answer | Members | Memberships | Reached | Profiled;
 interface Open {
   readonly word: ClientWord;
   readonly resolve: (reply: Reply) => void;

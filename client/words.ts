@@ -19,6 +19,8 @@ export type {
   Place,
   Presence,
   Privacy,
+  PrivacyDeed,
+  Profile,
   Reached,
   Reaction,
   Refused,
@@ -26,6 +28,7 @@ export type {
   SelfEvent,
   Timer,
   TypingNews,
+  UserProfile,
   VanishedEvent,
   VanishingEvent,
 } from '../proto/words.ts';

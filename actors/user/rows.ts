@@ -26,6 +26,7 @@
  * | blocked | user | since when |
  * | contact | user | its name here |
  * | privacy | '' | Privacy |
+ * | profile | '' | Profile |
  * | held | user/seq | id of a message that came while that user was blocked |
  * | expiry | '' | Sweep: the next look for messages that nobody fetched |
  * | tidy | '' | Sweep: the next look for message ids to forget |

@@ -9,6 +9,7 @@ import { say } from './admission.ts';
 import { armTidy } from './expiry.ts';
 import { carryOutMark, isMarkDeed, isMarkNews, objectionToMark } from './marks.ts';
 import type { Attached, UserMemory } from './memory.ts';
+import { isProfileNews, isSamePrivacy, privacyAfter, privacyFrom, setProfile } from './profile.ts';
 import type { TimelineRow } from './rows.ts';
 import { announce, append, stampOf } from './timeline.ts';
 
@@ -46,11 +47,12 @@ function contactsOf(user: UserMemory, turn: Turn): Map<UserId, string> {
   return user.contacts;
 }
 
-/** What is so until the user wants it otherwise. */
-const open: Privacy = { seen: 'everyone', receipts: true, invites: 'everyone' };
+export function isContact(user: UserMemory, turn: Turn, other: UserId): boolean {
+  return contactsOf(user, turn).has(other);
+}
 
 export function privacyOf(user: UserMemory, turn: Turn): Privacy {
-  user.privacy ??= turn.get<Privacy>('privacy') ?? open;
+  user.privacy ??= privacyFrom(turn.get<Partial<Privacy>>('privacy'));
   return user.privacy;
 }
 
@@ -69,7 +71,8 @@ export function showsSeen(user: UserMemory, turn: Turn, other: UserId): boolean 
 
 /** Nothing is written where it is so already. */
 export function seeToSelf(user: UserMemory, turn: Turn, word: SelfWord, connection: string, attached: Attached): void {
-  const { id, deed } = word;
+  const { id } = word;
+  const deed = inFull(user, turn, word.deed);
   const objection = objectionTo(user, turn, deed);
   if (objection !== undefined) {
     say(turn, attached.to, refused(objection, { id }));
@@ -89,9 +92,14 @@ export function seeToSelf(user: UserMemory, turn: Turn, word: SelfWord, connecti
   announce(user, turn, n, row, { connection, word: { kind: 'accepted', id, n, seq: 0, at } });
 }
 
+/** Its event tells all that is so from now on. */
+function inFull(user: UserMemory, turn: Turn, deed: SelfDeed): SelfDeed {
+  return deed.what === 'privacy' ? { what: 'privacy', ...privacyAfter(privacyOf(user, turn), deed) } : deed;
+}
+
 function objectionTo(user: UserMemory, turn: Turn, deed: SelfDeed): RefusalCode | undefined {
   if (isMarkDeed(deed)) return objectionToMark(user, turn, deed);
-  if (deed.what === 'privacy') return undefined;
+  if (deed.what === 'privacy' || deed.what === 'profile') return undefined;
   if (deed.user === user.self) return 'to_self';
   const { blocked_max, contacts_max } = user.limits;
   if (deed.what === 'block') {
@@ -109,10 +117,10 @@ function isNews(user: UserMemory, turn: Turn, deed: SelfDeed): boolean {
       return deed.on !== isBlocked(user, turn, deed.user);
     case 'contact':
       return deed.on ? contactsOf(user, turn).get(deed.user) !== deed.name : contactsOf(user, turn).has(deed.user);
-    case 'privacy': {
-      const { seen, receipts, invites } = privacyOf(user, turn);
-      return deed.seen !== seen || deed.receipts !== receipts || deed.invites !== invites;
-    }
+    case 'privacy':
+      return !isSamePrivacy(privacyAfter(privacyOf(user, turn), deed), privacyOf(user, turn));
+    case 'profile':
+      return isProfileNews(user, turn, deed);
   }
 }
 
@@ -134,11 +142,12 @@ function carryOutForSelf(user: UserMemory, turn: Turn, deed: SelfDeed, at: numbe
         turn.delete('contact', deed.user);
       }
       break;
-    case 'privacy': {
-      const { seen, receipts, invites } = deed;
-      user.privacy = { seen, receipts, invites };
+    case 'privacy':
+      user.privacy = privacyAfter(privacyOf(user, turn), deed);
       turn.put('privacy', user.privacy);
-    }
+      break;
+    case 'profile':
+      setProfile(user, turn, deed);
   }
 }
 
