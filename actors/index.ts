@@ -2,6 +2,7 @@
 import type { AnyBehaviour } from '../runtime/index.ts';
 import { branchBehaviour } from './branch.ts';
 import { connectionBehaviour } from './connection.ts';
+import { directoryBehaviour } from './directory.ts';
 import { groupBehaviour } from './group.ts';
 import { defaultMessengerLimits, type MessengerLimits } from './limits.ts';
 import { userBehaviour } from './user.ts';
@@ -11,5 +12,11 @@ export { defaultMessengerLimits, type MessengerLimits } from './limits.ts';
 
 export function messengerBehaviours(settings: Partial<MessengerLimits> = {}): AnyBehaviour[] {
   const limits = { ...defaultMessengerLimits, ...settings };
-  return [userBehaviour(limits), connectionBehaviour(limits), groupBehaviour(limits), branchBehaviour(limits)];
+  return [
+    userBehaviour(limits),
+    connectionBehaviour(limits),
+    groupBehaviour(limits),
+    branchBehaviour(limits),
+    directoryBehaviour(limits),
+  ];
 }

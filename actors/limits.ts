@@ -63,6 +63,9 @@ export interface MessengerLimits {
   /** Questions to other users that one user's devices may have under way, and how long answers are waited for. */
   readonly gatherings_max: number;
   readonly gather_ms: number;
+  /** Of one user in a day; users who can be found by one email or phone number. */
+  readonly finds_max: number;
+  readonly handle_users_max: number;
   readonly group_members_max: number;
   /** Groups of one user. */
   readonly groups_max: number;
@@ -132,6 +135,8 @@ export const defaultMessengerLimits: MessengerLimits = {
   contacts_max: 4_096,
   gatherings_max: 16,
   gather_ms: 3 * second_ms,
+  finds_max: 50,
+  handle_users_max: 16,
   group_members_max: 1_024,
   groups_max: 1_024,
   group_users_max: clientLimits.group_users_max,

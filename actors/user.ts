@@ -21,7 +21,7 @@ import {
 } from './user/accounts.ts';
 import { admitted, end, endWith, objectionTo, say } from './user/admission.ts';
 import { takeAmended } from './user/amending.ts';
-import { askProfiles, profileAsked, profilesDue, profileTold } from './user/asking.ts';
+import { askProfiles, candidates, find, profileAsked, profilesDue, profileTold } from './user/asking.ts';
 import { expire, tidy } from './user/expiry.ts';
 import {
   askGroup,
@@ -81,6 +81,7 @@ export function userBehaviour(limits: MessengerLimits): AnyBehaviour {
       presence: passPresence,
       profileAsked,
       profileTold,
+      candidates,
       profilesDue,
       expire,
       fade,
@@ -203,6 +204,9 @@ function take(user: UserMemory, word: ClientWord, connection: string, attached: 
     case 'roster':
     case 'reach':
       askGroup(user, turn, word, connection, attached);
+      break;
+    case 'find':
+      find(user, turn, word, connection, attached);
       break;
     case 'profiles':
       askProfiles(user, turn, word, connection, attached);

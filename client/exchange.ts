@@ -173,6 +173,7 @@ export class Exchange implements LinkOwner {
       case 'members':
       case 'reached':
       case 'profiled':
+      case 'found':
         this.requests.answer(word);
         break;
       case 'typing':

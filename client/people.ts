@@ -4,8 +4,9 @@ import { emptyProfile } from '../proto/people-words.ts';
 import type {
   Accepted,
   ClientWord,
+  Find,
   MessageId,
-  PrivacyDeed,
+  Privacy,
   Profile,
   SelfDeed,
   SelfWord,
@@ -52,8 +53,8 @@ export class People {
     return this.#do({ what: 'contact', user, name: '', on: false });
   }
 
-  /** Whoever hides something does not see it of others. What is left out stays as it is. */
-  setPrivacy(privacy: PrivacyDeed): Promise<Accepted> {
+  /** Whoever hides when it was seen, or what it has read, does not see that of others. What is left out stays as it is. */
+  setPrivacy(privacy: Partial<Privacy>): Promise<Accepted> {
     return this.#do({ ...privacy, what: 'privacy' });
   }
 
@@ -67,6 +68,16 @@ export class People {
     const make = (req: number): ClientWord => ({ kind: 'profiles', req, users });
     check(make(0));
     return (await this.#host.ask('profiled', make)).list;
+  }
+
+  /**
+   * Users who have this name, or want to be found by this email or phone number: none of them where there is none, where it does not want to be, and where it
+   * has blocked this user. Rejects with `too_many_finds` (50 a day; `afterMs` tells for how long), `malformed`, `overloaded`, `timeout`.
+   */
+  async find(by: Find['by'], text: string): Promise<readonly UserProfile[]> {
+    const make = (req: number): ClientWord => ({ kind: 'find', req, by, text });
+    check(make(0));
+    return (await this.#host.ask('found', make)).list;
   }
 
   #do(deed: SelfDeed): Promise<Accepted> {

@@ -19,7 +19,6 @@ export type {
   Place,
   Presence,
   Privacy,
-  PrivacyDeed,
   Profile,
   Reached,
   Reaction,

@@ -3,6 +3,7 @@ import type { Place } from './content.ts';
 import { placeOf } from './content.ts';
 import { Fault, isCount } from './fault.ts';
 import { bad, badCount, badText, type Fields, isFields, isText, isUserId, malformed } from './fields.ts';
+import { type HandleKind, handleKinds, handleOf } from './handles.ts';
 import { clientLimits, type UserId } from './words.ts';
 
 /** What a user tells of itself; '' and no place: not said. */
@@ -33,6 +34,21 @@ export interface UserProfile extends Profile {
 /** In the order in which they were asked for, each once. */
 export interface Profiled {
   readonly kind: 'profiled';
+  readonly req: number;
+  readonly list: readonly UserProfile[];
+}
+
+/** Whoever has this name, or wants to be found by this email or phone number. */
+export interface Find {
+  readonly kind: 'find';
+  readonly req: number;
+  readonly by: 'user' | HandleKind;
+  readonly text: string;
+}
+
+/** By name. */
+export interface Found {
+  readonly kind: 'found';
   readonly req: number;
   readonly list: readonly UserProfile[];
 }
@@ -105,6 +121,27 @@ export function profiled(fields: Fields): Profiled | Fault {
   const { req, list } = fields;
   const checked = userProfiles(list);
   return isCount(req) && checked !== undefined ? { kind: 'profiled', req, list: checked } : bad(fields);
+}
+
+export function find(fields: Fields): Find | Fault {
+  const { req, by, text } = fields;
+  if (!isCount(req)) return badCount('find.req', fields);
+  if (by === 'user') {
+    return isUserId(text)
+      ? { kind: 'find', req, by, text }
+      : badText('find.text', text, clientLimits.user_chars_max, fields);
+  }
+  const kind = handleKinds.find((one) => one === by);
+  if (kind === undefined) return malformed('find.by must be user, email or phone', fields);
+  const isGood = (kind === 'email' ? isEmail(text) : isPhone(text)) && handleOf(kind, text as string) !== '';
+  if (!isGood) return badText('find.text', text, clientLimits.card_chars_max, fields);
+  return { kind: 'find', req, by: kind, text: text as string };
+}
+
+export function found(fields: Fields): Found | Fault {
+  const { req, list } = fields;
+  const checked = userProfiles(list);
+  return isCount(req) && checked !== undefined ? { kind: 'found', req, list: checked } : bad(fields);
 }
 
 function userProfiles(list: unknown): UserProfile[] | undefined {

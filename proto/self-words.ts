@@ -22,7 +22,7 @@ export type SelfDeed =
   | { readonly what: 'pin'; readonly with: ConversationId; readonly on: boolean }
   /** A message that this user does not want to see any more; the others keep it. */
   | { readonly what: 'forget'; readonly with: ConversationId; readonly of: MessageRef }
-  | ({ readonly what: 'privacy' } & PrivacyDeed)
+  | ({ readonly what: 'privacy' } & Partial<Privacy>)
   /** What it tells of itself, all of it. */
   | ({ readonly what: 'profile' } & Profile);
 
@@ -40,10 +40,9 @@ export interface Privacy {
   readonly email: Audience;
   readonly phone: Audience;
   readonly place: Audience;
+  /** Who finds it by its email or phone number. */
+  readonly found: Audience;
 }
-/** What was there from the beginning must be said; of the rest, what is not said stays as it is. */
-export type PrivacyDeed = Pick<Privacy, 'seen' | 'receipts' | 'invites'> & Partial<Privacy>;
-
 /** So it is from now on. */
 export interface SelfEvent {
   readonly kind: 'self';
@@ -88,18 +87,19 @@ function deedOf(fields: Fields): SelfDeed | 'bad' | 'other' {
   }
 }
 
-const laterAudiences = ['about', 'email', 'phone', 'place'] as const;
+const audiences = ['seen', 'invites', 'about', 'email', 'phone', 'place', 'found'] as const;
 
 function privacyDeed(fields: Fields): SelfDeed | undefined {
-  const { seen, receipts, invites } = fields;
-  if (!isAudience(seen) || typeof receipts !== 'boolean' || !isAudience(invites)) return undefined;
-  const deed: { -readonly [field in keyof PrivacyDeed]: PrivacyDeed[field] } = { seen, receipts, invites };
-  for (const name of laterAudiences) {
+  const deed: { -readonly [field in keyof Privacy]?: Privacy[field] } = {};
+  for (const name of audiences) {
     const audience = fields[name];
     if (audience === undefined || audience === null) continue;
     if (!isAudience(audience)) return undefined;
     deed[name] = audience;
   }
+  const { receipts } = fields;
+  if (typeof receipts === 'boolean') deed.receipts = receipts;
+  else if (receipts !== undefined && receipts !== null) return undefined;
   return { what: 'privacy', ...deed };
 }
 

@@ -20,7 +20,7 @@ import type {
   Roster,
 } from './group-words.ts';
 import type { ClientLimits } from './limits.ts';
-import type { Profiled, Profiles } from './people-words.ts';
+import type { Find, Found, Profiled, Profiles } from './people-words.ts';
 import type { RefusalCode } from './refusals.ts';
 import type { SelfEvent, SelfWord } from './self-words.ts';
 import type { VanishedEvent, VanishingEvent, VanishWord } from './vanish-words.ts';
@@ -28,8 +28,8 @@ import type { VanishedEvent, VanishingEvent, VanishWord } from './vanish-words.t
 export type { Amend, AmendedEvent, Amendment, Reaction } from './amend-words.ts';
 export type { Card, MessageRef, More, Place } from './content.ts';
 export type * from './group-words.ts';
-export type { Profile, Profiled, Profiles, UserProfile } from './people-words.ts';
-export type { Audience, Privacy, PrivacyDeed, SelfDeed, SelfEvent, SelfWord } from './self-words.ts';
+export type { Find, Found, Profile, Profiled, Profiles, UserProfile } from './people-words.ts';
+export type { Audience, Privacy, SelfDeed, SelfEvent, SelfWord } from './self-words.ts';
 
 export type { Timer, VanishedEvent, VanishingEvent, VanishWord } from './vanish-words.ts';
 
@@ -123,7 +123,8 @@ export type ClientWord =
   | SelfWord
   | Roster
   | Reach
-  | Profiles;
+  | Profiles
+  | Find;
 
 /** Which words show that the person is there, not only the application: those count for presence. */
 export const byThePerson: { readonly [kind in ClientWord['kind']]: boolean } = {
@@ -140,6 +141,7 @@ export const byThePerson: { readonly [kind in ClientWord['kind']]: boolean } = {
   roster: true,
   reach: true,
   profiles: false,
+  find: true,
   inquire: false,
   received: false,
   watch: false,
@@ -240,6 +242,7 @@ export type ServerWord =
   | Memberships
   | Reached
   | Profiled
+  | Found
   | Resync
   | GoAway;
 

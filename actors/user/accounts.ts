@@ -5,6 +5,7 @@ import type { MailOf, Turn } from '../../runtime/index.ts';
 import { endAll } from './admission.ts';
 import { sweepForExpired } from './expiry.ts';
 import { leaveAll } from './groups.ts';
+import { seeToHandles } from './handles.ts';
 import { cursorsOf, devicesOf, topCursor, type UserMemory } from './memory.ts';
 import type { DeviceRow } from './rows.ts';
 
@@ -92,6 +93,7 @@ export function deactivate(user: UserMemory, _: Mail<'deactivate'>, turn: Turn):
   turn.put('account', user.account);
   for (const device of devicesOf(user, turn).keys()) dropDevice(user, turn, device);
   leaveAll(user, turn);
+  seeToHandles(user, turn);
   sweepForExpired(user, turn);
   return done;
 }

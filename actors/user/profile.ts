@@ -1,6 +1,6 @@
 /** What a user tells of itself, and to whom it shows what of it. */
 import { emptyProfile, isSameProfile } from '../../proto/people-words.ts';
-import type { Privacy, PrivacyDeed, Profile, SelfDeed, UserId } from '../../proto/words.ts';
+import type { Privacy, Profile, SelfDeed, UserId } from '../../proto/words.ts';
 import type { Turn } from '../../runtime/index.ts';
 import type { UserMemory } from './memory.ts';
 import { isAmong, isBlocked, privacyOf } from './self.ts';
@@ -47,6 +47,7 @@ const usual: Privacy = {
   email: 'contacts',
   phone: 'contacts',
   place: 'contacts',
+  found: 'nobody',
 };
 
 /** A row of the time when there was less to choose has only that. */
@@ -57,7 +58,7 @@ export function privacyFrom(row: Partial<Privacy> | undefined): Privacy {
 /** What is not said stays as it is. */
 export function privacyAfter(
   before: Privacy,
-  { what: _, ...wanted }: PrivacyDeed & { readonly what: 'privacy' },
+  { what: _, ...wanted }: Partial<Privacy> & { readonly what: 'privacy' },
 ): Privacy {
   return { ...before, ...wanted };
 }

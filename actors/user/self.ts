@@ -7,6 +7,7 @@ import { User } from '../kinds.ts';
 import { numberKey, numberOf } from '../numbers.ts';
 import { say } from './admission.ts';
 import { armTidy } from './expiry.ts';
+import { seeToHandles } from './handles.ts';
 import { carryOutMark, isMarkDeed, isMarkNews, objectionToMark } from './marks.ts';
 import type { Attached, UserMemory } from './memory.ts';
 import { isProfileNews, isSamePrivacy, privacyAfter, privacyFrom, setProfile } from './profile.ts';
@@ -85,6 +86,7 @@ export function seeToSelf(user: UserMemory, turn: Turn, word: SelfWord, connecti
   }
   carryOutForSelf(user, turn, deed, at);
   hideFromStrangers(user, turn);
+  if (deed.what === 'profile' || deed.what === 'privacy') seeToHandles(user, turn);
   const row: TimelineRow = ['self', id, deed, at];
   const n = append(user, turn, at, row);
   turn.put('mid', id, n);

@@ -7,9 +7,12 @@ import type { Talk } from './talk.ts';
 export const peopleCommands: { readonly [name: string]: Command } = {
   '/profile': { usage: '/profile [NAME]', does: 'what somebody, or you, tells of themselves', run: profile },
   '/set': { usage: '/set name|about|email|phone TEXT', does: 'tell something of yourself', run: set },
+  '/findable': { usage: '/findable everyone|contacts|nobody', does: 'who finds you by email or phone', run: findable },
+  '/find': { usage: '/find NAME|EMAIL|PHONE', does: 'look for somebody', run: find },
 };
 
 const fields = ['name', 'about', 'email', 'phone'] as const;
+const audiences = ['everyone', 'contacts', 'nobody'] as const;
 type Field = (typeof fields)[number];
 
 async function profile(talk: Talk, argument: string): Promise<void> {
@@ -56,6 +59,25 @@ async function set(talk: Talk, argument: string): Promise<void> {
   const { user: _, state: __, ...before } = told;
   await client.people.setProfile(changed(before, field, text));
   screen.note(text === '' ? `You tell no ${field} any more.` : `Your ${field} is: ${oneLine(text)}`);
+}
+
+async function find(talk: Talk, text: string): Promise<void> {
+  const by = text.includes('@') ? 'email' : /^\+?[0-9(]/.test(text) ? 'phone' : 'user';
+  if (text === '') {
+    talk.screen.alert('Whom? /find NAME, an email or a phone number.');
+    return;
+  }
+  const list = await talk.client.people.find(by, text);
+  talk.screen.answer(list.length === 0 ? ['Nobody is found by that.'] : list.flatMap(profileLines));
+}
+
+async function findable(talk: Talk, text: string): Promise<void> {
+  const found = audiences.find((one) => one === text);
+  if (found === undefined) talk.screen.alert('By whom? /findable everyone, contacts or nobody.');
+  else {
+    await talk.client.people.setPrivacy({ found });
+    talk.screen.note(found === 'nobody' ? 'Nobody finds you by email or phone.' : 'You are found by email and phone.');
+  }
 }
 
 function changed(before: Profile, field: Field, text: string): Profile {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { PrivacyDeed, SelfDeed } from '../../proto/words.ts';
+import type { Privacy, SelfDeed } from '../../proto/words.ts';
 import { answerIn, eventsOf, makeGroup, people } from './groups.ts';
 import { messenger, type Socket, type World } from './harness.ts';
 
@@ -12,7 +12,7 @@ function want(world: World, socket: Socket, deed: SelfDeed): string {
   return answerIn(socket, id);
 }
 
-const open: PrivacyDeed = { seen: 'everyone', receipts: true, invites: 'everyone' };
+const open: Partial<Privacy> = { seen: 'everyone', receipts: true, invites: 'everyone' };
 
 t.test('SLF4 SLF5 SLF6 presence is shown to whom the user lets see it, and what is hidden is not seen', async (t) => {
   const world = messenger();

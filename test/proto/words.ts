@@ -1,14 +1,6 @@
 /** Arbitrary words, for properties. */
 import fc from 'fast-check';
-import type {
-  ClientWord,
-  MessageState,
-  More,
-  PrivacyDeed,
-  Profile,
-  ServerWord,
-  TimelineEvent,
-} from '../../proto/words.ts';
+import type { ClientWord, MessageState, More, Privacy, Profile, ServerWord, TimelineEvent } from '../../proto/words.ts';
 import { clientLimits } from '../../proto/words.ts';
 
 const chars = (text: string) => fc.constantFrom(...text);
@@ -101,9 +93,10 @@ const selfDeed = fc.oneof(
       email: audience,
       phone: audience,
       place: audience,
+      found: audience,
     },
-    { requiredKeys: ['what', 'seen', 'receipts', 'invites'] },
-  ) as fc.Arbitrary<{ what: 'privacy' } & PrivacyDeed>,
+    { requiredKeys: ['what'] },
+  ) as fc.Arbitrary<{ what: 'privacy' } & Partial<Privacy>>,
   fc.record({ what: what('star'), with: conversation, of, on: fc.boolean() }),
   fc.record({ what: what('pin'), with: conversation, on: fc.boolean() }),
   fc.record({ what: what('forget'), with: conversation, of }),
@@ -134,6 +127,9 @@ export const clientWord: fc.Arbitrary<ClientWord> = fc.oneof(
   fc.record({ kind: what('vanish'), id, with: user, timer }),
   fc.record({ kind: fc.constant('self' as const), id, deed: selfDeed }),
   fc.record({ kind: what('profiles'), req: count, users }),
+  fc.record({ kind: what('find'), req: count, by: what('user'), text: user }),
+  fc.record({ kind: what('find'), req: count, by: what('email'), text: what('a@b') }),
+  fc.record({ kind: what('find'), req: count, by: what('phone'), text: what('+49 170') }),
   fc.record({ kind: fc.constant('received' as const), upTo: count }),
   fc.record({ kind: fc.constant('read' as const), with: conversation, upTo: count }),
   fc.record({ kind: fc.constant('inquire' as const), req: count, id }),
@@ -252,7 +248,7 @@ export const serverWord: fc.Arbitrary<ServerWord> = fc.oneof(
     next: place,
   }),
   fc.record({
-    kind: what('profiled'),
+    kind: fc.constantFrom('profiled' as const, 'found' as const),
     req: count,
     list: fc.array(
       fc
