@@ -11,6 +11,7 @@ import { isGroup, User } from './kinds.ts';
 import type { MessengerLimits } from './limits.ts';
 import {
   answering,
+  changePassword,
   credentials,
   deactivate,
   listDevices,
@@ -57,6 +58,7 @@ export function userBehaviour(limits: MessengerLimits): AnyBehaviour {
       refresh: answering<'refresh'>(refresh),
       devices: answering<'devices'>(listDevices),
       revoke: answering<'revoke'>(revoke),
+      password: answering<'password'>(changePassword),
       deactivate: answering<'deactivate'>(deactivate),
       attach,
       detach: (user, { connection }) => detach(user, connection),

@@ -133,7 +133,13 @@ export class RingpostClient {
       this.#checkOpen();
       return this.#exchange.requests.ask(kind, make);
     };
-    this.people = new People({ newId: this.#newId, entrust: (word) => this.#entrust(word), ask });
+    this.people = new People({
+      newId: this.#newId,
+      entrust: (word) => this.#entrust(word),
+      ask,
+      changePassword: (password, newPassword) =>
+        this.#session.authorised((token) => this.#api.changePassword(password, newPassword, token)),
+    });
     this.messages = new Messages({
       user: () => this.user,
       newId: this.#newId,

@@ -21,6 +21,7 @@ export interface PeopleHost {
   readonly newId: () => MessageId;
   readonly entrust: (word: SelfWord) => Sent<SelfWord>;
   readonly ask: Requests['ask'];
+  readonly changePassword: (password: string, newPassword: string) => Promise<void>;
 }
 
 /**
@@ -78,6 +79,14 @@ export class People {
     const make = (req: number): ClientWord => ({ kind: 'find', req, by, text });
     check(make(0));
     return (await this.#host.ask('found', make)).list;
+  }
+
+  /**
+   * Another password for this account. All its other devices are logged out, and this one stays. Rejects with `wrong_password`, `bad_password` (the new one),
+   * `too_fast`, `login_needed`, `unreachable`; with `unknown_outcome` either of the two may be the right one now.
+   */
+  changePassword(password: string, newPassword: string): Promise<void> {
+    return this.#host.changePassword(password, newPassword);
   }
 
   #do(deed: SelfDeed): Promise<Accepted> {

@@ -68,6 +68,7 @@ export type AccountRefusal =
   | 'deactivated'
   | 'bad_refresh'
   | 'unknown_device'
+  | 'wrong_password'
   | 'too_many_devices';
 
 /** The user actor, `user/<id>`. */
@@ -85,6 +86,16 @@ export type UserProtocol = MemberProtocol &
     };
     devices: { mail: object; reply: Outcome<{ readonly devices: readonly DeviceState[] }> };
     revoke: { mail: { readonly device: DeviceId }; reply: Outcome };
+    /** A device's session changes the password: all other sessions end. `before`: what it was compared with. */
+    password: {
+      mail: {
+        readonly device: DeviceId;
+        readonly session: string;
+        readonly before: PasswordHash;
+        readonly password: PasswordHash;
+      };
+      reply: Outcome;
+    };
     deactivate: { mail: object; reply: Outcome };
     // ---- from this user's own connections (volatile)
     /** Its hello. `connection` is the address of the connection actor, here and below. */
