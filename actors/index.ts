@@ -5,10 +5,12 @@ import { connectionBehaviour } from './connection.ts';
 import { directoryBehaviour } from './directory.ts';
 import { groupBehaviour } from './group.ts';
 import { defaultMessengerLimits, type MessengerLimits } from './limits.ts';
+import { reportsBehaviour } from './reports.ts';
 import { userBehaviour } from './user.ts';
 
 export { Connection, User } from './kinds.ts';
 export { defaultMessengerLimits, type MessengerLimits } from './limits.ts';
+export { reportsAt } from './reports.ts';
 
 export function messengerBehaviours(settings: Partial<MessengerLimits> = {}): AnyBehaviour[] {
   const limits = { ...defaultMessengerLimits, ...settings };
@@ -18,5 +20,6 @@ export function messengerBehaviours(settings: Partial<MessengerLimits> = {}): An
     groupBehaviour(limits),
     branchBehaviour(limits),
     directoryBehaviour(limits),
+    reportsBehaviour(limits),
   ];
 }

@@ -1,4 +1,5 @@
 import { clientWord } from '../proto/client-words.ts';
+import { isGroupId } from '../proto/decode.ts';
 import { Fault } from '../proto/fault.ts';
 import { emptyProfile } from '../proto/people-words.ts';
 import type {
@@ -8,12 +9,14 @@ import type {
   MessageId,
   Privacy,
   Profile,
+  ReportReason,
   SelfDeed,
   SelfWord,
   UserId,
   UserProfile,
 } from '../proto/words.ts';
 import { RingpostError } from './errors.ts';
+import type { Said } from './messages.ts';
 import type { Sent } from './outbox.ts';
 import type { Requests } from './requests.ts';
 
@@ -22,6 +25,12 @@ export interface PeopleHost {
   readonly entrust: (word: SelfWord) => Sent<SelfWord>;
   readonly ask: Requests['ask'];
   readonly changePassword: (password: string, newPassword: string) => Promise<void>;
+}
+
+/** `message`: one of that user. */
+export interface ReportOptions {
+  readonly text?: string;
+  readonly message?: Said;
 }
 
 /**
@@ -79,6 +88,15 @@ export class People {
     const make = (req: number): ClientWord => ({ kind: 'find', req, by, text });
     check(make(0));
     return (await this.#host.ask('found', make)).list;
+  }
+
+  /**
+   * Tells whoever runs the server of a user, or of a message of its, whose text goes along; the user is never told. Rejects with `unknown_message`,
+   * `too_many_reports` (20 a day) and the errors of all deeds.
+   */
+  report(user: UserId, reason: ReportReason, { text = '', message }: ReportOptions = {}): Promise<Accepted> {
+    const of = message && { with: isGroupId(message.to) ? message.to : message.from, seq: message.seq };
+    return this.#do({ what: 'report', user, reason, text, ...(of && { message: of }) });
   }
 
   /**

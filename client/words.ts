@@ -23,6 +23,7 @@ export type {
   Reached,
   Reaction,
   Refused,
+  ReportReason,
   Role,
   SelfEvent,
   Timer,

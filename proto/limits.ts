@@ -35,6 +35,7 @@ export const clientLimits = {
   profile_about_chars_max: 256,
   /** In one word. */
   profile_users_max: 64,
+  report_text_chars_max: 1_024,
   /** Presence counts as online for this long after the person last did something. */
   online_ms: 10_000,
 } as const;

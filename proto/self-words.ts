@@ -3,6 +3,7 @@ import type { MessageRef } from './content.ts';
 import { type Fault, isCount, isMessageId } from './fault.ts';
 import { bad, badText, type Fields, isConversationId, isFields, isText, isUserId, malformed, shown } from './fields.ts';
 import { type Profile, profileOf } from './people-words.ts';
+import { type ReportDeed, reportDeed } from './report-words.ts';
 import { type ConversationId, clientLimits, type MessageId, type OtherEvent, type UserId } from './words.ts';
 
 /** Answered by `accepted` or `refused`, like a message. */
@@ -24,7 +25,8 @@ export type SelfDeed =
   | { readonly what: 'forget'; readonly with: ConversationId; readonly of: MessageRef }
   | ({ readonly what: 'privacy' } & Partial<Privacy>)
   /** What it tells of itself, all of it. */
-  | ({ readonly what: 'profile' } & Profile);
+  | ({ readonly what: 'profile' } & Profile)
+  | ReportDeed;
 
 export type Audience = 'everyone' | 'contacts' | 'nobody';
 /** Who may know what of a user. Whoever hides something does not see it of others. */
@@ -82,6 +84,8 @@ function deedOf(fields: Fields): SelfDeed | 'bad' | 'other' {
       const profile = profileOf(fields);
       return profile === undefined ? 'bad' : { what, ...profile };
     }
+    case 'report':
+      return reportDeed(fields) ?? 'bad';
     default:
       return 'other';
   }

@@ -29,6 +29,7 @@ export type { Amend, AmendedEvent, Amendment, Reaction } from './amend-words.ts'
 export type { Card, MessageRef, More, Place } from './content.ts';
 export type * from './group-words.ts';
 export type { Find, Found, Profile, Profiled, Profiles, UserProfile } from './people-words.ts';
+export type { ReportDeed, ReportReason } from './report-words.ts';
 export type { Audience, Privacy, SelfDeed, SelfEvent, SelfWord } from './self-words.ts';
 
 export type { Timer, VanishedEvent, VanishingEvent, VanishWord } from './vanish-words.ts';

@@ -11,6 +11,7 @@ import { seeToHandles } from './handles.ts';
 import { carryOutMark, isMarkDeed, isMarkNews, objectionToMark } from './marks.ts';
 import type { Attached, UserMemory } from './memory.ts';
 import { isProfileNews, isSamePrivacy, privacyAfter, privacyFrom, setProfile } from './profile.ts';
+import { type Objection, objectionToReport, report } from './reporting.ts';
 import type { TimelineRow } from './rows.ts';
 import { announce, append, stampOf } from './timeline.ts';
 
@@ -76,7 +77,8 @@ export function seeToSelf(user: UserMemory, turn: Turn, word: SelfWord, connecti
   const deed = inFull(user, turn, word.deed);
   const objection = objectionTo(user, turn, deed);
   if (objection !== undefined) {
-    say(turn, attached.to, refused(objection, { id }));
+    const { code, ...more } = typeof objection === 'string' ? { code: objection } : objection;
+    say(turn, attached.to, refused(code, { id }, more));
     return;
   }
   const at = stampOf(user, turn);
@@ -99,9 +101,10 @@ function inFull(user: UserMemory, turn: Turn, deed: SelfDeed): SelfDeed {
   return deed.what === 'privacy' ? { what: 'privacy', ...privacyAfter(privacyOf(user, turn), deed) } : deed;
 }
 
-function objectionTo(user: UserMemory, turn: Turn, deed: SelfDeed): RefusalCode | undefined {
+function objectionTo(user: UserMemory, turn: Turn, deed: SelfDeed): RefusalCode | Objection | undefined {
   if (isMarkDeed(deed)) return objectionToMark(user, turn, deed);
   if (deed.what === 'privacy' || deed.what === 'profile') return undefined;
+  if (deed.what === 'report') return objectionToReport(user, turn, deed);
   if (deed.user === user.self) return 'to_self';
   const { blocked_max, contacts_max } = user.limits;
   if (deed.what === 'block') {
@@ -123,6 +126,8 @@ function isNews(user: UserMemory, turn: Turn, deed: SelfDeed): boolean {
       return !isSamePrivacy(privacyAfter(privacyOf(user, turn), deed), privacyOf(user, turn));
     case 'profile':
       return isProfileNews(user, turn, deed);
+    case 'report':
+      return true;
   }
 }
 
@@ -150,6 +155,9 @@ function carryOutForSelf(user: UserMemory, turn: Turn, deed: SelfDeed, at: numbe
       break;
     case 'profile':
       setProfile(user, turn, deed);
+      break;
+    case 'report':
+      report(user, turn, deed, at);
   }
 }
 

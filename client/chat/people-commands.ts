@@ -1,5 +1,6 @@
 /** What a person tells of itself in a chat, and what it asks of others. Each rejects with the errors of the client's `people`. */
 import { isUserId } from '../../proto/decode.ts';
+import { reportReasons } from '../../proto/report-words.ts';
 import type { Profile, UserProfile } from '../../proto/words.ts';
 import type { Command } from './commands.ts';
 import type { Talk } from './talk.ts';
@@ -8,6 +9,11 @@ export const peopleCommands: { readonly [name: string]: Command } = {
   '/profile': { usage: '/profile [NAME]', does: 'what somebody, or you, tells of themselves', run: profile },
   '/set': { usage: '/set name|about|email|phone TEXT', does: 'tell something of yourself', run: set },
   '/findable': { usage: '/findable everyone|contacts|nobody', does: 'who finds you by email or phone', run: findable },
+  '/report': {
+    usage: '/report NAME REASON [TEXT]',
+    does: `tell whoever runs this server of somebody: ${reportReasons.join(', ')}`,
+    run: report,
+  },
   '/find': { usage: '/find NAME|EMAIL|PHONE', does: 'look for somebody', run: find },
 };
 
@@ -78,6 +84,20 @@ async function findable(talk: Talk, text: string): Promise<void> {
     await talk.client.people.setPrivacy({ found });
     talk.screen.note(found === 'nobody' ? 'Nobody finds you by email or phone.' : 'You are found by email and phone.');
   }
+}
+
+/** With the last message shown of that user, if it is what is open. */
+async function report(talk: Talk, argument: string): Promise<void> {
+  const { client, screen, lastTheirs } = talk;
+  const [, user = '', word = '', text = ''] = /^(\S*)\s*(\S*)\s*(.*)$/s.exec(argument) ?? [];
+  const reason = reportReasons.find((one) => one === word);
+  if (!isUserId(user) || reason === undefined) {
+    screen.alert(`Whom, and why? /report NAME ${reportReasons.join('|')}`);
+    return;
+  }
+  const message = lastTheirs?.from === user ? { message: lastTheirs } : {};
+  await client.people.report(user, reason, { text, ...message });
+  screen.note(`Reported${lastTheirs?.from === user ? ', with the last message' : ''}. ${user} is not told.`);
 }
 
 function changed(before: Profile, field: Field, text: string): Profile {

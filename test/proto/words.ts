@@ -1,6 +1,15 @@
 /** Arbitrary words, for properties. */
 import fc from 'fast-check';
-import type { ClientWord, MessageState, More, Privacy, Profile, ServerWord, TimelineEvent } from '../../proto/words.ts';
+import type {
+  ClientWord,
+  MessageState,
+  More,
+  Privacy,
+  Profile,
+  ReportDeed,
+  ServerWord,
+  TimelineEvent,
+} from '../../proto/words.ts';
 import { clientLimits } from '../../proto/words.ts';
 
 const chars = (text: string) => fc.constantFrom(...text);
@@ -81,7 +90,18 @@ const profile = fc.record(
   },
   { requiredKeys: ['name', 'about', 'email', 'phone'] },
 ) as fc.Arbitrary<Profile>;
+const report = fc.record(
+  {
+    what: what('report'),
+    user,
+    reason: fc.constantFrom('spam' as const, 'other' as const),
+    text: line,
+    message: fc.record({ with: conversation, seq: fc.integer({ min: 1 }) }),
+  },
+  { requiredKeys: ['what', 'user', 'reason', 'text'] },
+) as fc.Arbitrary<ReportDeed>;
 const selfDeed = fc.oneof(
+  report,
   profile.map((one) => ({ what: 'profile' as const, ...one })),
   fc.record(
     {
