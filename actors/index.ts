@@ -2,14 +2,24 @@
 import type { AnyBehaviour } from '../runtime/index.ts';
 import { branchBehaviour } from './branch.ts';
 import { connectionBehaviour } from './connection.ts';
+import { directoryBehaviour } from './directory.ts';
 import { groupBehaviour } from './group.ts';
 import { defaultMessengerLimits, type MessengerLimits } from './limits.ts';
+import { reportsBehaviour } from './reports.ts';
 import { userBehaviour } from './user.ts';
 
 export { Connection, User } from './kinds.ts';
 export { defaultMessengerLimits, type MessengerLimits } from './limits.ts';
+export { reportsAt } from './reports.ts';
 
 export function messengerBehaviours(settings: Partial<MessengerLimits> = {}): AnyBehaviour[] {
   const limits = { ...defaultMessengerLimits, ...settings };
-  return [userBehaviour(limits), connectionBehaviour(limits), groupBehaviour(limits), branchBehaviour(limits)];
+  return [
+    userBehaviour(limits),
+    connectionBehaviour(limits),
+    groupBehaviour(limits),
+    branchBehaviour(limits),
+    directoryBehaviour(limits),
+    reportsBehaviour(limits),
+  ];
 }

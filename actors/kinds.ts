@@ -1,6 +1,8 @@
 /** The names by which the messenger's actors know one another; none imports another. */
 import type { BranchProtocol, GroupProtocol } from '../proto/group-mail.ts';
 import type { ConnectionProtocol, UserProtocol } from '../proto/mail.ts';
+import type { DirectoryProtocol } from '../proto/people-mail.ts';
+import type { ReportsProtocol } from '../proto/report-words.ts';
 import type { ConversationId, GroupId } from '../proto/words.ts';
 import { actorKind, type Ref } from '../runtime/index.ts';
 
@@ -12,6 +14,12 @@ export const Connection = actorKind<ConnectionProtocol>('connection');
 export const Group = actorKind<GroupProtocol>('group');
 /** `branch/@<partition>/<group id>`: lives beside the members there. */
 export const Branch = actorKind<BranchProtocol>('branch');
+
+/** `directory/<hash>`: of one email or phone number. */
+export const Directory = actorKind<DirectoryProtocol>('directory');
+
+/** `reports/@<partition>/all`: what the users there have reported. */
+export const Reports = actorKind<ReportsProtocol>('reports');
 
 export function isGroup(conversation: ConversationId): conversation is GroupId {
   return conversation.startsWith('#');

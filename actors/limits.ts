@@ -60,6 +60,17 @@ export interface MessengerLimits {
   /** Users that one user has blocked. */
   readonly blocked_max: number;
   readonly contacts_max: number;
+  /** Questions to other users that one user's devices may have under way, and how long answers are waited for. */
+  readonly gatherings_max: number;
+  readonly gather_ms: number;
+  /** Of one user in a day; users who can be found by one email or phone number. */
+  readonly finds_max: number;
+  readonly handle_users_max: number;
+  /** Of one user in a day; those of a partition that are kept, and told at once; of a message that goes along. */
+  readonly reports_max: number;
+  readonly reports_kept_max: number;
+  readonly reports_page_max: number;
+  readonly report_body_chars_max: number;
   readonly group_members_max: number;
   /** Groups of one user. */
   readonly groups_max: number;
@@ -127,6 +138,14 @@ export const defaultMessengerLimits: MessengerLimits = {
   forgotten_max: 4_096,
   blocked_max: 1_024,
   contacts_max: 4_096,
+  gatherings_max: 16,
+  gather_ms: 3 * second_ms,
+  finds_max: 50,
+  handle_users_max: 16,
+  reports_max: 20,
+  reports_kept_max: 1_024,
+  reports_page_max: 16,
+  report_body_chars_max: 4_096,
   group_members_max: 1_024,
   groups_max: 1_024,
   group_users_max: clientLimits.group_users_max,

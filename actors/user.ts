@@ -11,6 +11,7 @@ import { isGroup, User } from './kinds.ts';
 import type { MessengerLimits } from './limits.ts';
 import {
   answering,
+  changePassword,
   credentials,
   deactivate,
   listDevices,
@@ -21,6 +22,7 @@ import {
 } from './user/accounts.ts';
 import { admitted, end, endWith, objectionTo, say } from './user/admission.ts';
 import { takeAmended } from './user/amending.ts';
+import { askProfiles, candidates, find, profileAsked, profilesDue, profileTold } from './user/asking.ts';
 import { expire, tidy } from './user/expiry.ts';
 import {
   askGroup,
@@ -56,6 +58,7 @@ export function userBehaviour(limits: MessengerLimits): AnyBehaviour {
       refresh: answering<'refresh'>(refresh),
       devices: answering<'devices'>(listDevices),
       revoke: answering<'revoke'>(revoke),
+      password: answering<'password'>(changePassword),
       deactivate: answering<'deactivate'>(deactivate),
       attach,
       detach: (user, { connection }) => detach(user, connection),
@@ -78,6 +81,10 @@ export function userBehaviour(limits: MessengerLimits): AnyBehaviour {
       typing: passTyping,
       watched,
       presence: passPresence,
+      profileAsked,
+      profileTold,
+      candidates,
+      profilesDue,
       expire,
       fade,
       wane,
@@ -199,6 +206,12 @@ function take(user: UserMemory, word: ClientWord, connection: string, attached: 
     case 'roster':
     case 'reach':
       askGroup(user, turn, word, connection, attached);
+      break;
+    case 'find':
+      find(user, turn, word, connection, attached);
+      break;
+    case 'profiles':
+      askProfiles(user, turn, word, connection, attached);
       break;
     case 'inquire':
       inquire(user, turn, word, attached);

@@ -53,6 +53,10 @@ export class AccountApi {
     await this.#call('DELETE', `/v1/devices/${encodeURIComponent(device)}`, undefined, accessToken);
   }
 
+  async changePassword(password: string, newPassword: string, accessToken: string): Promise<void> {
+    await this.#call('POST', '/v1/account/password', { password, newPassword }, accessToken);
+  }
+
   async deactivate(accessToken: string): Promise<void> {
     await this.#call('DELETE', '/v1/account', undefined, accessToken);
   }

@@ -172,6 +172,8 @@ export class Exchange implements LinkOwner {
       case 'groups':
       case 'members':
       case 'reached':
+      case 'profiled':
+      case 'found':
         this.requests.answer(word);
         break;
       case 'typing':

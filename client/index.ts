@@ -21,6 +21,7 @@ import { Messages } from './messages.ts';
 import { Outbox, type Sent } from './outbox.ts';
 import type { PaceLimits } from './pace.ts';
 import { People } from './people.ts';
+import type { Requests } from './requests.ts';
 import { checkedSend, type SendOptions } from './send.ts';
 import { Session } from './session.ts';
 import { type Settleable, settleable } from './settleable.ts';
@@ -82,7 +83,7 @@ export class RingpostClient {
   readonly groups: Groups;
   /** Messages that were sent: editing them, taking them back, reactions. */
   readonly messages: Messages;
-  /** Contacts, blocked users, and who may know what. */
+  /** What this user tells of itself, contacts, blocked users, who may know what; and what others tell. */
   readonly people: People;
   readonly #api: AccountApi;
   readonly #session: Session;
@@ -134,7 +135,17 @@ export class RingpostClient {
       changed: () => this.#keeper.changed(),
       state: (news) => this.#stateChanged(news),
     });
-    this.people = new People(this.#newId, (word) => this.#entrust(word));
+    const ask: Requests['ask'] = (kind, make) => {
+      this.#checkOpen();
+      return this.#exchange.requests.ask(kind, make);
+    };
+    this.people = new People({
+      newId: this.#newId,
+      entrust: (word) => this.#entrust(word),
+      ask,
+      changePassword: (password, newPassword) =>
+        this.#session.authorised((token) => this.#api.changePassword(password, newPassword, token)),
+    });
     this.messages = new Messages({
       user: () => this.user,
       newId: this.#newId,
@@ -143,10 +154,7 @@ export class RingpostClient {
     this.groups = new Groups({
       newId: this.#newId,
       entrust: (word) => this.#entrust(word),
-      ask: (kind, make) => {
-        this.#checkOpen();
-        return this.#exchange.requests.ask(kind, make);
-      },
+      ask,
     });
   }
 

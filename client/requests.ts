@@ -1,8 +1,18 @@
-import type { Answer, ClientWord, Members, Memberships, Page, Reached, Refused } from '../proto/words.ts';
+import type {
+  Answer,
+  ClientWord,
+  Found,
+  Members,
+  Memberships,
+  Page,
+  Profiled,
+  Reached,
+  Refused,
+} from '../proto/words.ts';
 import { RingpostError } from './errors.ts';
 import { sdkLimits } from './limits.ts';
 
-type Reply = Page | Answer | Members | Memberships | Reached;
+type Reply = Page | Answer | Members | Memberships | Reached | Profiled | Found;
 interface Open {
   readonly word: ClientWord;
   readonly resolve: (reply: Reply) => void;
@@ -56,14 +66,15 @@ export class Requests {
   refuse(word: Refused & { readonly req: number }): void {
     const open = this.#open.get(word.req);
     if (open === undefined) return;
-    if (word.retry) {
+    if (word.retry && (word.afterMs ?? 0) < sdkLimits.request_wait_ms_max) {
       // Its deadline goes on: a question is never put off beyond its time.
       setTimeout(() => {
         if (this.#open.has(word.req)) this.#say(open.word);
       }, word.afterMs ?? sdkLimits.overload_wait_ms_min);
       return;
     }
-    this.#close(word.req)?.reject(new RingpostError(word.code, word.reason, false));
+    const { code, reason, retry, afterMs } = word;
+    this.#close(word.req)?.reject(new RingpostError(code, reason, retry, { afterMs }));
   }
 
   words(): ClientWord[] {

@@ -26,6 +26,7 @@ const accountErrors: { readonly [code in AccountRefusal]: ErrorCode } = {
   deactivated: 'unauthorised',
   bad_refresh: 'bad_refresh',
   unknown_device: 'unknown_device',
+  wrong_password: 'wrong_password',
   too_many_devices: 'too_many_devices',
 };
 
@@ -57,6 +58,7 @@ export class Accounts {
     return [
       { method: 'POST', path: '/v1/accounts', run: (call) => this.register(call) },
       { method: 'DELETE', path: '/v1/account', run: (call) => this.removeAccount(call) },
+      { method: 'POST', path: '/v1/account/password', run: (call) => this.changePassword(call) },
       { method: 'POST', path: '/v1/sessions', run: (call) => this.logIn(call) },
       { method: 'POST', path: '/v1/sessions/refresh', run: (call) => this.refresh(call) },
       { method: 'GET', path: '/v1/devices', run: (call) => this.devices(call) },
@@ -141,6 +143,32 @@ export class Accounts {
     return reply.ok ? { status: 200, body: { removed: user } } : new HttpRefusal(accountErrors[reply.code]);
   }
 
+  /** As expensive as a login, and a way to try passwords as that is: so it is counted as one. */
+  private async changePassword(call: Call): Promise<Answer | HttpRefusal> {
+    const { limits, passwords } = this.options;
+    const body = await rated(call, this.logins);
+    if (body instanceof HttpRefusal) return body;
+    const { password: old, newPassword } = body;
+    if (typeof old !== 'string' || typeof newPassword !== 'string') return new HttpRefusal('malformed');
+    if (!isPassword(newPassword, limits)) return new HttpRefusal('bad_password');
+    const found = await this.authorised(call);
+    if (found instanceof HttpRefusal) return found;
+    const { user, device, session } = found.claims;
+    const account = await this.ask(user, { kind: 'credentials' });
+    if (account instanceof HttpRefusal) return account;
+    if (!account.ok) return new HttpRefusal(accountErrors[account.code]);
+    // What can't be a password is not worth the work.
+    const right = isPassword(old, limits) && (await passwords.matches(old, account.password));
+    if (right === 'busy') return new HttpRefusal('overloaded', 1_000);
+    if (!right) return new HttpRefusal('wrong_password');
+    const password = await passwords.hash(newPassword);
+    if (password === 'busy') return new HttpRefusal('overloaded', 1_000);
+    const reply = await this.ask(user, { kind: 'password', device, session, before: account.password, password });
+    if (reply instanceof HttpRefusal) return reply;
+    if (reply.ok) return { status: 200, body: { changed: user } };
+    return new HttpRefusal(reply.code === 'unknown_device' ? 'revoked' : accountErrors[reply.code]);
+  }
+
   /** Whose request it is, and the devices of that account as they are now: a token outlives its device's removal. */
   private async authorised(
     call: Call,
@@ -200,10 +228,14 @@ async function askedLogin(
   if (!isUserId(user)) return new HttpRefusal('bad_user');
   if (!isDeviceId(device)) return new HttpRefusal('bad_device');
   if (typeof password !== 'string') return new HttpRefusal('malformed');
-  // Counted as people do, by code points.
-  const chars = [...password].length;
-  if (chars < limits.password_chars_min || chars > limits.password_chars_max) return new HttpRefusal('bad_password');
+  if (!isPassword(password, limits)) return new HttpRefusal('bad_password');
   return { user, device, password };
+}
+
+/** Counted as people do, by code points. */
+function isPassword(text: string, limits: GatewayLimits): boolean {
+  const chars = [...text].length;
+  return chars >= limits.password_chars_min && chars <= limits.password_chars_max;
 }
 
 function newLogin(claims: Claims, limits: GatewayLimits): Login {

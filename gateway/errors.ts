@@ -19,6 +19,7 @@ export const errors = {
   expired_token: { status: 401, reason: 'The access token has expired; refresh it.', retry: false },
   revoked: { status: 401, reason: 'This device was removed from the account.', retry: false },
   bad_refresh: { status: 401, reason: 'The refresh token is not valid any more; log in again.', retry: false },
+  wrong_password: { status: 403, reason: 'The password is not right.', retry: false },
   forbidden_origin: { status: 403, reason: 'Pages of this origin may not talk to this server.', retry: false },
   not_found: { status: 404, reason: 'There is nothing at this address.', retry: false },
   unknown_socket: {

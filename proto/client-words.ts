@@ -15,6 +15,7 @@ import {
   shown,
 } from './fields.ts';
 import { arrange, groups, reach, roster } from './group-client-words.ts';
+import { find, profiles } from './people-words.ts';
 import { isWellFormed, utf8LengthExceeds } from './plain.ts';
 import { selfWord } from './self-words.ts';
 import { vanishWord } from './vanish-words.ts';
@@ -61,6 +62,10 @@ export function clientWord(value: unknown): ClientWord | Fault {
       return selfWord(value);
     case 'groups':
       return groups(value);
+    case 'find':
+      return find(value);
+    case 'profiles':
+      return profiles(value);
     case 'roster':
       return roster(value);
     case 'reach':

@@ -96,7 +96,7 @@ function mentionsOf(value: unknown, of: Fields): readonly UserId[] | Fault {
   return [...new Set(value as UserId[])];
 }
 
-function placeOf(value: unknown, of: Fields): Place | Fault {
+export function placeOf(value: unknown, of: Fields): Place | Fault {
   if (!isFields(value)) return malformed('more.place must be an object', of);
   const { north, east, name } = value;
   if (!isWithin(north, quarter_turn) || !isWithin(east, 2 * quarter_turn)) {

@@ -32,6 +32,10 @@ export const clientLimits = {
   vanish_ms_max: 366 * 24 * 60 * 60_000,
   /** Of a name, a telephone number or an address. */
   card_chars_max: 128,
+  profile_about_chars_max: 256,
+  /** In one word. */
+  profile_users_max: 64,
+  report_text_chars_max: 1_024,
   /** Presence counts as online for this long after the person last did something. */
   online_ms: 10_000,
 } as const;

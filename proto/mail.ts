@@ -1,5 +1,6 @@
 /** Mail between the actors of the messenger, and between the gateway and them. */
 import type { MemberProtocol } from './group-mail.ts';
+import type { ProfileProtocol } from './people-mail.ts';
 import type {
   Amendment,
   ClientWord,
@@ -67,94 +68,106 @@ export type AccountRefusal =
   | 'deactivated'
   | 'bad_refresh'
   | 'unknown_device'
+  | 'wrong_password'
   | 'too_many_devices';
 
 /** The user actor, `user/<id>`. */
-export type UserProtocol = MemberProtocol & {
-  // ---- accounts, asked by the gateway
-  register: { mail: { readonly password: PasswordHash; readonly session: NewSession }; reply: Outcome };
-  /** The kept hash, for the gateway to compare (scrypt is too slow for a turn). */
-  credentials: { mail: object; reply: Outcome<{ readonly password: PasswordHash }> };
-  openSession: { mail: { readonly session: NewSession }; reply: Outcome };
-  /** One use of a refresh token. A token used before ends its whole session (reuse means theft). */
-  refresh: {
-    mail: { readonly session: string; readonly refreshHash: string; readonly next: NewSession };
-    reply: Outcome;
-  };
-  devices: { mail: object; reply: Outcome<{ readonly devices: readonly DeviceState[] }> };
-  revoke: { mail: { readonly device: DeviceId }; reply: Outcome };
-  deactivate: { mail: object; reply: Outcome };
-  // ---- from this user's own connections (volatile)
-  /** Its hello. `connection` is the address of the connection actor, here and below. */
-  attach: { mail: { readonly connection: string; readonly claims: Claims; readonly hello: Hello }; reply: never };
-  detach: { mail: { readonly connection: string }; reply: never };
-  /** The words of one frame, in their order. `number`: 1, 2, 3, … since the last `attach`, so that a lost one is noticed. */
-  words: {
-    mail: { readonly connection: string; readonly words: readonly ClientWord[]; readonly number: number };
-    reply: never;
-  };
-  /** A connection that fell behind asks for events after `after`. */
-  pull: { mail: { readonly connection: string; readonly after: number; readonly limit: number }; reply: never };
-  // ---- from other users (durable)
-  message: {
-    mail: {
-      readonly id: MessageId;
-      readonly from: UserId;
-      readonly seq: number;
-      readonly at: number;
-      readonly expiresAt: number;
-      readonly body: string;
-      readonly more?: More;
+export type UserProtocol = MemberProtocol &
+  ProfileProtocol & {
+    // ---- accounts, asked by the gateway
+    register: { mail: { readonly password: PasswordHash; readonly session: NewSession }; reply: Outcome };
+    /** The kept hash, for the gateway to compare (scrypt is too slow for a turn). */
+    credentials: { mail: object; reply: Outcome<{ readonly password: PasswordHash }> };
+    openSession: { mail: { readonly session: NewSession }; reply: Outcome };
+    /** One use of a refresh token. A token used before ends its whole session (reuse means theft). */
+    refresh: {
+      mail: { readonly session: string; readonly refreshHash: string; readonly next: NewSession };
+      reply: Outcome;
     };
-    reply: never;
-  };
-  /** What was said between the two of them has changed, by `from`. */
-  amended: {
-    mail: {
-      readonly id: MessageId;
-      readonly from: UserId;
-      readonly of: MessageRef;
-      readonly at: number;
-      readonly deed: Amendment;
+    devices: { mail: object; reply: Outcome<{ readonly devices: readonly DeviceState[] }> };
+    revoke: { mail: { readonly device: DeviceId }; reply: Outcome };
+    /** A device's session changes the password: all other sessions end. `before`: what it was compared with. */
+    password: {
+      mail: {
+        readonly device: DeviceId;
+        readonly session: string;
+        readonly before: PasswordHash;
+        readonly password: PasswordHash;
+      };
+      reply: Outcome;
     };
-    reply: never;
-  };
-  /** How messages between the two of them vanish from now on, as `from` wants it. */
-  vanishing: {
-    mail: { readonly id: MessageId; readonly from: UserId; readonly at: number; readonly timer: Timer };
-    reply: never;
-  };
-  /** A message of this user has vanished at `from`, to whom it was. */
-  vanished: { mail: { readonly from: UserId; readonly seq: number; readonly at: number }; reply: never };
-  receipt: {
-    mail: { readonly from: UserId; readonly delivered: number; readonly read: number; readonly at: number };
-    reply: never;
-  };
-  failed: {
-    mail: {
-      readonly from: UserId;
-      readonly id: MessageId;
-      readonly seq: number;
-      readonly code: FailedEvent['code'];
-      readonly at: number;
+    deactivate: { mail: object; reply: Outcome };
+    // ---- from this user's own connections (volatile)
+    /** Its hello. `connection` is the address of the connection actor, here and below. */
+    attach: { mail: { readonly connection: string; readonly claims: Claims; readonly hello: Hello }; reply: never };
+    detach: { mail: { readonly connection: string }; reply: never };
+    /** The words of one frame, in their order. `number`: 1, 2, 3, … since the last `attach`, so that a lost one is noticed. */
+    words: {
+      mail: { readonly connection: string; readonly words: readonly ClientWord[]; readonly number: number };
+      reply: never;
     };
-    reply: never;
+    /** A connection that fell behind asks for events after `after`. */
+    pull: { mail: { readonly connection: string; readonly after: number; readonly limit: number }; reply: never };
+    // ---- from other users (durable)
+    message: {
+      mail: {
+        readonly id: MessageId;
+        readonly from: UserId;
+        readonly seq: number;
+        readonly at: number;
+        readonly expiresAt: number;
+        readonly body: string;
+        readonly more?: More;
+      };
+      reply: never;
+    };
+    /** What was said between the two of them has changed, by `from`. */
+    amended: {
+      mail: {
+        readonly id: MessageId;
+        readonly from: UserId;
+        readonly of: MessageRef;
+        readonly at: number;
+        readonly deed: Amendment;
+      };
+      reply: never;
+    };
+    /** How messages between the two of them vanish from now on, as `from` wants it. */
+    vanishing: {
+      mail: { readonly id: MessageId; readonly from: UserId; readonly at: number; readonly timer: Timer };
+      reply: never;
+    };
+    /** A message of this user has vanished at `from`, to whom it was. */
+    vanished: { mail: { readonly from: UserId; readonly seq: number; readonly at: number }; reply: never };
+    receipt: {
+      mail: { readonly from: UserId; readonly delivered: number; readonly read: number; readonly at: number };
+      reply: never;
+    };
+    failed: {
+      mail: {
+        readonly from: UserId;
+        readonly id: MessageId;
+        readonly seq: number;
+        readonly code: FailedEvent['code'];
+        readonly at: number;
+      };
+      reply: never;
+    };
+    // ---- from other users (volatile)
+    typing: { mail: { readonly from: UserId; readonly on: boolean }; reply: never };
+    /** Tell `watcher` of this user's presence, now and at each change, for `presence_lease_ms`. */
+    watched: { mail: { readonly watcher: UserId; readonly on: boolean }; reply: never };
+    presence: { mail: { readonly user: UserId; readonly online: boolean; readonly lastSeen: number }; reply: never };
+    // ---- timers
+    expire: { mail: object; reply: never };
+    fade: { mail: object; reply: never };
+    wane: { mail: object; reply: never };
+    /** `user` is blocked no more. */
+    release: { mail: { readonly user: UserId }; reply: never };
+    tidy: { mail: object; reply: never };
+    /** Volatile: the person may have gone quiet. */
+    quiet: { mail: object; reply: never };
   };
-  // ---- from other users (volatile)
-  typing: { mail: { readonly from: UserId; readonly on: boolean }; reply: never };
-  /** Tell `watcher` of this user's presence, now and at each change, for `presence_lease_ms`. */
-  watched: { mail: { readonly watcher: UserId; readonly on: boolean }; reply: never };
-  presence: { mail: { readonly user: UserId; readonly online: boolean; readonly lastSeen: number }; reply: never };
-  // ---- timers
-  expire: { mail: object; reply: never };
-  fade: { mail: object; reply: never };
-  wane: { mail: object; reply: never };
-  /** `user` is blocked no more. */
-  release: { mail: { readonly user: UserId }; reply: never };
-  tidy: { mail: object; reply: never };
-  /** Volatile: the person may have gone quiet. */
-  quiet: { mail: object; reply: never };
-};
 
 /** The connection actor, `connection/<user>/<node>.<socket>`: in its user's partition, awake as long as its socket. */
 export type ConnectionProtocol = {

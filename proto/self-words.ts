@@ -2,6 +2,8 @@
 import type { MessageRef } from './content.ts';
 import { type Fault, isCount, isMessageId } from './fault.ts';
 import { bad, badText, type Fields, isConversationId, isFields, isText, isUserId, malformed, shown } from './fields.ts';
+import { type Profile, profileOf } from './people-words.ts';
+import { type ReportDeed, reportDeed } from './report-words.ts';
 import { type ConversationId, clientLimits, type MessageId, type OtherEvent, type UserId } from './words.ts';
 
 /** Answered by `accepted` or `refused`, like a message. */
@@ -21,7 +23,10 @@ export type SelfDeed =
   | { readonly what: 'pin'; readonly with: ConversationId; readonly on: boolean }
   /** A message that this user does not want to see any more; the others keep it. */
   | { readonly what: 'forget'; readonly with: ConversationId; readonly of: MessageRef }
-  | ({ readonly what: 'privacy' } & Privacy);
+  | ({ readonly what: 'privacy' } & Partial<Privacy>)
+  /** What it tells of itself, all of it. */
+  | ({ readonly what: 'profile' } & Profile)
+  | ReportDeed;
 
 export type Audience = 'everyone' | 'contacts' | 'nobody';
 /** Who may know what of a user. Whoever hides something does not see it of others. */
@@ -32,8 +37,14 @@ export interface Privacy {
   readonly receipts: boolean;
   /** Who may add it to groups. */
   readonly invites: Audience;
+  /** Who sees what of its profile; its name is for everyone. */
+  readonly about: Audience;
+  readonly email: Audience;
+  readonly phone: Audience;
+  readonly place: Audience;
+  /** Who finds it by its email or phone number. */
+  readonly found: Audience;
 }
-
 /** So it is from now on. */
 export interface SelfEvent {
   readonly kind: 'self';
@@ -55,7 +66,7 @@ export function selfWord(fields: Fields): SelfWord | Fault {
 
 /** `other`: of a kind that is not known here. */
 function deedOf(fields: Fields): SelfDeed | 'bad' | 'other' {
-  const { what, user, name, on, seen, receipts, invites } = fields;
+  const { what, user, name, on } = fields;
   switch (what) {
     case 'star':
     case 'pin':
@@ -67,13 +78,33 @@ function deedOf(fields: Fields): SelfDeed | 'bad' | 'other' {
       const isGood = isUserId(user) && isText(name, clientLimits.card_chars_max) && typeof on === 'boolean';
       return isGood ? { what, user, name, on } : 'bad';
     }
-    case 'privacy': {
-      const isGood = isAudience(seen) && typeof receipts === 'boolean' && isAudience(invites);
-      return isGood ? { what, seen, receipts, invites } : 'bad';
+    case 'privacy':
+      return privacyDeed(fields) ?? 'bad';
+    case 'profile': {
+      const profile = profileOf(fields);
+      return profile === undefined ? 'bad' : { what, ...profile };
     }
+    case 'report':
+      return reportDeed(fields) ?? 'bad';
     default:
       return 'other';
   }
+}
+
+const audiences = ['seen', 'invites', 'about', 'email', 'phone', 'place', 'found'] as const;
+
+function privacyDeed(fields: Fields): SelfDeed | undefined {
+  const deed: { -readonly [field in keyof Privacy]?: Privacy[field] } = {};
+  for (const name of audiences) {
+    const audience = fields[name];
+    if (audience === undefined || audience === null) continue;
+    if (!isAudience(audience)) return undefined;
+    deed[name] = audience;
+  }
+  const { receipts } = fields;
+  if (typeof receipts === 'boolean') deed.receipts = receipts;
+  else if (receipts !== undefined && receipts !== null) return undefined;
+  return { what: 'privacy', ...deed };
 }
 
 function aboutConversation(what: 'star' | 'pin' | 'forget', { with: other, of, on }: Fields): SelfDeed | 'bad' {

@@ -4,6 +4,7 @@ import { moreOf } from './content.ts';
 import { Fault, isCount, isMessageId } from './fault.ts';
 import { bad, type Fields, isConversationId, isDeviceId, isFields, isGroupId, isUserId } from './fields.ts';
 import { declined, groupEvent, members, memberships, reached } from './group-server-words.ts';
+import { found, profiled } from './people-words.ts';
 import { failures, refusals } from './refusals.ts';
 import { selfEvent } from './self-words.ts';
 import { vanished, vanishing } from './vanish-words.ts';
@@ -46,6 +47,10 @@ export function serverWord(value: unknown): ServerWord | undefined | Fault {
       return members(value);
     case 'reached':
       return reached(value);
+    case 'found':
+      return found(value);
+    case 'profiled':
+      return profiled(value);
     case 'resync':
       return { kind: 'resync' };
     case 'typing':

@@ -20,6 +20,7 @@ import type {
   Roster,
 } from './group-words.ts';
 import type { ClientLimits } from './limits.ts';
+import type { Find, Found, Profiled, Profiles } from './people-words.ts';
 import type { RefusalCode } from './refusals.ts';
 import type { SelfEvent, SelfWord } from './self-words.ts';
 import type { VanishedEvent, VanishingEvent, VanishWord } from './vanish-words.ts';
@@ -27,6 +28,8 @@ import type { VanishedEvent, VanishingEvent, VanishWord } from './vanish-words.t
 export type { Amend, AmendedEvent, Amendment, Reaction } from './amend-words.ts';
 export type { Card, MessageRef, More, Place } from './content.ts';
 export type * from './group-words.ts';
+export type { Find, Found, Profile, Profiled, Profiles, UserProfile } from './people-words.ts';
+export type { ReportDeed, ReportReason } from './report-words.ts';
 export type { Audience, Privacy, SelfDeed, SelfEvent, SelfWord } from './self-words.ts';
 
 export type { Timer, VanishedEvent, VanishingEvent, VanishWord } from './vanish-words.ts';
@@ -120,7 +123,9 @@ export type ClientWord =
   | Groups
   | SelfWord
   | Roster
-  | Reach;
+  | Reach
+  | Profiles
+  | Find;
 
 /** Which words show that the person is there, not only the application: those count for presence. */
 export const byThePerson: { readonly [kind in ClientWord['kind']]: boolean } = {
@@ -136,6 +141,8 @@ export const byThePerson: { readonly [kind in ClientWord['kind']]: boolean } = {
   self: true,
   roster: true,
   reach: true,
+  profiles: false,
+  find: true,
   inquire: false,
   received: false,
   watch: false,
@@ -235,6 +242,8 @@ export type ServerWord =
   | Members
   | Memberships
   | Reached
+  | Profiled
+  | Found
   | Resync
   | GoAway;
 

@@ -5,6 +5,7 @@ import type { MailOf, Turn } from '../../runtime/index.ts';
 import { endAll } from './admission.ts';
 import { sweepForExpired } from './expiry.ts';
 import { leaveAll } from './groups.ts';
+import { seeToHandles } from './handles.ts';
 import { cursorsOf, devicesOf, topCursor, type UserMemory } from './memory.ts';
 import type { DeviceRow } from './rows.ts';
 
@@ -84,6 +85,31 @@ export function revoke(user: UserMemory, { device }: Mail<'revoke'>, turn: Turn)
   return done;
 }
 
+/** Whoever knew the password before has to log in anew. What was compared with a password that is another one by now was compared in vain. */
+export function changePassword(
+  user: UserMemory,
+  { device, session, before, password }: Mail<'password'>,
+  turn: Turn,
+): Outcome {
+  if (user.account?.state !== 'active') return refused(missing(user.account));
+  const row = devicesOf(user, turn).get(device);
+  if (row?.session !== session) return refused('unknown_device');
+  if (!isSameHash(user.account.password, before)) return refused('wrong_password');
+  user.account = { ...user.account, password };
+  turn.put('account', user.account);
+  for (const other of [...devicesOf(user, turn).keys()]) if (other !== device) dropDevice(user, turn, other);
+  // The refresh token before this one may be in other hands, too.
+  const { before: _, ...kept } = row;
+  devicesOf(user, turn).set(device, kept);
+  turn.put('device', device, kept);
+  return done;
+}
+
+/** Of equal salts, which come by chance, the passwords are the same. */
+function isSameHash(one: PasswordHash, other: PasswordHash): boolean {
+  return one.salt.length === other.salt.length && one.salt.every((byte, at) => byte === other.salt[at]);
+}
+
 /** The end of the account: sessions end, the password is forgotten, and whoever has written to it in vain is told. */
 export function deactivate(user: UserMemory, _: Mail<'deactivate'>, turn: Turn): Outcome {
   if (user.account?.state !== 'active') return refused(missing(user.account));
@@ -92,6 +118,7 @@ export function deactivate(user: UserMemory, _: Mail<'deactivate'>, turn: Turn):
   turn.put('account', user.account);
   for (const device of devicesOf(user, turn).keys()) dropDevice(user, turn, device);
   leaveAll(user, turn);
+  seeToHandles(user, turn);
   sweepForExpired(user, turn);
   return done;
 }
@@ -141,7 +168,15 @@ function refused(code: AccountRefusal): { readonly ok: false; readonly code: Acc
 
 const done: Outcome = { ok: true };
 
-type Account = 'register' | 'credentials' | 'openSession' | 'refresh' | 'devices' | 'revoke' | 'deactivate';
+type Account =
+  | 'register'
+  | 'credentials'
+  | 'openSession'
+  | 'refresh'
+  | 'devices'
+  | 'revoke'
+  | 'password'
+  | 'deactivate';
 
 /** A turn whose outcome is the reply. It is confirmed even where nothing is written: a login is refused or let in by what is, not by what was. */
 export function answering<K extends Account>(

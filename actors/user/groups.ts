@@ -31,6 +31,11 @@ function isMember(user: UserMemory, turn: Turn, group: GroupId): boolean {
   return membershipsOf(user, turn).has(group);
 }
 
+/** Number of the entry that brought this user into the group; 0: it is in no such group. */
+export function memberSince(user: UserMemory, turn: Turn, group: GroupId): number {
+  return membershipsOf(user, turn).get(group)?.since ?? 0;
+}
+
 function membershipsOf(user: UserMemory, turn: Turn): Map<GroupId, MembershipRow> {
   user.groups ??= new Map(turn.range<MembershipRow>('group'));
   return user.groups;

@@ -4,6 +4,7 @@ import type { ConversationId, DeviceId, GroupId, MessageId, Privacy, UserId } fr
 import type { Ref, Turn } from '../../runtime/index.ts';
 import type { MessengerLimits } from '../limits.ts';
 import { numberOf } from '../numbers.ts';
+import { newPeopleMemory, type PeopleMemory } from './people-memory.ts';
 import {
   type AccountRow,
   type Conversation,
@@ -71,6 +72,7 @@ export interface UserMemory {
   privacy: Privacy | undefined;
   /** What it has noted for itself, by table; read when first asked for. */
   readonly marked: { star?: Set<string>; pin?: Set<string>; forgot?: Set<string> };
+  readonly people: PeopleMemory;
   /** How messages vanish, where that was ever said. */
   timers: Map<UserId, TimerRow> | undefined;
   /** Users of whom there are messages that vanish and whose time has not begun. */
@@ -108,6 +110,7 @@ export function wakeUser(turn: Turn, spoilt: UserMemory | undefined, limits: Mes
     blocked: undefined,
     contacts: undefined,
     privacy: undefined,
+    people: newPeopleMemory(),
     timers: undefined,
     marked: {},
     waning: undefined,

@@ -26,6 +26,9 @@
  * | blocked | user | since when |
  * | contact | user | its name here |
  * | privacy | '' | Privacy |
+ * | profile | '' | Profile |
+ * | claim | email, phone | by what it can be found now: `actors/directory.ts` |
+ * | quota | what of | when the first of a day was, and how many there were |
  * | held | user/seq | id of a message that came while that user was blocked |
  * | expiry | '' | Sweep: the next look for messages that nobody fetched |
  * | tidy | '' | Sweep: the next look for message ids to forget |

@@ -7,8 +7,11 @@ import { User } from '../kinds.ts';
 import { numberKey, numberOf } from '../numbers.ts';
 import { say } from './admission.ts';
 import { armTidy } from './expiry.ts';
+import { seeToHandles } from './handles.ts';
 import { carryOutMark, isMarkDeed, isMarkNews, objectionToMark } from './marks.ts';
 import type { Attached, UserMemory } from './memory.ts';
+import { isProfileNews, isSamePrivacy, privacyAfter, privacyFrom, setProfile } from './profile.ts';
+import { type Objection, objectionToReport, report } from './reporting.ts';
 import type { TimelineRow } from './rows.ts';
 import { announce, append, stampOf } from './timeline.ts';
 
@@ -46,11 +49,12 @@ function contactsOf(user: UserMemory, turn: Turn): Map<UserId, string> {
   return user.contacts;
 }
 
-/** What is so until the user wants it otherwise. */
-const open: Privacy = { seen: 'everyone', receipts: true, invites: 'everyone' };
+export function isContact(user: UserMemory, turn: Turn, other: UserId): boolean {
+  return contactsOf(user, turn).has(other);
+}
 
 export function privacyOf(user: UserMemory, turn: Turn): Privacy {
-  user.privacy ??= turn.get<Privacy>('privacy') ?? open;
+  user.privacy ??= privacyFrom(turn.get<Partial<Privacy>>('privacy'));
   return user.privacy;
 }
 
@@ -69,10 +73,12 @@ export function showsSeen(user: UserMemory, turn: Turn, other: UserId): boolean 
 
 /** Nothing is written where it is so already. */
 export function seeToSelf(user: UserMemory, turn: Turn, word: SelfWord, connection: string, attached: Attached): void {
-  const { id, deed } = word;
+  const { id } = word;
+  const deed = inFull(user, turn, word.deed);
   const objection = objectionTo(user, turn, deed);
   if (objection !== undefined) {
-    say(turn, attached.to, refused(objection, { id }));
+    const { code, ...more } = typeof objection === 'string' ? { code: objection } : objection;
+    say(turn, attached.to, refused(code, { id }, more));
     return;
   }
   const at = stampOf(user, turn);
@@ -82,6 +88,7 @@ export function seeToSelf(user: UserMemory, turn: Turn, word: SelfWord, connecti
   }
   carryOutForSelf(user, turn, deed, at);
   hideFromStrangers(user, turn);
+  if (deed.what === 'profile' || deed.what === 'privacy') seeToHandles(user, turn);
   const row: TimelineRow = ['self', id, deed, at];
   const n = append(user, turn, at, row);
   turn.put('mid', id, n);
@@ -89,9 +96,15 @@ export function seeToSelf(user: UserMemory, turn: Turn, word: SelfWord, connecti
   announce(user, turn, n, row, { connection, word: { kind: 'accepted', id, n, seq: 0, at } });
 }
 
-function objectionTo(user: UserMemory, turn: Turn, deed: SelfDeed): RefusalCode | undefined {
+/** Its event tells all that is so from now on. */
+function inFull(user: UserMemory, turn: Turn, deed: SelfDeed): SelfDeed {
+  return deed.what === 'privacy' ? { what: 'privacy', ...privacyAfter(privacyOf(user, turn), deed) } : deed;
+}
+
+function objectionTo(user: UserMemory, turn: Turn, deed: SelfDeed): RefusalCode | Objection | undefined {
   if (isMarkDeed(deed)) return objectionToMark(user, turn, deed);
-  if (deed.what === 'privacy') return undefined;
+  if (deed.what === 'privacy' || deed.what === 'profile') return undefined;
+  if (deed.what === 'report') return objectionToReport(user, turn, deed);
   if (deed.user === user.self) return 'to_self';
   const { blocked_max, contacts_max } = user.limits;
   if (deed.what === 'block') {
@@ -109,10 +122,12 @@ function isNews(user: UserMemory, turn: Turn, deed: SelfDeed): boolean {
       return deed.on !== isBlocked(user, turn, deed.user);
     case 'contact':
       return deed.on ? contactsOf(user, turn).get(deed.user) !== deed.name : contactsOf(user, turn).has(deed.user);
-    case 'privacy': {
-      const { seen, receipts, invites } = privacyOf(user, turn);
-      return deed.seen !== seen || deed.receipts !== receipts || deed.invites !== invites;
-    }
+    case 'privacy':
+      return !isSamePrivacy(privacyAfter(privacyOf(user, turn), deed), privacyOf(user, turn));
+    case 'profile':
+      return isProfileNews(user, turn, deed);
+    case 'report':
+      return true;
   }
 }
 
@@ -134,11 +149,15 @@ function carryOutForSelf(user: UserMemory, turn: Turn, deed: SelfDeed, at: numbe
         turn.delete('contact', deed.user);
       }
       break;
-    case 'privacy': {
-      const { seen, receipts, invites } = deed;
-      user.privacy = { seen, receipts, invites };
+    case 'privacy':
+      user.privacy = privacyAfter(privacyOf(user, turn), deed);
       turn.put('privacy', user.privacy);
-    }
+      break;
+    case 'profile':
+      setProfile(user, turn, deed);
+      break;
+    case 'report':
+      report(user, turn, deed, at);
   }
 }
 

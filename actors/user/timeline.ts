@@ -116,7 +116,7 @@ export function history(user: UserMemory, turn: Turn, word: History, attached: A
     const row = rowAt(user, turn, n);
     if (row === undefined || peerOf(row) !== word.with) break;
     if (row[0] === 'in' || row[0] === 'out') {
-      chars += textOf(user, turn, word.with, row).length;
+      chars += bodyOf(user, turn, word.with, row).length;
       if (chars > limits.frame_body_chars_max && found.length > 0) break;
       found.push([n, row]);
     }
@@ -177,7 +177,7 @@ function statesOf(
   return found.flatMap(([n, row]): MessageState[] => {
     const said = eventOf(user, turn, row);
     if (said.kind !== 'message') return [];
-    const body = row[0] === 'in' || row[0] === 'out' ? textOf(user, turn, peer, row) : said.body;
+    const body = row[0] === 'in' || row[0] === 'out' ? bodyOf(user, turn, peer, row) : said.body;
     const event = { ...said, body, ...changesOf(user, turn, peer, said) };
     if (event.from === user.self) {
       const failure = failed.get(event.seq);
@@ -202,7 +202,12 @@ function changesOf(user: UserMemory, turn: Turn, peer: ConversationId, { from, s
 }
 
 /** What a message says now. */
-function textOf(user: UserMemory, turn: Turn, peer: UserId, row: Extract<TimelineRow, { 0: 'in' | 'out' }>): string {
+export function bodyOf(
+  user: UserMemory,
+  turn: Turn,
+  peer: UserId,
+  row: Extract<TimelineRow, { 0: 'in' | 'out' }>,
+): string {
   const from = row[0] === 'out' ? user.self : peer;
   const edit = amendmentsOf(turn, placeOf(user.self, peer, { from, seq: row[3] })).edits.at(-1);
   const text = edit === undefined ? undefined : rowAt(user, turn, edit);

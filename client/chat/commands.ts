@@ -6,6 +6,7 @@ import { groupCommands } from './group-commands.ts';
 import { chatLimits } from './limits.ts';
 import { messageCommands } from './message-commands.ts';
 import { type ChatOptions, suggestion } from './options.ts';
+import { peopleCommands } from './people-commands.ts';
 import type { Talk } from './talk.ts';
 import { moment, shortened } from './text.ts';
 
@@ -29,6 +30,7 @@ const commands: { readonly [name: string]: Command | undefined } = {
   },
   ...messageCommands,
   ...groupCommands,
+  ...peopleCommands,
   '/block': {
     usage: '/block NAME',
     does: 'hear nothing of somebody any more',

@@ -224,3 +224,33 @@ t.test('CON4 a token of an account that is not there is refused', async (t) => {
   t.match(socket.words, [{ kind: 'refused', code: 'unauthorised' }]);
   t.match(socket.closed, { code: 4401 });
 });
+
+t.test('ACC15 a change of the password ends all other sessions, and their sockets', async (t) => {
+  const world = messenger();
+  const phone = connect(world, register(world, 'alice'));
+  const tablet = connect(world, logIn(world, 'alice', 'tablet'));
+  const kept = world.ask(alice, { kind: 'credentials' });
+  if (!kept.ok) throw new Error(kept.code);
+  const before = kept.password;
+  const password = { ...before, salt: new Uint8Array(16).fill(1) };
+  const { device, session } = phone.claims;
+  const change = { kind: 'password', device, session, before, password } as const;
+  t.strictSame(world.ask(alice, { ...change, session: 'other' }), { ok: false, code: 'unknown_device' });
+  t.strictSame(world.ask(alice, { ...change, before: password }), { ok: false, code: 'wrong_password' });
+  t.equal(tablet.closed, undefined);
+  world.fail = ({ body }) => body.kind === 'password';
+  t.strictSame(world.ask(alice, change), { ok: true });
+  t.strictSame(tablet.closed, { code: 4403, word: 'revoked' });
+  t.equal(phone.closed, undefined);
+  t.strictSame(world.ask(alice, change), { ok: false, code: 'wrong_password' }, 'of two at a time one');
+  t.strictSame(world.ask(alice, { kind: 'credentials' }), { ok: true, password });
+  const refreshed = world.ask(alice, {
+    kind: 'refresh',
+    session: tablet.claims.session,
+    refreshHash: `hash of ${tablet.claims.session}`,
+    next: sessionFor(world, 'tablet'),
+  });
+  t.strictSame(refreshed, { ok: false, code: 'bad_refresh' });
+  world.ask(alice, { kind: 'deactivate' });
+  t.strictSame(world.ask(alice, change), { ok: false, code: 'deactivated' });
+});

@@ -12,7 +12,7 @@ function want(world: World, socket: Socket, deed: SelfDeed): string {
   return answerIn(socket, id);
 }
 
-const open: Privacy = { seen: 'everyone', receipts: true, invites: 'everyone' };
+const open: Partial<Privacy> = { seen: 'everyone', receipts: true, invites: 'everyone' };
 
 t.test('SLF4 SLF5 SLF6 presence is shown to whom the user lets see it, and what is hidden is not seen', async (t) => {
   const world = messenger();

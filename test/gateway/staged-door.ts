@@ -6,7 +6,7 @@ import type { Claims, ConnectionProtocol, NewSession, PasswordHash, UserProtocol
 import type { Asked, Door, MailOf, Push } from '../../runtime/index.ts';
 
 interface Account {
-  readonly password: PasswordHash;
+  password: PasswordHash;
   readonly sessions: Map<string, NewSession>;
   active: boolean;
 }
@@ -138,6 +138,10 @@ export class StagedDoor implements Door {
         for (const { session } of gone) sessions.delete(session);
         return gone.length > 0 ? { ok: true } : no('unknown_device');
       }
+      case 'password':
+        account.password = mail.password;
+        for (const { session, device } of sessions.values()) if (device !== mail.device) sessions.delete(session);
+        return { ok: true };
       case 'deactivate':
         account.active = false;
         return { ok: true };

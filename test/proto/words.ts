@@ -1,6 +1,15 @@
 /** Arbitrary words, for properties. */
 import fc from 'fast-check';
-import type { ClientWord, MessageState, More, ServerWord, TimelineEvent } from '../../proto/words.ts';
+import type {
+  ClientWord,
+  MessageState,
+  More,
+  Privacy,
+  Profile,
+  ReportDeed,
+  ServerWord,
+  TimelineEvent,
+} from '../../proto/words.ts';
 import { clientLimits } from '../../proto/words.ts';
 
 const chars = (text: string) => fc.constantFrom(...text);
@@ -69,13 +78,50 @@ const groupWord: fc.Arbitrary<ClientWord> = fc.oneof(
 
 const audience = fc.constantFrom('everyone' as const, 'contacts' as const, 'nobody' as const);
 const of = fc.record({ from: user, seq: fc.integer({ min: 1 }) });
+const email = fc.constantFrom('', 'alice@example.org', 'ä@b');
+const phone = fc.constantFrom('', '+49 (170) 12-34', '112');
+const profile = fc.record(
+  {
+    name: fc.constantFrom('', 'Alice', '__proto__'),
+    about: fc.constantFrom('', 'On Sundays:\nclimbing 🧗'),
+    email,
+    phone,
+    place: fc.record({ north: degrees(90), east: degrees(180), name: fc.constantFrom('', 'Elbe') }),
+  },
+  { requiredKeys: ['name', 'about', 'email', 'phone'] },
+) as fc.Arbitrary<Profile>;
+const report = fc.record(
+  {
+    what: what('report'),
+    user,
+    reason: fc.constantFrom('spam' as const, 'other' as const),
+    text: line,
+    message: fc.record({ with: conversation, seq: fc.integer({ min: 1 }) }),
+  },
+  { requiredKeys: ['what', 'user', 'reason', 'text'] },
+) as fc.Arbitrary<ReportDeed>;
 const selfDeed = fc.oneof(
+  report,
+  profile.map((one) => ({ what: 'profile' as const, ...one })),
+  fc.record(
+    {
+      what: what('privacy'),
+      seen: audience,
+      receipts: fc.boolean(),
+      invites: audience,
+      about: audience,
+      email: audience,
+      phone: audience,
+      place: audience,
+      found: audience,
+    },
+    { requiredKeys: ['what'] },
+  ) as fc.Arbitrary<{ what: 'privacy' } & Partial<Privacy>>,
   fc.record({ what: what('star'), with: conversation, of, on: fc.boolean() }),
   fc.record({ what: what('pin'), with: conversation, on: fc.boolean() }),
   fc.record({ what: what('forget'), with: conversation, of }),
   fc.record({ what: what('block'), user, on: fc.boolean() }),
   fc.record({ what: what('contact'), user, name: line, on: fc.boolean() }),
-  fc.record({ what: what('privacy'), seen: audience, receipts: fc.boolean(), invites: audience }),
 );
 
 const timer = fc.oneof(
@@ -100,6 +146,10 @@ export const clientWord: fc.Arbitrary<ClientWord> = fc.oneof(
   fc.record({ kind: what('amend'), id, with: conversation, of, deed: amendment }),
   fc.record({ kind: what('vanish'), id, with: user, timer }),
   fc.record({ kind: fc.constant('self' as const), id, deed: selfDeed }),
+  fc.record({ kind: what('profiles'), req: count, users }),
+  fc.record({ kind: what('find'), req: count, by: what('user'), text: user }),
+  fc.record({ kind: what('find'), req: count, by: what('email'), text: what('a@b') }),
+  fc.record({ kind: what('find'), req: count, by: what('phone'), text: what('+49 170') }),
   fc.record({ kind: fc.constant('received' as const), upTo: count }),
   fc.record({ kind: fc.constant('read' as const), with: conversation, upTo: count }),
   fc.record({ kind: fc.constant('inquire' as const), req: count, id }),
@@ -216,6 +266,16 @@ export const serverWord: fc.Arbitrary<ServerWord> = fc.oneof(
     count,
     list: fc.array(fc.record({ user, role, since: count }), { maxLength: 3 }),
     next: place,
+  }),
+  fc.record({
+    kind: fc.constantFrom('profiled' as const, 'found' as const),
+    req: count,
+    list: fc.array(
+      fc
+        .tuple(user, fc.constantFrom('here' as const, 'gone' as const, 'unavailable' as const), profile)
+        .map(([user, state, profile]) => ({ user, state, ...profile })),
+      { maxLength: 3 },
+    ),
   }),
   fc.record({
     kind: fc.constant('reached' as const),
