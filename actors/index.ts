@@ -2,13 +2,14 @@
 import type { AnyBehaviour } from '../runtime/index.ts';
 import { branchBehaviour } from './branch.ts';
 import { connectionBehaviour } from './connection.ts';
+import { deskBehaviour } from './desk.ts';
 import { directoryBehaviour } from './directory.ts';
 import { groupBehaviour } from './group.ts';
 import { defaultMessengerLimits, type MessengerLimits } from './limits.ts';
 import { reportsBehaviour } from './reports.ts';
 import { userBehaviour } from './user.ts';
 
-export { Connection, User } from './kinds.ts';
+export { Connection, Desk, User } from './kinds.ts';
 export { defaultMessengerLimits, type MessengerLimits } from './limits.ts';
 export { reportsAt } from './reports.ts';
 
@@ -17,6 +18,7 @@ export function messengerBehaviours(settings: Partial<MessengerLimits> = {}): An
   return [
     userBehaviour(limits),
     connectionBehaviour(limits),
+    deskBehaviour(limits),
     groupBehaviour(limits),
     branchBehaviour(limits),
     directoryBehaviour(limits),

@@ -1,4 +1,5 @@
 /** The names by which the messenger's actors know one another; none imports another. */
+import type { DeskProtocol } from '../proto/builder-mail.ts';
 import type { BranchProtocol, GroupProtocol } from '../proto/group-mail.ts';
 import type { ConnectionProtocol, UserProtocol } from '../proto/mail.ts';
 import type { DirectoryProtocol } from '../proto/people-mail.ts';
@@ -10,6 +11,8 @@ import { actorKind, type Ref } from '../runtime/index.ts';
 export const User = actorKind<UserProtocol>('user');
 /** `connection/<user>/<node>.<socket>`: lives beside its user. */
 export const Connection = actorKind<ConnectionProtocol>('connection');
+/** `desk/<user>/<request>`: lives beside its user. */
+export const Desk = actorKind<DeskProtocol>('desk');
 /** `group/<group id>` */
 export const Group = actorKind<GroupProtocol>('group');
 /** `branch/@<partition>/<group id>`: lives beside the members there. */

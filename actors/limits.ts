@@ -89,6 +89,20 @@ export interface MessengerLimits {
   /** Refusals of one user that are remembered. */
   readonly denials_max: number;
 
+  /** Accounts without a password of one user. */
+  readonly bots_max: number;
+  /** A word over HTTP waits for its answer no longer. */
+  readonly desk_wait_ms: number;
+  /** Whoever posts to a webhook says within so long what became of it, or is told again. */
+  readonly hook_lease_ms: number;
+  /** Between tries that fail: the first wait, doubled up to the longest; after so long of nothing else it is given up. */
+  readonly hook_retry_ms_min: number;
+  readonly hook_retry_ms_max: number;
+  readonly hook_give_up_ms: number;
+  /** Between two pushes to a device. */
+  readonly push_pause_ms: number;
+  readonly push_body_chars_max: number;
+
   /** Kept in the memory of an awake user. */
   readonly recent_events_max: number;
   readonly conversations_cached_max: number;
@@ -156,6 +170,15 @@ export const defaultMessengerLimits: MessengerLimits = {
   group_own_max: 1_024,
   group_deeds_waiting_max: 1_024,
   denials_max: 256,
+
+  bots_max: 20,
+  desk_wait_ms: 15 * second_ms,
+  hook_lease_ms: 60 * second_ms,
+  hook_retry_ms_min: 2 * second_ms,
+  hook_retry_ms_max: 3_600 * second_ms,
+  hook_give_up_ms: 3 * day_ms,
+  push_pause_ms: 5 * second_ms,
+  push_body_chars_max: 240,
 
   recent_events_max: 32,
   conversations_cached_max: 256,

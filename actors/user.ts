@@ -23,6 +23,7 @@ import {
 import { admitted, end, endWith, objectionTo, say } from './user/admission.ts';
 import { takeAmended } from './user/amending.ts';
 import { askProfiles, candidates, find, profileAsked, profilesDue, profileTold } from './user/asking.ts';
+import { addBot, dropBot, listBots, registerBot, retire, retireBot } from './user/bots.ts';
 import { expire, tidy } from './user/expiry.ts';
 import {
   askGroup,
@@ -37,8 +38,10 @@ import {
   takeLapsed,
   typingInGroup,
 } from './user/groups.ts';
+import { hookBatch, hookDue, hookFailed, hookTook, setHook, tellHook } from './user/hook.ts';
 import { type Attached, detach, devicesOf, type UserMemory, wakeUser } from './user/memory.ts';
 import { active, passPresence, passTyping, quiet, typing, watch, watched } from './user/presence.ts';
+import { pushDue, pushLapsed, subscribe } from './user/pushes.ts';
 import { read, received, takeReceipt, tellReceipts } from './user/receipts.ts';
 import { release } from './user/self.ts';
 import { carryOut, takeFailure, takeMessage } from './user/sending.ts';
@@ -60,6 +63,25 @@ export function userBehaviour(limits: MessengerLimits): AnyBehaviour {
       revoke: answering<'revoke'>(revoke),
       password: answering<'password'>(changePassword),
       deactivate: answering<'deactivate'>(deactivate),
+      registerBot: answering<'registerBot'>(registerBot),
+      addBot: answering<'addBot'>(addBot),
+      dropBot: answering<'dropBot'>(dropBot),
+      retireBot: answering<'retireBot'>(retireBot),
+      bots: answering<'bots'>(listBots),
+      subscribe: answering<'subscribe'>(subscribe),
+      pushLapsed: answering<'pushLapsed'>(pushLapsed),
+      setHook: answering<'setHook'>(setHook),
+      hook: answering<'hook'>(tellHook),
+      hookBatch: (user, _, turn) => turn.reply(hookBatch(user, turn)),
+      hookTook: (user, mail, turn) => turn.reply(hookTook(user, mail, turn)),
+      hookFailed: (user, mail, turn) => {
+        hookFailed(user, mail, turn);
+        turn.reply(true);
+      },
+      hookDue,
+      pushDue,
+      retire,
+      aside,
       attach,
       detach: (user, { connection }) => detach(user, connection),
       words,
@@ -113,7 +135,9 @@ function attach(user: UserMemory, { connection, claims, hello }: Mail<'attach'>,
     return;
   }
   const { run = '', dial = 0 } = hello;
-  const others = [...user.attached].filter(([other, { device }]) => device === claims.device && other !== connection);
+  const others = [...user.attached].filter(
+    ([other, { device, aside }]) => device === claims.device && other !== connection && !aside,
+  );
   // The hello of a socket that the client gave up long ago, held up somewhere on the way.
   if (others.some(([, other]) => other.run === run && other.dial > dial)) {
     end(turn, to, 'replaced');
@@ -136,6 +160,25 @@ function attach(user: UserMemory, { connection, claims, hello }: Mail<'attach'>,
   active(user, turn, attached);
   sawDevice(user, turn, claims);
   greet(user, turn, attached, hello);
+}
+
+/** A word that came over HTTP: its desk stands for a connection until it has its answer. */
+function aside(user: UserMemory, { desk, claims, word }: Mail<'aside'>, turn: Turn): void {
+  const { device, session } = claims;
+  const objection = objectionTo(user, turn, device, session);
+  if (objection !== undefined) {
+    turn.confirm();
+    endWith(turn, { address: desk }, objection);
+    return;
+  }
+  const attached: Attached = {
+    ...{ to: { address: desk }, device, session, run: '', dial: 0, activeAt: turn.now, words: 0 },
+    aside: true,
+  };
+  user.attached.set(desk, attached);
+  if (byThePerson[word.kind]) active(user, turn, attached);
+  take(user, word, desk, attached, turn);
+  tellReceipts(user, turn);
 }
 
 function greet(user: UserMemory, turn: Turn, { to, device }: Attached, hello: Hello): void {

@@ -184,7 +184,8 @@ function isDeviceState(value: unknown): value is DeviceState {
     typeof value.device === 'string' &&
     typeof value.since === 'number' &&
     typeof value.seen === 'number' &&
-    typeof value.online === 'boolean'
+    typeof value.online === 'boolean' &&
+    typeof value.current === 'boolean'
   );
 }
 

@@ -67,7 +67,17 @@ export async function cluster(args: readonly string[], terminal: Terminal): Prom
     const journal = ['--nats', nats.urls.join(','), '--replicas', String(servers)];
     return {
       name,
-      args: ['node', name, '--end-with-parent', '--advertise', 'own', ...where, ...journal, ...set],
+      args: [
+        'node',
+        name,
+        '--end-with-parent',
+        '--private-targets',
+        '--advertise',
+        'own',
+        ...where,
+        ...journal,
+        ...set,
+      ],
       child: undefined,
     };
   });

@@ -3,7 +3,16 @@ import { join } from 'node:path';
 import { clusterConfig } from '../cluster.config.ts';
 import { natsPorts } from '../runtime/io/index.ts';
 import { untilStopped } from './lifetime.ts';
-import { limitsOf, parseOptions, textOf, UsageError, wholeNumber } from './options.ts';
+import {
+  limitsOf,
+  outwardHelp,
+  outwardOf,
+  outwardOptions,
+  parseOptions,
+  textOf,
+  UsageError,
+  wholeNumber,
+} from './options.ts';
 import { openSecret } from './secret.ts';
 import { openLog, openServer } from './server.ts';
 import type { Terminal } from './terminal.ts';
@@ -20,7 +29,7 @@ export const nodeHelp = `ringpost node NAME: one node of a cluster; nats-server 
   --advertise URL        where clients reach this very node, or "own" for where it listens: they are told to prefer the node
                          that their account lives on (not told)
   --data FOLDER          this node's own folder (${clusterConfig.dataFolder}/NAME)
-  --set PART.BOUND=N     changes a limit; PART is runtime, gateway or messenger; may be given often
+${outwardHelp}  --set PART.BOUND=N     changes a limit; PART is runtime, gateway or messenger; may be given often
   --end-with-parent      stop when standard input ends: for programs that start nodes
   --help                 this text
 `;
@@ -39,6 +48,7 @@ export async function node(args: readonly string[], terminal: Terminal): Promise
       advertise: { type: 'string' },
       data: { type: 'string' },
       set: { type: 'string', multiple: true },
+      ...outwardOptions,
       'end-with-parent': { type: 'boolean' },
     },
     1,
@@ -68,6 +78,7 @@ export async function node(args: readonly string[], terminal: Terminal): Promise
     host: textOf(options, 'host', clusterConfig.host),
     port,
     dataFolder,
+    ...outwardOf(options),
     secret,
     advertise: textOf(options, 'advertise', ''),
   });

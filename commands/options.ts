@@ -54,6 +54,24 @@ export function textOf(options: Options, name: string, fallback: string): string
   return typeof text === 'string' ? text : fallback;
 }
 
+/** Of what the server calls out there: webhooks and push services. */
+export const outwardOptions = {
+  'private-targets': { type: 'boolean' },
+  'push-contact': { type: 'string' },
+} as const;
+
+export const outwardHelp = `  --private-targets      webhooks and push services may be in private networks and on this machine, and without TLS
+  --push-contact ADDRESS whom push services may write to about this server: mailto:… or https://…
+`;
+
+export function outwardOf(options: Options): { readonly privateTargets: boolean; readonly pushContact: string } {
+  const pushContact = textOf(options, 'push-contact', '');
+  if (pushContact !== '' && !/^(mailto:.+@.+|https:\/\/.+)$/.test(pushContact)) {
+    throw new UsageError(`--push-contact takes mailto:… or https://…, not "${pushContact}".`);
+  }
+  return { privateTargets: options['private-targets'] === true, pushContact };
+}
+
 /** All limits: defaults, then `cluster.config.ts`, then `--set part.bound=number`. */
 export function limitsOf(options: Options): AllLimits {
   const limits: { [part: string]: { [bound: string]: number } } = {

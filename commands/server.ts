@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { Connection, messengerBehaviours, User } from '../actors/index.ts';
+import { Connection, Desk, messengerBehaviours, User } from '../actors/index.ts';
 import { createGateway, type Gateway } from '../gateway/index.ts';
 import { type Log, Node } from '../runtime/index.ts';
 import type { OpenPorts } from '../runtime/io/index.ts';
@@ -19,6 +19,10 @@ export interface ServerOptions {
   readonly port: number;
   readonly dataFolder: string;
   readonly secret: Uint8Array;
+  /** Webhooks and push services may be in private networks. */
+  readonly privateTargets: boolean;
+  /** For push services; '': none in particular. */
+  readonly pushContact: string;
   /** Where clients reach this node, when they may know; '' otherwise. 'own': where it listens. */
   readonly advertise: string;
 }
@@ -47,7 +51,9 @@ export async function openServer(options: ServerOptions): Promise<Server> {
   try {
     gateway = await createGateway({
       door: node,
-      kinds: { user: User, connection: Connection },
+      kinds: { user: User, connection: Connection, desk: Desk },
+      privateTargets: options.privateTargets,
+      ...(options.pushContact !== '' && { pushContact: options.pushContact }),
       host: options.host,
       port: options.port,
       secret: options.secret,

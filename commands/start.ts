@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { clusterConfig } from '../cluster.config.ts';
 import { embeddedPorts } from '../runtime/io/index.ts';
 import { untilStopped } from './lifetime.ts';
-import { limitsOf, parseOptions, textOf, wholeNumber } from './options.ts';
+import { limitsOf, outwardHelp, outwardOf, outwardOptions, parseOptions, textOf, wholeNumber } from './options.ts';
 import { openSecret } from './secret.ts';
 import { openLog, openServer } from './server.ts';
 import type { Terminal } from './terminal.ts';
@@ -13,7 +13,7 @@ export const startHelp = `ringpost start: the whole of Ringpost in one process, 
   --port N               where clients connect (${clusterConfig.port}; 0 takes a free port)
   --host ADDRESS         which interface to listen on (${clusterConfig.host})
   --data FOLDER          where everything is kept (${clusterConfig.dataFolder}/embedded)
-  --set PART.BOUND=N     changes a limit; PART is runtime, gateway or messenger; may be given often
+${outwardHelp}  --set PART.BOUND=N     changes a limit; PART is runtime, gateway or messenger; may be given often
   --help                 this text
 `;
 
@@ -24,6 +24,7 @@ export async function start(args: readonly string[], terminal: Terminal): Promis
     host: { type: 'string' },
     data: { type: 'string' },
     set: { type: 'string', multiple: true },
+    ...outwardOptions,
   });
   const dataFolder = textOf(options, 'data', join(clusterConfig.dataFolder, 'embedded'));
   const port = wholeNumber(options, 'port', clusterConfig.port, 0, 65_535);
@@ -40,6 +41,7 @@ export async function start(args: readonly string[], terminal: Terminal): Promis
     host: textOf(options, 'host', clusterConfig.host),
     port,
     dataFolder,
+    ...outwardOf(options),
     secret: openSecret(join(dataFolder, 'secret')),
     advertise: '',
   });

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { isDeviceId, isUserId } from '../proto/decode.ts';
-import type { AccountRefusal, Claims, DeviceState, NewSession, UserProtocol } from '../proto/mail.ts';
-import type { ActorKind, Door, ReplyOf } from '../runtime/index.ts';
-import { type ErrorCode, HttpRefusal, refusalOf } from './errors.ts';
+import type { Claims, NewSession, UserProtocol } from '../proto/mail.ts';
+import type { ActorKind, Door } from '../runtime/index.ts';
+import { accountErrors, type Callers } from './callers.ts';
+import { HttpRefusal, refusalOf } from './errors.ts';
 import type { Answer, Call, Json, Route } from './http.ts';
 import type { GatewayLimits } from './limits.ts';
 import type { Passwords } from './passwords.ts';
@@ -15,20 +16,10 @@ export interface AccountsOptions {
   readonly limits: GatewayLimits;
   readonly passwords: Passwords;
   readonly tokens: AccessTokens;
+  readonly callers: Callers;
   /** No time for those who come anew; whoever is there already may renew its tokens. */
   readonly overloaded: () => boolean;
 }
-
-/** What an account says, as HTTP says it. `deactivated` never shows: such a name answers like one that was never there. */
-const accountErrors: { readonly [code in AccountRefusal]: ErrorCode } = {
-  taken: 'taken',
-  no_account: 'unauthorised',
-  deactivated: 'unauthorised',
-  bad_refresh: 'bad_refresh',
-  unknown_device: 'unknown_device',
-  wrong_password: 'wrong_password',
-  too_many_devices: 'too_many_devices',
-};
 
 /** A new login of a device: what its account keeps, and what its client gets. */
 interface Login {
@@ -75,7 +66,7 @@ export class Accounts {
     if (password === 'busy') return new HttpRefusal('overloaded', 1_000);
     const claims = { user: asked.user, device: asked.device, session: newSessionId() };
     const login = newLogin(claims, limits);
-    const reply = await this.ask(claims.user, { kind: 'register', password, session: login.kept });
+    const reply = await this.options.callers.ask(claims.user, { kind: 'register', password, session: login.kept });
     if (reply instanceof HttpRefusal) return reply;
     if (!reply.ok) return new HttpRefusal(reply.code === 'deactivated' ? 'taken' : accountErrors[reply.code]);
     return this.granted(201, claims, login);
@@ -86,7 +77,7 @@ export class Accounts {
     const asked = await askedLogin(call, this.logins, limits);
     if (asked instanceof HttpRefusal) return asked;
     if (this.options.overloaded()) return refusalOf('overloaded');
-    const account = await this.ask(asked.user, { kind: 'credentials' });
+    const account = await this.options.callers.ask(asked.user, { kind: 'credentials' });
     if (account instanceof HttpRefusal) return account;
     // The same work and the same words whether the account is not there or the password is wrong, so that nobody can learn
     // from this which accounts there are.
@@ -95,7 +86,7 @@ export class Accounts {
     if (!right) return new HttpRefusal('bad_login');
     const claims = { user: asked.user, device: asked.device, session: newSessionId() };
     const login = newLogin(claims, limits);
-    const reply = await this.ask(claims.user, { kind: 'openSession', session: login.kept });
+    const reply = await this.options.callers.ask(claims.user, { kind: 'openSession', session: login.kept });
     if (reply instanceof HttpRefusal) return reply;
     if (!reply.ok) return new HttpRefusal(reply.code === 'too_many_devices' ? reply.code : 'bad_login');
     return this.granted(200, claims, login);
@@ -110,7 +101,7 @@ export class Accounts {
     if (!claims) return new HttpRefusal('bad_refresh');
     const login = newLogin(claims, this.options.limits);
     const { session } = claims;
-    const reply = await this.ask(claims.user, {
+    const reply = await this.options.callers.ask(claims.user, {
       kind: 'refresh',
       session,
       refreshHash: refreshHash(token),
@@ -121,24 +112,24 @@ export class Accounts {
   }
 
   private async devices(call: Call): Promise<Answer | HttpRefusal> {
-    const found = await this.authorised(call);
+    const found = await this.options.callers.authorised(call);
     return found instanceof HttpRefusal ? found : { status: 200, body: { devices: found.devices } };
   }
 
   private async removeDevice(call: Call): Promise<Answer | HttpRefusal> {
     if (!isDeviceId(call.name)) return new HttpRefusal('bad_device');
-    const found = await this.authorised(call);
+    const found = await this.options.callers.authorised(call);
     if (found instanceof HttpRefusal) return found;
-    const reply = await this.ask(found.claims.user, { kind: 'revoke', device: call.name });
+    const reply = await this.options.callers.ask(found.claims.user, { kind: 'revoke', device: call.name });
     if (reply instanceof HttpRefusal) return reply;
     return reply.ok ? { status: 200, body: { removed: call.name } } : new HttpRefusal(accountErrors[reply.code]);
   }
 
   private async removeAccount(call: Call): Promise<Answer | HttpRefusal> {
-    const found = await this.authorised(call);
+    const found = await this.options.callers.authorised(call);
     if (found instanceof HttpRefusal) return found;
     const { user } = found.claims;
-    const reply = await this.ask(user, { kind: 'deactivate' });
+    const reply = await this.options.callers.ask(user, { kind: 'deactivate' });
     if (reply instanceof HttpRefusal) return reply;
     return reply.ok ? { status: 200, body: { removed: user } } : new HttpRefusal(accountErrors[reply.code]);
   }
@@ -151,10 +142,10 @@ export class Accounts {
     const { password: old, newPassword } = body;
     if (typeof old !== 'string' || typeof newPassword !== 'string') return new HttpRefusal('malformed');
     if (!isPassword(newPassword, limits)) return new HttpRefusal('bad_password');
-    const found = await this.authorised(call);
+    const found = await this.options.callers.authorised(call);
     if (found instanceof HttpRefusal) return found;
     const { user, device, session } = found.claims;
-    const account = await this.ask(user, { kind: 'credentials' });
+    const account = await this.options.callers.ask(user, { kind: 'credentials' });
     if (account instanceof HttpRefusal) return account;
     if (!account.ok) return new HttpRefusal(accountErrors[account.code]);
     // What can't be a password is not worth the work.
@@ -163,27 +154,16 @@ export class Accounts {
     if (!right) return new HttpRefusal('wrong_password');
     const password = await passwords.hash(newPassword);
     if (password === 'busy') return new HttpRefusal('overloaded', 1_000);
-    const reply = await this.ask(user, { kind: 'password', device, session, before: account.password, password });
+    const reply = await this.options.callers.ask(user, {
+      kind: 'password',
+      device,
+      session,
+      before: account.password,
+      password,
+    });
     if (reply instanceof HttpRefusal) return reply;
     if (reply.ok) return { status: 200, body: { changed: user } };
     return new HttpRefusal(reply.code === 'unknown_device' ? 'revoked' : accountErrors[reply.code]);
-  }
-
-  /** Whose request it is, and the devices of that account as they are now: a token outlives its device's removal. */
-  private async authorised(
-    call: Call,
-  ): Promise<{ readonly claims: Claims; readonly devices: readonly DeviceState[] } | HttpRefusal> {
-    if (call.bearer === undefined) return new HttpRefusal('unauthorised');
-    const verified = await this.options.tokens.verify(call.bearer);
-    if (verified.kind !== 'valid') {
-      return new HttpRefusal(verified.kind === 'expired' ? 'expired_token' : 'unauthorised');
-    }
-    const { claims } = verified;
-    const reply = await this.ask(claims.user, { kind: 'devices' });
-    if (reply instanceof HttpRefusal) return reply;
-    if (!reply.ok) return new HttpRefusal(accountErrors[reply.code]);
-    if (!reply.devices.some(({ device }) => device === claims.device)) return new HttpRefusal('revoked');
-    return { claims, devices: reply.devices };
   }
 
   private async granted(status: number, claims: Claims, login: Login): Promise<Answer> {
@@ -192,21 +172,6 @@ export class Accounts {
     const home = this.options.door.homeOf(this.options.user.ref(claims.user));
     const tokens = { ...claims, accessToken, accessUntil, refreshToken, refreshUntil };
     return { status, body: home === '' ? tokens : { ...tokens, home } };
-  }
-
-  private async ask<K extends keyof UserProtocol & string>(
-    user: string,
-    mail: { readonly kind: K } & UserProtocol[K]['mail'],
-  ): Promise<ReplyOf<UserProtocol, K> | HttpRefusal> {
-    const asked = await this.options.door.ask(this.options.user.ref(user), mail, this.options.limits.ask_wait_ms_max);
-    switch (asked.kind) {
-      case 'reply':
-        return asked.value;
-      case 'refused':
-        return new HttpRefusal(asked.why === 'full' ? 'overloaded' : 'unavailable', 1_000);
-      case 'unknown':
-        return new HttpRefusal('unknown_outcome', 1_000);
-    }
   }
 }
 

@@ -35,6 +35,10 @@ export const errors = {
     retry: false,
   },
   already_read: { status: 409, reason: 'This socket is being read by a stream of events.', retry: false },
+  unknown_bot: { status: 404, reason: 'The account has no such bot.', retry: false },
+  bad_url: { status: 400, reason: 'This is not an address that the server may call.', retry: false },
+  bad_subscription: { status: 400, reason: 'This is not a push subscription.', retry: false },
+  too_many_bots: { status: 409, reason: 'The account has as many bots as it may have; remove one.', retry: false },
   taken: { status: 409, reason: 'This user name is taken.', retry: false },
   too_many_devices: {
     status: 409,

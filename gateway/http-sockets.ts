@@ -2,16 +2,16 @@ import { randomBytes } from 'node:crypto';
 import type { Claims } from '../proto/mail.ts';
 import type { Encoding } from '../proto/words.ts';
 import type { Admission } from './admission.ts';
+import type { Callers } from './callers.ts';
 import { HttpRefusal, type NoEntry, refusalOf } from './errors.ts';
 import type { Answer, Call, Route } from './http.ts';
 import { HttpSocket } from './http-socket.ts';
 import type { GatewayLimits } from './limits.ts';
 import { type Rate, rate } from './rates.ts';
-import type { AccessTokens } from './tokens.ts';
 import type { Wire } from './wire.ts';
 
 export interface HttpSocketsOptions {
-  readonly tokens: AccessTokens;
+  readonly callers: Callers;
   readonly admission: Admission;
   readonly limits: GatewayLimits;
   /** Why no more sockets are taken now, if so. */
@@ -47,7 +47,7 @@ export class HttpSockets {
 
   async #open(call: Call): Promise<Answer | HttpRefusal> {
     const { noEntry, admission, limits } = this.#options;
-    const claims = await this.#claims(call);
+    const claims = await this.#options.callers.claimed(call);
     if (claims instanceof HttpRefusal) return claims;
     const shut = noEntry();
     if (shut !== undefined) return refusalOf(shut);
@@ -119,7 +119,7 @@ export class HttpSockets {
 
   /** The socket that a request is about, if it is the one of whoever asks. */
   async #socket(call: Call): Promise<HttpSocket | HttpRefusal> {
-    const claims = await this.#claims(call);
+    const claims = await this.#options.callers.claimed(call);
     if (claims instanceof HttpRefusal) return claims;
     const waitMs = this.#requests.take(claims.user, performance.now());
     if (waitMs > 0) return new HttpRefusal('too_fast', waitMs);
@@ -127,12 +127,6 @@ export class HttpSockets {
     // A renewed token is of the same session.
     if (socket === undefined || socket.claims.session !== claims.session) return new HttpRefusal('unknown_socket');
     return socket;
-  }
-
-  async #claims({ bearer }: Call): Promise<Claims | HttpRefusal> {
-    const verified = bearer === undefined ? undefined : await this.#options.tokens.verify(bearer);
-    if (verified?.kind === 'valid') return verified.claims;
-    return new HttpRefusal(verified?.kind === 'expired' ? 'expired_token' : 'unauthorised');
   }
 }
 

@@ -1,27 +1,35 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import type { DeskProtocol } from '../proto/builder-mail.ts';
 import type { ConnectionProtocol, UserProtocol } from '../proto/mail.ts';
 import type { ActorKind, Door, Log } from '../runtime/index.ts';
 import { Accounts } from './accounts.ts';
 import { Admission } from './admission.ts';
+import { Bots } from './bots.ts';
+import { Callers } from './callers.ts';
 import { connections } from './connections.ts';
 import { type NoEntry, refusalOf } from './errors.ts';
 import { Handshakes } from './handshake.ts';
+import { Hooks } from './hooks.ts';
 import { type Route, requestListener } from './http.ts';
 import { HttpSockets } from './http-sockets.ts';
 import { defaultGatewayLimits, type GatewayLimits } from './limits.ts';
 import type { AllowedOrigins } from './origins.ts';
+import { Outward } from './outward.ts';
 import { passwords } from './passwords.ts';
 import { subnet } from './peers.ts';
+import { Pushes, vapidKeys, webPusher } from './pushes.ts';
 import { tally } from './tally.ts';
-import { accessTokens } from './tokens.ts';
+import { type AccessTokens, accessTokens } from './tokens.ts';
+import { Words } from './words.ts';
 
 export type { GatewayLimits } from './limits.ts';
 export { defaultGatewayLimits } from './limits.ts';
 export type { AllowedOrigins } from './origins.ts';
 
 const last_answers_look_ms = 5;
+const defaultPushContact = 'mailto:operator@example.org';
 
 export interface GatewayOptions {
   readonly door: Door;
@@ -29,6 +37,7 @@ export interface GatewayOptions {
   readonly kinds: {
     readonly user: ActorKind<UserProtocol>;
     readonly connection: ActorKind<ConnectionProtocol>;
+    readonly desk: ActorKind<DeskProtocol>;
   };
   readonly host: string;
   /** 0: any free port. */
@@ -43,6 +52,10 @@ export interface GatewayOptions {
   readonly allowedOrigins?: AllowedOrigins;
   /** False while the node can't reach the others, or is not up yet: clients are sent to other nodes. */
   readonly serving?: () => boolean;
+  /** Webhooks and push services may be on this machine or in private networks, and without TLS. False by default. */
+  readonly privateTargets?: boolean;
+  /** Whom push services may write to about this server: a mailto: or https: address. */
+  readonly pushContact?: string;
   /** Reverse proxies in front whose X-Forwarded-For is believed; 0 by default. */
   readonly trustedProxies?: number;
 }
@@ -86,11 +99,15 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   };
   const overloaded = (): boolean => clients.overloaded;
   const { admit } = clients;
+  const { user } = kinds;
+  const callers = new Callers({ door, user, limits, tokens });
   const admission = new Admission(limits);
+  const builders = forBuilders(options, limits, tokens, callers);
   const routes = [
     healthRoute(noEntry),
-    ...new Accounts({ door, user: kinds.user, limits, passwords: passwords(limits), tokens, overloaded }).routes,
-    ...new HttpSockets({ tokens, admission, limits, noEntry, admit }).routes,
+    ...new Accounts({ door, user, limits, passwords: passwords(limits), tokens, callers, overloaded }).routes,
+    ...builders.routes,
+    ...new HttpSockets({ callers, admission, limits, noEntry, admit }).routes,
   ];
   const unanswered = { count: 0 };
   server.on('request', requestListener({ routes, limits, allowedOrigins, trustedProxies, log, leaving, unanswered }));
@@ -104,6 +121,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
 
   async function close(graceMs: number): Promise<void> {
     const stopped = new Promise<void>((resolve) => server.close(() => resolve()));
+    builders.close();
     await clients.close(graceMs);
     // Without its answer a client may take a request for failed that was carried out: a refresh token would be lost to it.
     const endMs = performance.now() + limits.last_answers_ms_max;
@@ -128,6 +146,30 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       isLeaving = true;
       closing ??= close(graceMs);
       return closing;
+    },
+  };
+}
+
+interface Builders {
+  readonly routes: readonly Route[];
+  close(): void;
+}
+
+/** What there is for those who build on this: bots, words over HTTP, webhooks, pushes. */
+function forBuilders(options: GatewayOptions, limits: GatewayLimits, tokens: AccessTokens, callers: Callers): Builders {
+  const { door, log, kinds, secret, privateTargets = false, pushContact = defaultPushContact } = options;
+  const outward = new Outward({ privateTargets, waitMs: limits.outward_wait_ms_max });
+  const hooks = new Hooks({ door, callers, limits, outward, log });
+  const keys = vapidKeys(secret);
+  const pusher = webPusher(keys, pushContact, outward, limits);
+  const pushes = new Pushes({ door, callers, limits, outward, pusher, publicKey: keys.publicKey, log });
+  const bots = new Bots({ callers, tokens, limits });
+  const words = new Words({ door, desk: kinds.desk, callers, limits });
+  return {
+    routes: [...bots.routes, ...words.routes, ...hooks.routes, ...pushes.routes],
+    close() {
+      hooks.close();
+      pushes.close();
     },
   };
 }

@@ -79,6 +79,25 @@ export interface GatewayLimits {
   readonly ask_wait_ms_max: number;
   /** Time for requests that are being carried out when the edge closes. */
   readonly last_answers_ms_max: number;
+  // ---- for builders
+  /** Words over HTTP, of one user. */
+  readonly words_per_user_burst: number;
+  readonly words_per_user_per_minute: number;
+  readonly bot_token_ms: number;
+  /** Time for somebody else's server to answer. */
+  readonly outward_wait_ms_max: number;
+  /** Accounts whose webhooks are posted to at a time, and that wait for it; one more comes again by its timer. */
+  readonly hooks_running_max: number;
+  readonly hooks_waiting_max: number;
+  /** Pushes at a time, and that wait; one more is dropped. */
+  readonly pushes_running_max: number;
+  readonly pushes_waiting_max: number;
+  readonly push_tries_max: number;
+  /** The first wait between tries; a longer one than the longest is not waited for. */
+  readonly push_retry_ms: number;
+  readonly push_retry_ms_max: number;
+  /** How long a push service keeps a push for a device that is off. */
+  readonly push_ttl_ms: number;
   // ---- accounts
   readonly password_chars_min: number;
   readonly password_chars_max: number;
@@ -147,6 +166,18 @@ export const defaultGatewayLimits: GatewayLimits = {
   keep_alive_ms: 5_000,
   ask_wait_ms_max: 10_000,
   last_answers_ms_max: 5_000,
+  words_per_user_burst: 200,
+  words_per_user_per_minute: 1_200,
+  bot_token_ms: 10 * 365 * 24 * 60 * 60_000,
+  outward_wait_ms_max: 10_000,
+  hooks_running_max: 256,
+  hooks_waiting_max: 10_000,
+  pushes_running_max: 32,
+  pushes_waiting_max: 10_000,
+  push_tries_max: 3,
+  push_retry_ms: 1_000,
+  push_retry_ms_max: 30_000,
+  push_ttl_ms: 24 * 60 * 60_000,
   password_chars_min: 8,
   password_chars_max: 128,
   // One of the settings that OWASP's password storage page gives as equal in strength to N = 2^17, p = 1: with N = 2^15 a

@@ -1,4 +1,5 @@
 /** Mail between the actors of the messenger, and between the gateway and them. */
+import type { BuilderProtocol } from './builder-mail.ts';
 import type { MemberProtocol } from './group-mail.ts';
 import type { ProfileProtocol } from './people-mail.ts';
 import type {
@@ -57,6 +58,8 @@ export interface DeviceState {
   readonly since: number;
   readonly seen: number;
   readonly online: boolean;
+  /** The one that asks. */
+  readonly current: boolean;
 }
 
 export type Outcome<T extends object = object> =
@@ -69,11 +72,14 @@ export type AccountRefusal =
   | 'bad_refresh'
   | 'unknown_device'
   | 'wrong_password'
-  | 'too_many_devices';
+  | 'too_many_devices'
+  | 'too_many_bots'
+  | 'unknown_bot';
 
 /** The user actor, `user/<id>`. */
 export type UserProtocol = MemberProtocol &
-  ProfileProtocol & {
+  ProfileProtocol &
+  BuilderProtocol & {
     // ---- accounts, asked by the gateway
     register: { mail: { readonly password: PasswordHash; readonly session: NewSession }; reply: Outcome };
     /** The kept hash, for the gateway to compare (scrypt is too slow for a turn). */
@@ -84,7 +90,7 @@ export type UserProtocol = MemberProtocol &
       mail: { readonly session: string; readonly refreshHash: string; readonly next: NewSession };
       reply: Outcome;
     };
-    devices: { mail: object; reply: Outcome<{ readonly devices: readonly DeviceState[] }> };
+    devices: { mail: { readonly session: string }; reply: Outcome<{ readonly devices: readonly DeviceState[] }> };
     revoke: { mail: { readonly device: DeviceId }; reply: Outcome };
     /** A device's session changes the password: all other sessions end. `before`: what it was compared with. */
     password: {

@@ -142,10 +142,10 @@ export class Accounts {
     const verified = this.verify(bearer);
     if (verified.kind !== 'valid') return new Refusal(verified.kind === 'expired' ? 'expired_token' : 'unauthorised');
     const { claims } = verified;
-    const reply = await this.#ask(claims.user, { kind: 'devices' });
+    const reply = await this.#ask(claims.user, { kind: 'devices', session: claims.session });
     if (reply instanceof Refusal) return reply;
     if (!reply.ok) return new Refusal('unauthorised');
-    if (!reply.devices.some(({ device }) => device === claims.device)) return new Refusal('revoked');
+    if (!reply.devices.some(({ current }) => current)) return new Refusal('revoked');
     return { claims, devices: reply.devices };
   }
 

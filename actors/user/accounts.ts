@@ -1,29 +1,41 @@
 /** The account and its devices: what the gateway asks. */
 import type { AccountRefusal, DeviceState, NewSession, Outcome, PasswordHash, UserProtocol } from '../../proto/mail.ts';
-import type { DeviceId } from '../../proto/words.ts';
+import type { DeviceId, UserId } from '../../proto/words.ts';
 import type { MailOf, Turn } from '../../runtime/index.ts';
 import { endAll } from './admission.ts';
+import { retireAll } from './bots.ts';
 import { sweepForExpired } from './expiry.ts';
 import { leaveAll } from './groups.ts';
 import { seeToHandles } from './handles.ts';
+import { dropHook } from './hook.ts';
 import { cursorsOf, devicesOf, topCursor, type UserMemory } from './memory.ts';
+import { unsubscribe } from './pushes.ts';
 import type { DeviceRow } from './rows.ts';
 
 type Mail<K extends keyof UserProtocol> = Extract<MailOf<UserProtocol>, { kind: K }>;
 
 /** A name is taken for ever: after a deactivation nobody else can get the messages meant for its first holder. */
 export function register(user: UserMemory, { password, session }: Mail<'register'>, turn: Turn): Outcome {
-  if (user.account !== undefined) return refused('taken');
+  return user.account === undefined ? newAccount(user, { password }, session, turn) : refused('taken');
+}
+
+export function newAccount(
+  user: UserMemory,
+  who: { readonly password: PasswordHash } | { readonly owner: UserId },
+  session: NewSession,
+  turn: Turn,
+): Outcome {
   // With the time in it, because ids begin anew where a server begins anew with an empty store.
   const epoch = `${turn.uniqueId()}.${turn.now.toString(36)}`;
-  user.account = { state: 'active', password, epoch, created: turn.now };
+  user.account = { state: 'active', ...who, epoch, created: turn.now };
   turn.put('account', user.account);
   saveDevice(user, turn, session, turn.now);
   return done;
 }
 
 export function credentials({ account }: UserMemory): Outcome<{ readonly password: PasswordHash }> {
-  return account?.state === 'active' ? { ok: true, password: account.password } : refused(missing(account));
+  if (account?.state !== 'active') return refused(missing(account));
+  return account.password === undefined ? refused('no_account') : { ok: true, password: account.password };
 }
 
 /** A login. On a device that has a session already it replaces that session. */
@@ -66,14 +78,14 @@ export function refresh(user: UserMemory, { session, refreshHash, next }: Mail<'
 
 export function listDevices(
   user: UserMemory,
-  _: Mail<'devices'>,
+  { session }: Mail<'devices'>,
   turn: Turn,
 ): Outcome<{ readonly devices: readonly DeviceState[] }> {
   if (user.account?.state !== 'active') return refused(missing(user.account));
   const devices = [...devicesOf(user, turn)].map(([device, row]) => {
-    const live = [...user.attached.values()].filter((attached) => attached.device === device);
+    const live = [...user.attached.values()].filter((attached) => attached.device === device && !attached.aside);
     const seen = Math.max(row.seen, ...live.map(({ activeAt }) => activeAt));
-    return { device, since: row.since, seen, online: live.length > 0 };
+    return { device, since: row.since, seen, online: live.length > 0, current: row.session === session };
   });
   return { ok: true, devices };
 }
@@ -94,7 +106,8 @@ export function changePassword(
   if (user.account?.state !== 'active') return refused(missing(user.account));
   const row = devicesOf(user, turn).get(device);
   if (row?.session !== session) return refused('unknown_device');
-  if (!isSameHash(user.account.password, before)) return refused('wrong_password');
+  if (user.account.password === undefined || !isSameHash(user.account.password, before))
+    return refused('wrong_password');
   user.account = { ...user.account, password };
   turn.put('account', user.account);
   for (const other of [...devicesOf(user, turn).keys()]) if (other !== device) dropDevice(user, turn, other);
@@ -118,6 +131,8 @@ export function deactivate(user: UserMemory, _: Mail<'deactivate'>, turn: Turn):
   turn.put('account', user.account);
   for (const device of devicesOf(user, turn).keys()) dropDevice(user, turn, device);
   leaveAll(user, turn);
+  retireAll(user, turn);
+  dropHook(user, turn);
   seeToHandles(user, turn);
   sweepForExpired(user, turn);
   return done;
@@ -149,6 +164,7 @@ function dropDevice(user: UserMemory, turn: Turn, device: DeviceId): void {
   devicesOf(user, turn).delete(device);
   turn.delete('device', device);
   endAll(user, turn, 'revoked', device);
+  unsubscribe(user, turn, device);
   const cursors = cursorsOf(user, turn);
   const top = topCursor(user, turn);
   if (cursors.get(device)?.n === top && top > 0) {
@@ -176,7 +192,16 @@ type Account =
   | 'devices'
   | 'revoke'
   | 'password'
-  | 'deactivate';
+  | 'deactivate'
+  | 'registerBot'
+  | 'addBot'
+  | 'dropBot'
+  | 'retireBot'
+  | 'bots'
+  | 'subscribe'
+  | 'pushLapsed'
+  | 'setHook'
+  | 'hook';
 
 /** A turn whose outcome is the reply. It is confirmed even where nothing is written: a login is refused or let in by what is, not by what was. */
 export function answering<K extends Account>(

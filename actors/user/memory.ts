@@ -4,6 +4,7 @@ import type { ConversationId, DeviceId, GroupId, MessageId, Privacy, UserId } fr
 import type { Ref, Turn } from '../../runtime/index.ts';
 import type { MessengerLimits } from '../limits.ts';
 import { numberOf } from '../numbers.ts';
+import { type Heralds, noHeralds } from './heralds.ts';
 import { newPeopleMemory, type PeopleMemory } from './people-memory.ts';
 import {
   type AccountRow,
@@ -32,6 +33,8 @@ export interface Attached {
   activeAt: number;
   /** Mails of words that have come from it. */
   words: number;
+  /** A desk, for one word: no socket of the device. */
+  readonly aside?: true;
 }
 
 /** Presence as others see it. Volatile. */
@@ -89,6 +92,7 @@ export interface UserMemory {
   /** Those that the turn of now has taken off `attached`: should it fail, they were not told. */
   readonly detached: Map<string, Attached>;
   readonly presence: Presence;
+  readonly heralds: Heralds;
   /** Senders who are to hear, at the end of the turn of now, how far this user has got. */
   readonly owedReceipts: Set<ConversationId>;
 }
@@ -120,6 +124,7 @@ export function wakeUser(turn: Turn, spoilt: UserMemory | undefined, limits: Mes
     askers: new Map(spoilt?.askers),
     attached: new Map([...(spoilt?.detached ?? []), ...(spoilt?.attached ?? [])]),
     detached: new Map(),
+    heralds: noHeralds(spoilt?.heralds),
     owedReceipts: new Set(),
     presence: {
       online: spoilt?.presence.online ?? false,

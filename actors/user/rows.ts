@@ -19,6 +19,9 @@
  * | fade | time/timeline number | when a message vanishes: `actors/vanish.ts` |
  * | mark | peer/d/seq or peer/r/seq | when the peer had delivered or read all sent to it up to seq |
  * | fail | peer/seq | why and when a message sent to it failed |
+ * | bot | user | since when it is a bot of this user |
+ * | hook | '' | HookRow |
+ * | push | device id | Subscription: where it is woken up |
  * | seen | '' | when the person last did something |
  * | group | group | MembershipRow: the groups that it is a member of |
  * | wait | message id | the group that has not answered this message or deed |
@@ -35,6 +38,7 @@
  *
  * Rows written at every message are tuples: in maps their names would outweigh the values.
  */
+import type { HookSettings } from '../../proto/builder-mail.ts';
 import type { PasswordHash } from '../../proto/mail.ts';
 import type {
   Amendment,
@@ -52,8 +56,26 @@ import type {
 import { numberKey } from '../numbers.ts';
 
 export type AccountRow =
-  | { readonly state: 'active'; readonly password: PasswordHash; readonly epoch: string; readonly created: number }
+  | {
+      readonly state: 'active';
+      /** Bots have an owner instead. */
+      readonly password?: PasswordHash;
+      readonly owner?: UserId;
+      readonly epoch: string;
+      readonly created: number;
+    }
   | { readonly state: 'deactivated'; readonly epoch: string; readonly created: number; readonly at: number };
+
+/** A webhook, and how it stands with it; times are 0 while not so. */
+export interface HookRow extends HookSettings {
+  readonly secret: string;
+  /** Number of the last event that it has taken. */
+  readonly taken: number;
+  readonly failures: number;
+  readonly failure: string;
+  readonly failingSince: number;
+  readonly nextAt: number;
+}
 
 export interface DeviceRow {
   readonly session: string;

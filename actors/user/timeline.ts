@@ -18,7 +18,9 @@ import { isGroup } from '../kinds.ts';
 import { numberKey, numberOf } from '../numbers.ts';
 import { admitted, say } from './admission.ts';
 import { eventOf } from './events.ts';
+import { hookNews } from './hook.ts';
 import { type Attached, conversationWith, type UserMemory } from './memory.ts';
+import { pushNews } from './pushes.ts';
 import { type Conversation, type FailRow, peerOf, placeOf, prevOf, type TimelineRow } from './rows.ts';
 
 type Mail<K extends keyof UserProtocol> = Extract<MailOf<UserProtocol>, { kind: K }>;
@@ -48,6 +50,8 @@ export function announce(
   row: TimelineRow,
   instead?: { readonly connection: string; readonly word: ServerWord },
 ): void {
+  hookNews(user, turn);
+  pushNews(user, turn, n, row);
   if (user.attached.size === 0) return;
   let words: readonly ServerWord[] | undefined;
   for (const [connection, attached] of user.attached) {

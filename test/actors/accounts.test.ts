@@ -11,8 +11,8 @@ t.test('ACC1 ACC11 a name is taken once, for ever', async (t) => {
   world.ask(alice, { kind: 'deactivate' });
   t.throws(() => register(world, 'alice'), { message: 'taken' });
   for (const kind of ['credentials', 'devices', 'deactivate'] as const) {
-    t.strictSame(world.ask(alice, { kind }), { ok: false, code: 'deactivated' });
-    t.strictSame(world.ask(User.ref('nobody'), { kind }), { ok: false, code: 'no_account' });
+    t.strictSame(world.ask(alice, { kind, session: '' }), { ok: false, code: 'deactivated' });
+    t.strictSame(world.ask(User.ref('nobody'), { kind, session: '' }), { ok: false, code: 'no_account' });
   }
   t.throws(() => logIn(world, 'alice', 'phone'), { message: 'deactivated' });
   t.notMatch(JSON.stringify([...world.rowsOf('user/alice', 'account')]), /password/, 'the password is forgotten');
@@ -49,11 +49,11 @@ t.test('ACC4 the devices of an account', async (t) => {
   logIn(world, 'alice', 'tablet');
   phone.say({ kind: 'typing', to: 'bob', on: true });
   world.pass(1_000);
-  t.strictSame(world.ask(alice, { kind: 'devices' }), {
+  t.strictSame(world.ask(alice, { kind: 'devices', session: phone.claims.session }), {
     ok: true,
     devices: [
-      { device: 'phone', since: world.now - 6_000, seen: world.now - 1_000, online: true },
-      { device: 'tablet', since: world.now - 1_000, seen: world.now - 1_000, online: false },
+      { device: 'phone', since: world.now - 6_000, seen: world.now - 1_000, online: true, current: true },
+      { device: 'tablet', since: world.now - 1_000, seen: world.now - 1_000, online: false, current: false },
     ],
   });
 });

@@ -161,7 +161,7 @@ t.test('DEL7 a mail that comes twice all the same is dealt with once', async (t)
   const mail = { kind: 'message', id: 'm1', from: 'alice', seq: 1, at: world.now, expiresAt: world.now + 1e9 } as const;
   const failed = { kind: 'failed', from: 'carol', id: 'm2', seq: 1, code: 'unknown_user', at: world.now } as const;
   for (let i = 0; i < 2; i++) {
-    world.ask(User.ref('bob'), { kind: 'devices' });
+    world.ask(User.ref('bob'), { kind: 'devices', session: '' });
     world.whisper(User.ref('bob'), { ...mail, body: 'hi' });
     world.whisper(User.ref('bob'), failed);
     world.settle();

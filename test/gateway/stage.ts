@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import type { Test } from 'tap';
 import WebSocket from 'ws';
 import { createGateway, type Gateway, type GatewayLimits, type GatewayOptions } from '../../gateway/index.ts';
+import type { DeskProtocol } from '../../proto/builder-mail.ts';
 import type { ConnectionProtocol, UserProtocol } from '../../proto/mail.ts';
 import { bearerPrefix, subprotocols } from '../../proto/words.ts';
 import { actorKind } from '../../runtime/index.ts';
@@ -11,6 +12,7 @@ import { type StagedConnection, StagedDoor } from './staged-door.ts';
 const kinds = {
   user: actorKind<UserProtocol>('user'),
   connection: actorKind<ConnectionProtocol>('connection'),
+  desk: actorKind<DeskProtocol>('desk'),
 };
 export const secret = new Uint8Array(32).fill(7);
 /** scrypt as cheap as it gets: tests of the edge are not about its strength. */

@@ -130,8 +130,10 @@ export class StagedDoor implements Door {
         sessions.set(mail.session, mail.next);
         return { ok: true };
       case 'devices': {
-        const devices = new Set([...sessions.values()].map(({ device }) => device));
-        return { ok: true, devices: [...devices].map((device) => ({ device, since: 1, seen: 2, online: false })) };
+        const current = sessions.get(mail.session)?.device;
+        const devices = [...new Set([...sessions.values()].map(({ device }) => device))];
+        const stateOf = (device: string) => ({ device, since: 1, seen: 2, online: false, current: device === current });
+        return { ok: true, devices: devices.map(stateOf) };
       }
       case 'revoke': {
         const gone = [...sessions.values()].filter(({ device }) => device === mail.device);

@@ -58,7 +58,7 @@ const TABLE: readonly Row[] = [
   { at: 'runtime/io/', inside: ['runtime/'], packages: ['nats', 'lmdb', 'msgpackr'], node: 'any' },
   { at: 'runtime/', inside: [], never: ['runtime/io/'], packages: [], node: 'types' },
   { at: 'actors/', inside: ['proto/', 'runtime/index.ts'], packages: [], node: 'types' },
-  { at: 'gateway/', inside: ['proto/', 'runtime/index.ts'], packages: ['ws', 'jose', 'pino'], node: 'any' },
+  { at: 'gateway/', inside: ['proto/', 'runtime/index.ts'], packages: ['ws', 'jose', 'pino', 'web-push'], node: 'any' },
   {
     at: 'console/',
     inside: ['proto/', 'runtime/index.ts'],
