@@ -1,5 +1,3 @@
-import { isDeviceId } from '../proto/decode.ts';
-import type { DeviceState } from '../proto/mail.ts';
 import type {
   ConversationId,
   DeviceId,
@@ -10,7 +8,9 @@ import type {
   Send,
   UserId,
 } from '../proto/words.ts';
+import { Account } from './account.ts';
 import { AccountApi, type Credentials, type Fetch, serverUrl } from './account-api.ts';
+import { botTokens } from './bot-token.ts';
 import { RingpostError } from './errors.ts';
 import { type ClientEventKind, type ClientEventOf, EventHub, type EventStream, type StateNews } from './events.ts';
 import { Exchange } from './exchange.ts';
@@ -31,6 +31,7 @@ import { monotonicMs } from './time.ts';
 import { Timeline } from './timeline.ts';
 import type { TransportName } from './transports.ts';
 
+export type { Account, PushSubscriptionLike, Webhook } from './account.ts';
 export { type ErrorCode, RingpostError } from './errors.ts';
 export type { ClientEvent, ClientEventKind, ClientEventOf, EventStream, Numbered, StateNews } from './events.ts';
 export type { Groups } from './groups.ts';
@@ -85,6 +86,8 @@ export class RingpostClient {
   readonly messages: Messages;
   /** What this user tells of itself, contacts, blocked users, who may know what; and what others tell. */
   readonly people: People;
+  /** Devices, password, bots, webhook, pushes. */
+  readonly account: Account;
   readonly #api: AccountApi;
   readonly #session: Session;
   readonly #keeper: Keeper;
@@ -139,12 +142,11 @@ export class RingpostClient {
       this.#checkOpen();
       return this.#exchange.requests.ask(kind, make);
     };
+    this.account = new Account({ api: this.#api, session: this.#session, close: () => this.close() });
     this.people = new People({
       newId: this.#newId,
       entrust: (word) => this.#entrust(word),
       ask,
-      changePassword: (password, newPassword) =>
-        this.#session.authorised((token) => this.#api.changePassword(password, newPassword, token)),
     });
     this.messages = new Messages({
       user: () => this.user,
@@ -168,6 +170,11 @@ export class RingpostClient {
   static async login(options: AccountOptions): Promise<RingpostClient> {
     const api = new AccountApi(urlsOf(options), options.fetch);
     return RingpostClient.#begin(options, await api.login(credentialsOf(options)));
+  }
+
+  /** A bot, by the token that its owner got for it. With a storage it goes on where it was; begun anew it gets all that it was ever sent. */
+  static async bot({ token, ...options }: ClientOptions & { readonly token: string }): Promise<RingpostClient> {
+    return RingpostClient.#begin(options, botTokens(token));
   }
 
   /** The client that `options.storage` holds; undefined when it holds none. Rejects with `storage`. */
@@ -304,23 +311,6 @@ export class RingpostClient {
   async inquire(id: MessageId): Promise<MessageState> {
     this.#checkOpen();
     return (await this.#exchange.requests.ask('answer', (req) => ({ kind: 'inquire', req, id }))).message;
-  }
-
-  /** The devices of this account. Rejects with `login_needed`, `revoked`, `unreachable` and others. */
-  devices(): Promise<readonly DeviceState[]> {
-    return this.#session.authorised((token) => this.#api.devices(token));
-  }
-
-  /** Ends a device's session and closes its sockets. Rejects with `unknown_device` and the errors of `devices`. */
-  async revoke(device: DeviceId): Promise<void> {
-    if (!isDeviceId(device)) throw new RingpostError('unknown_device', `"${device}" is not a device name.`, false);
-    await this.#session.authorised((token) => this.#api.revoke(device, token));
-  }
-
-  /** Ends the account for good, and closes this client. Rejects with the errors of `devices`. */
-  async deactivate(): Promise<void> {
-    await this.#session.authorised((token) => this.#api.deactivate(token));
-    await this.close();
   }
 
   /** Calls `listener` at each event of one kind. The answer takes it off again. */

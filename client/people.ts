@@ -24,7 +24,6 @@ export interface PeopleHost {
   readonly newId: () => MessageId;
   readonly entrust: (word: SelfWord) => Sent<SelfWord>;
   readonly ask: Requests['ask'];
-  readonly changePassword: (password: string, newPassword: string) => Promise<void>;
 }
 
 /** `message`: one of that user. */
@@ -97,14 +96,6 @@ export class People {
   report(user: UserId, reason: ReportReason, { text = '', message }: ReportOptions = {}): Promise<Accepted> {
     const of = message && { with: isGroupId(message.to) ? message.to : message.from, seq: message.seq };
     return this.#do({ what: 'report', user, reason, text, ...(of && { message: of }) });
-  }
-
-  /**
-   * Another password for this account. All its other devices are logged out, and this one stays. Rejects with `wrong_password`, `bad_password` (the new one),
-   * `too_fast`, `login_needed`, `unreachable`; with `unknown_outcome` either of the two may be the right one now.
-   */
-  changePassword(password: string, newPassword: string): Promise<void> {
-    return this.#host.changePassword(password, newPassword);
   }
 
   #do(deed: SelfDeed): Promise<Accepted> {

@@ -110,7 +110,7 @@ export class People {
     const others = devices.filter(({ user, name }) => user === device.user && name !== device.name);
     if (others.length === 0) return;
     const { name } = random.pick(others);
-    device.do((client) => void client.revoke(name).catch(() => {}));
+    device.do((client) => void client.account.revoke(name).catch(() => {}));
   }
 
   #text(): string {

@@ -158,7 +158,7 @@ async function block(talk: Talk, user: string, on: boolean): Promise<void> {
 async function devices(talk: Talk): Promise<void> {
   const { client, screen } = talk;
   const now = Date.now();
-  const all = await client.devices();
+  const all = await client.account.devices();
   const width = Math.max(...all.map(({ device }) => device.length));
   screen.answer(
     all.map(({ device, since, seen, online }) => {
@@ -174,7 +174,7 @@ async function revoke(talk: Talk, device: string): Promise<void> {
     talk.screen.alert('Which device? /devices lists them, /revoke NAME logs one out.');
     return;
   }
-  await talk.client.revoke(device);
+  await talk.client.account.revoke(device);
   if (device !== talk.client.device) talk.screen.note(`${device} is logged out.`);
 }
 

@@ -286,7 +286,7 @@ t.test('an expired session is renewed before the handshake, once for all who ask
   const client = await RingpostClient.login({ url: server.url, user: 'alice', password: 'p', device: 'test', storage });
   t.teardown(() => client.close());
   const connected = client.connect();
-  const [devices] = await Promise.all([client.devices(), client.devices()]);
+  const [devices] = await Promise.all([client.account.devices(), client.account.devices()]);
   const peer = await server.peer();
   await peer.welcome();
   await connected;
@@ -301,7 +301,7 @@ t.test('an access token that the server calls expired is renewed, whatever the c
   server.routes.set('DELETE /v1/devices/old', () =>
     ++calls === 1 ? refusal(401, 'expired_token', 'Refresh.') : [200, { removed: 'old' }],
   );
-  await client.revoke('old');
+  await client.account.revoke('old');
   t.equal(calls, 2);
 });
 

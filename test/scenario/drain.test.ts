@@ -39,7 +39,7 @@ function logInAgainAndAgain(urls: readonly string[]): () => Promise<{ count: num
   const account = { urls, user: 'comes-and-goes', password: 'the password', device: 'phone' };
   const one = async (): Promise<void> => {
     const client = count === 0 ? await RingpostClient.register(account) : await RingpostClient.login(account);
-    await client.devices();
+    await client.account.devices();
     count++;
   };
   const all = (async () => {

@@ -73,7 +73,7 @@ t.test('one process, no server beside it', async (t) => {
     const states: (string | undefined)[] = [];
     laptop.on('state', ({ state, error }) => void (state === 'closed' && states.push(error?.code)));
     await Promise.all([phone.connect(), laptop.connect()]);
-    await phone.revoke('laptop');
+    await phone.account.revoke('laptop');
     await until('the laptop is cut off', () => states.length > 0, 1_000);
     t.same(states, ['revoked']);
   });
