@@ -55,7 +55,8 @@ export class Outward {
         response.destroy();
         resolve({ status: response.statusCode ?? 0, retryMs: Number.isFinite(after) ? Math.max(0, after * 1000) : 0 });
       });
-      request.on('error', reject);
+      // Its own words are of an abort.
+      request.on('error', (error) => reject(error.name === 'AbortError' ? new Error('no answer in time') : error));
       request.end(body);
     });
   }

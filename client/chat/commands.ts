@@ -1,6 +1,7 @@
 import { isGroupId, isMessageId, isUserId } from '../../proto/decode.ts';
 import type { MessageState } from '../../proto/words.ts';
 import { RingpostError } from '../errors.ts';
+import { botCommands } from './bot-commands.ts';
 import { failureWords } from './failures.ts';
 import { groupCommands } from './group-commands.ts';
 import { chatLimits } from './limits.ts';
@@ -31,6 +32,7 @@ const commands: { readonly [name: string]: Command | undefined } = {
   ...messageCommands,
   ...groupCommands,
   ...peopleCommands,
+  ...botCommands,
   '/block': {
     usage: '/block NAME',
     does: 'hear nothing of somebody any more',
