@@ -84,7 +84,7 @@ function tellMarks(branch: BranchMemory, _: Mail<'tellMarks'>, turn: Turn): void
   turn.tell(Group.ref(branch.group), { kind: 'marks', marks: rows.map(([, mark]) => mark) });
 }
 
-function typing(branch: BranchMemory, { from, on }: Mail<'typing'>, turn: Turn): void {
-  const mail = { kind: 'groupTyping', group: branch.group, from, on } as const;
-  for (const user of branch.members) if (user !== from) turn.whisper(User.ref(user), mail);
+function typing(branch: BranchMemory, typed: Mail<'typing'>, turn: Turn): void {
+  const mail = { ...typed, kind: 'groupTyping', group: branch.group } as const;
+  for (const user of branch.members) if (user !== typed.from) turn.whisper(User.ref(user), mail);
 }

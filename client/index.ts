@@ -103,7 +103,7 @@ export class RingpostClient {
   #connecting: Settleable | undefined;
   #ended: Promise<void> | undefined;
   #patience = Number.POSITIVE_INFINITY;
-  #typed = { to: '', on: false, at: 0 };
+  #typed = { to: '', on: false, recording: false, at: 0 };
 
   /** A client that goes on where `saved` stopped. For new ones see `register` and `login`, for stored ones `restore`. */
   constructor(options: ClientOptions, saved: Saved) {
@@ -281,13 +281,13 @@ export class RingpostClient {
     this.#exchange.received(upTo);
   }
 
-  /** Told to the other side if there is a connection right now, and forgotten there after 10 s. May be called at each keystroke. */
-  typing(to: ConversationId, on: boolean): void {
+  /** Told to the other side if there is a connection right now, and forgotten there after 10 s. May be called at each keystroke. `recording`: it is a voice message. */
+  typing(to: ConversationId, on: boolean, { recording = false } = {}): void {
     const now = monotonicMs();
-    const known = this.#typed.to === to && this.#typed.on;
+    const known = this.#typed.to === to && this.#typed.on && this.#typed.recording === recording;
     if (on ? known && now - this.#typed.at < sdkLimits.typing_repeat_ms : !known) return;
-    this.#typed = { to, on, at: now };
-    this.#exchange.speech.say({ kind: 'typing', to, on });
+    this.#typed = { to, on, recording, at: now };
+    this.#exchange.speech.say({ kind: 'typing', to, on, ...(recording && { recording }) });
   }
 
   /** Whose presence to be told of from now on, across connections; replaces the users before. Throws `too_long` beyond 64. */

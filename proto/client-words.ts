@@ -140,10 +140,11 @@ function inquire(fields: Fields): Inquire | Fault {
 }
 
 function typing(fields: Fields): Typing | Fault {
-  const { to, on } = fields;
+  const { to, on, recording } = fields;
   if (!isConversationId(to)) return badConversation('typing.to', to, fields);
   if (typeof on !== 'boolean') return malformed('typing.on must be true or false', fields);
-  return { kind: 'typing', to, on };
+  if (recording !== undefined && recording !== true) return malformed('typing.recording can be true only', fields);
+  return { kind: 'typing', to, on, ...(recording && { recording }) };
 }
 
 function watch(fields: Fields): Watch | Fault {

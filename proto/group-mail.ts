@@ -99,7 +99,7 @@ export type GroupProtocol = {
     };
     reply: never;
   };
-  typing: { mail: { readonly from: UserId; readonly on: boolean }; reply: never };
+  typing: { mail: { readonly from: UserId; readonly on: boolean; readonly recording?: true }; reply: never };
   // ---- timers
   gather: { mail: object; reply: never };
   fade: { mail: object; reply: never };
@@ -122,7 +122,7 @@ export type BranchProtocol = {
   // ---- from members, in the same partition (durable)
   mark: { mail: { readonly mark: MemberMark }; reply: never };
   // ---- from the group (volatile)
-  typing: { mail: { readonly from: UserId; readonly on: boolean }; reply: never };
+  typing: { mail: { readonly from: UserId; readonly on: boolean; readonly recording?: true }; reply: never };
   // ---- timers
   tellMarks: { mail: object; reply: never };
 };
@@ -165,5 +165,8 @@ export type MemberProtocol = {
     reply: never;
   };
   // ---- from its branch (volatile)
-  groupTyping: { mail: { readonly group: GroupId; readonly from: UserId; readonly on: boolean }; reply: never };
+  groupTyping: {
+    mail: { readonly group: GroupId } & { readonly from: UserId; readonly on: boolean; readonly recording?: true };
+    reply: never;
+  };
 };

@@ -160,7 +160,7 @@ export type UserProtocol = MemberProtocol &
       reply: never;
     };
     // ---- from other users (volatile)
-    typing: { mail: { readonly from: UserId; readonly on: boolean }; reply: never };
+    typing: { mail: { readonly from: UserId; readonly on: boolean; readonly recording?: true }; reply: never };
     /** Tell `watcher` of this user's presence, now and at each change, for `presence_lease_ms`. */
     watched: { mail: { readonly watcher: UserId; readonly on: boolean }; reply: never };
     presence: { mail: { readonly user: UserId; readonly online: boolean; readonly lastSeen: number }; reply: never };

@@ -63,9 +63,9 @@ export function serverWord(value: unknown): ServerWord | undefined | Fault {
 }
 
 function fleeting(fields: Fields): ServerWord | Fault {
-  const { kind, from, on, in: group, user, online, lastSeen, reason, afterMs } = fields;
+  const { kind, from, on, in: group, user, online, lastSeen, reason, afterMs, recording } = fields;
   if (kind === 'typing' && isUserId(from) && typeof on === 'boolean') {
-    return { kind, from, on, ...(isGroupId(group) && { in: group }) };
+    return { kind, from, on, ...(recording === true && { recording }), ...(isGroupId(group) && { in: group }) };
   }
   if (kind === 'presence' && isUserId(user) && typeof online === 'boolean' && isCount(lastSeen)) {
     return { kind, user, online, lastSeen };

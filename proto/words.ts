@@ -102,6 +102,8 @@ export interface Typing {
   readonly kind: 'typing';
   readonly to: ConversationId;
   readonly on: boolean;
+  /** It is a voice message that is being made. */
+  readonly recording?: true;
 }
 /** Whose presence this device wants to hear of from now on; replaces the list before. */
 export interface Watch {
@@ -210,6 +212,7 @@ export interface TypingNews {
   readonly kind: 'typing';
   readonly from: UserId;
   readonly on: boolean;
+  readonly recording?: true;
   /** Where it is in a group. */
   readonly in?: GroupId;
 }

@@ -146,8 +146,7 @@ function stateOf(group: GroupMemory, from: UserId, member: Member, author: UserI
 // ---------------------------------------------------------------- typing
 
 /** To all branches; they know who looks. */
-export function passTyping(group: GroupMemory, { from, on }: Mail<'typing'>, turn: Turn): void {
-  if (!group.members.has(from)) return;
-  const mail = { kind: 'typing', from, on } as const;
-  for (const partition of group.branches.keys()) turn.whisper(branchAt(partition, group.self), mail);
+export function passTyping(group: GroupMemory, typed: Mail<'typing'>, turn: Turn): void {
+  if (!group.members.has(typed.from)) return;
+  for (const partition of group.branches.keys()) turn.whisper(branchAt(partition, group.self), typed);
 }

@@ -147,8 +147,9 @@ function settle(user: UserMemory, turn: Turn, id: MessageId): string | undefined
   return connection;
 }
 
-export function typingInGroup(user: UserMemory, turn: Turn, { to, on }: Typing): void {
-  if (isMember(user, turn, to)) turn.whisper(Group.ref(to), { kind: 'typing', from: user.self, on });
+export function typingInGroup(user: UserMemory, turn: Turn, { to, on, recording }: Typing): void {
+  if (!isMember(user, turn, to)) return;
+  turn.whisper(Group.ref(to), { kind: 'typing', from: user.self, on, ...(recording && { recording }) });
 }
 
 export function listGroups(user: UserMemory, turn: Turn, word: Groups, attached: Attached): void {
@@ -274,8 +275,8 @@ function note(user: UserMemory, turn: Turn, at: number, row: TimelineRow): void 
   announce(user, turn, append(user, turn, at, row), row);
 }
 
-export function takeGroupTyping(user: UserMemory, { group, from, on }: Mail<'groupTyping'>, turn: Turn): void {
-  sayToAll(user, turn, { kind: 'typing', from, on, in: group });
+export function takeGroupTyping(user: UserMemory, { group, kind: _, ...typed }: Mail<'groupTyping'>, turn: Turn): void {
+  sayToAll(user, turn, { kind: 'typing', ...typed, in: group });
 }
 
 // ---------------------------------------------------------------- marks, and the end

@@ -83,8 +83,9 @@ export function watch(user: UserMemory, turn: Turn, { users }: Watch): void {
   for (const other of users) turn.whisper(User.ref(other), { kind: 'watched', watcher: user.self, on: true });
 }
 
-export function typing(user: UserMemory, turn: Turn, { to, on }: Typing): void {
-  if (to !== user.self) turn.whisper(User.ref(to), { kind: 'typing', from: user.self, on });
+export function typing(user: UserMemory, turn: Turn, { to, on, recording }: Typing): void {
+  if (to === user.self) return;
+  turn.whisper(User.ref(to), { kind: 'typing', from: user.self, on, ...(recording && { recording }) });
 }
 
 export function passPresence(user: UserMemory, mail: Mail<'presence'>, turn: Turn): void {
@@ -94,8 +95,8 @@ export function passPresence(user: UserMemory, mail: Mail<'presence'>, turn: Tur
   sayToAll(user, turn, { kind: 'presence', user: other, online: shown && online, lastSeen: shown ? lastSeen : 0 });
 }
 
-export function passTyping(user: UserMemory, { from, on }: Mail<'typing'>, turn: Turn): void {
-  if (!isBlocked(user, turn, from)) sayToAll(user, turn, { kind: 'typing', from, on });
+export function passTyping(user: UserMemory, typed: Mail<'typing'>, turn: Turn): void {
+  if (!isBlocked(user, turn, typed.from)) sayToAll(user, turn, typed);
 }
 
 export function sayToAll(user: UserMemory, turn: Turn, word: ServerWord): void {

@@ -310,10 +310,10 @@ t.test('GRP: typing reaches the others and is forgotten', async (t) => {
   const world = messenger();
   const all = people(world, 'alice', 'bob', 'carol');
   const group = makeGroup(world, all, 'alice', 'bob');
-  all.alice!.say({ kind: 'typing', to: group, on: true });
+  all.alice!.say({ kind: 'typing', to: group, on: true, recording: true });
   all.carol!.say({ kind: 'typing', to: group, on: true });
   world.settle();
-  t.same(all.bob!.all('typing'), [{ kind: 'typing', from: 'alice', on: true, in: group }]);
+  t.same(all.bob!.all('typing'), [{ kind: 'typing', from: 'alice', on: true, recording: true, in: group }]);
   t.same([all.alice!.all('typing'), all.carol!.all('typing')], [[], []]);
 });
 

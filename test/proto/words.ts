@@ -153,7 +153,15 @@ export const clientWord: fc.Arbitrary<ClientWord> = fc.oneof(
   fc.record({ kind: fc.constant('received' as const), upTo: count }),
   fc.record({ kind: fc.constant('read' as const), with: conversation, upTo: count }),
   fc.record({ kind: fc.constant('inquire' as const), req: count, id }),
-  fc.record({ kind: fc.constant('typing' as const), to: conversation, on: fc.boolean() }),
+  fc.record(
+    {
+      kind: fc.constant('typing' as const),
+      to: conversation,
+      on: fc.boolean(),
+      recording: fc.constant(true as const),
+    },
+    { requiredKeys: ['kind', 'to', 'on'] },
+  ),
   fc.record({
     kind: fc.constant('watch' as const),
     users: fc.array(user, { maxLength: clientLimits.watch_users_max }),
@@ -320,7 +328,13 @@ export const serverWord: fc.Arbitrary<ServerWord> = fc.oneof(
   }),
   fc.record({ kind: fc.constant('answer' as const), req: count, message: state }),
   fc.record(
-    { kind: fc.constant('typing' as const), from: user, on: fc.boolean(), in: group },
+    {
+      kind: fc.constant('typing' as const),
+      from: user,
+      on: fc.boolean(),
+      recording: fc.constant(true as const),
+      in: group,
+    },
     { requiredKeys: ['kind', 'from', 'on'] },
   ) as fc.Arbitrary<ServerWord>,
   fc.record({ kind: fc.constant('presence' as const), user, online: fc.boolean(), lastSeen: count }),
