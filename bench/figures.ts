@@ -1,7 +1,9 @@
 /** Figures for people; `--json` has more of them. */
 import type { ActorFigures } from './actors.ts';
 import type { GroupFigures } from './group.ts';
+import type { IdleFigures } from './idle.ts';
 import type { Percentiles } from './latencies.ts';
+import type { OfflineFigures } from './offline.ts';
 import type { One2oneFigures } from './one2one.ts';
 
 type Cell = string | number | null | undefined;
@@ -78,6 +80,12 @@ export function groupTable(figures: GroupFigures): string {
     ...fullGenerator(figures.gen_cores / generators),
     ...warnings([figures]),
   ].join('\n')}\n`;
+}
+
+/** Figures of which each has a name and a number. */
+export function plainTable(figures: IdleFigures | OfflineFigures): string {
+  const rows = Object.entries(figures).map(([name, figure]) => [name, figure]);
+  return `${[table(['figure', ''], rows), ...warnings([figures])].join('\n')}\n`;
 }
 
 function loadOf({ inflight, rate }: One2oneFigures | GroupFigures): string {

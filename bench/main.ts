@@ -3,9 +3,11 @@ import { defaultLimits, type Limits } from '../runtime/index.ts';
 import { workloads } from './actor-load.ts';
 import { type ActorFigures, actorBench, type Profile } from './actors.ts';
 import { type Endings, withEndings } from './endings.ts';
-import { actorTable, groupTable, one2oneTable } from './figures.ts';
+import { actorTable, groupTable, one2oneTable, plainTable } from './figures.ts';
 import { freshFolder } from './folders.ts';
 import { groupBench } from './group.ts';
+import { idleBench } from './idle.ts';
+import { offlineBench } from './offline.ts';
 import { one2oneBench } from './one2one.ts';
 import {
   BadOption,
@@ -27,6 +29,8 @@ const usage = `Usage: npm run bench -- WHAT --profile embedded|cluster [options]
   actors     the actor runtime alone: durable calls, reads, actor to actor, activations
   one2one    the messenger over WebSocket: messages between pairs of users, from being sent to being read
   group      one group of many members over WebSocket: messages from being sent to their coming to the last member
+  idle       connections over WebSocket that say nothing: what they take, and what it takes to open them
+  offline    messages that wait for users who are away: until all have them, once these come back
   rebuild    a partition's snapshot: made from the journal, brought up to date, restored to an empty local store
 
   npm run bench -- WHAT --help   lists the options of each
@@ -199,6 +203,57 @@ ${talkUsage}  --generators N               processes that the members' clients a
   },
 };
 
+// ---------------------------------------------------------------- idle, offline
+
+const setUsage = `  --set PART.BOUND=N           as for 'ringpost start'; may be given often
+`;
+
+const idle: Command = {
+  usage: `Usage: npm run bench -- idle --profile embedded|cluster [options]
+
+${commonUsage}
+  --connections N              each of a user of its own (default 1000)
+  --seconds N                  length of the window in which nothing is said (default 30)
+${setUsage}`,
+  options: { ...commonOptions, connections: { type: 'string' } },
+  async run(given) {
+    const chosen = {
+      profile: wordOf(given, 'profile', profiles),
+      connections: numberOf(given, 'connections', 1_000, { least: 1, most: 50_000, whole: true }),
+      seconds: numberOf(given, 'seconds', 30, { least: 0.1, most: 3_600 }),
+      set: listOf(given, 'set'),
+    };
+    await carryOut(given, async (folder, endings, profiles) => {
+      const figures = await idleBench({ ...chosen, folder, profiles }, endings);
+      if (given.json) sayJson(figures);
+      else process.stdout.write(plainTable(figures));
+    });
+  },
+};
+
+const offline: Command = {
+  usage: `Usage: npm run bench -- offline --profile embedded|cluster [options]
+
+${commonUsage}
+  --users N                    that are away (default 200)
+  --messages N                 that wait for them, over all (default 20000)
+${setUsage}`,
+  options: { ...commonOptions, users: { type: 'string' }, messages: { type: 'string' } },
+  async run(given) {
+    const chosen = {
+      profile: wordOf(given, 'profile', profiles),
+      users: numberOf(given, 'users', 200, { least: 8, most: 10_000, whole: true }),
+      messages: numberOf(given, 'messages', 20_000, { least: 8, most: 1_000_000, whole: true }),
+      set: listOf(given, 'set'),
+    };
+    await carryOut(given, async (folder, endings, profiles) => {
+      const figures = await offlineBench({ ...chosen, folder, profiles }, endings);
+      if (given.json) sayJson(figures);
+      else process.stdout.write(plainTable(figures));
+    });
+  },
+};
+
 // ---------------------------------------------------------------- rebuild
 
 const rebuild: Command = {
@@ -247,6 +302,8 @@ const commands = new Map<string, Command>([
   ['actors', actors],
   ['one2one', one2one],
   ['group', group],
+  ['idle', idle],
+  ['offline', offline],
   ['rebuild', rebuild],
 ]);
 
