@@ -1,4 +1,5 @@
 /** Who takes part in a run. */
+import type { TransportName } from '../client/index.ts';
 import { partitionOf } from '../runtime/hash.ts';
 import type { UserPlan } from './load/orders.ts';
 
@@ -7,6 +8,13 @@ const tablets_every = 8;
 /** To whom a user writes, as steps around the circle of users. */
 const peer_steps = [1, 7, 13];
 const group_members_max = 8;
+/** Of the users in turn: one in ten has no WebSocket. */
+const transports: readonly TransportName[] = [
+  ...Array<TransportName>(9).fill('websocket'),
+  'events',
+  ...Array<TransportName>(9).fill('websocket'),
+  'poll',
+];
 
 export interface Company {
   readonly partitions: number;
@@ -28,6 +36,7 @@ export function company({ partitions, urls, generation, stay = false }: Company)
     devices: i % tablets_every === 0 ? ['phone', 'tablet'] : ['phone'],
     urls: stay ? urls : urls.map((_, turn) => urls[(i + turn) % urls.length]!),
     goesHome: !stay && i % 2 === 0,
+    transport: transports[i % transports.length]!,
     peers: [...new Set(peer_steps.map((step) => names[(i + step) % names.length]!))].filter((peer) => peer !== name),
   }));
 }

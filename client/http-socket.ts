@@ -1,5 +1,5 @@
 import { createParser } from 'eventsource-parser';
-import type { Fetch } from './account-api.ts';
+import { type Fetch, nobodyThere } from './account-api.ts';
 import { sdkLimits } from './limits.ts';
 import type { Session } from './session.ts';
 import type { OpenSocket, SocketEars } from './socket.ts';
@@ -191,8 +191,8 @@ class HttpSocket {
         return await (await this.#request(method, path, init)).json();
       } catch (thrown) {
         const busy = thrown instanceof BadStatus && thrown.status === 429 && this.readyState === 1;
-        if (this.#gone.signal.aborted || (thrown instanceof BadStatus && !busy) || (!busy && tried >= tries))
-          throw thrown;
+        const isOver = this.#gone.signal.aborted || nobodyThere(thrown) || (thrown instanceof BadStatus && !busy);
+        if (isOver || (!busy && tried >= tries)) throw thrown;
         await pause(busy ? thrown.afterMs : sdkLimits.http_retry_ms);
       }
     }

@@ -5,6 +5,7 @@ import {
   type ClientStorage,
   RingpostClient,
   type Saved,
+  type TransportName,
   type WebSocketConstructor,
 } from '../../client/index.ts';
 import { isGroupId } from '../../proto/decode.ts';
@@ -17,6 +18,7 @@ export interface DeviceOptions {
   readonly device: string;
   readonly urls: readonly string[];
   readonly goesHome: boolean;
+  readonly transport: TransportName;
   readonly note: (entry: Entry) => void;
   /** It must see all that was sent since then, ms; since it joined when left out. Such a device looks, and marks nothing as read. */
   readonly since?: number;
@@ -33,6 +35,8 @@ export class Device {
   readonly name: string;
   readonly #options: DeviceOptions;
   readonly #sockets = new Set<WebSocket>();
+  /** Requests under way that a socket is made of. */
+  readonly #requests = new Set<AbortController>();
   #storage = new Memory(undefined);
   #client: RingpostClient | undefined;
   #url = '';
@@ -124,7 +128,10 @@ export class Device {
   cut(): number {
     const cut = [...this.#sockets];
     for (const socket of cut) socket.terminate();
-    return cut.length;
+    const requests = [...this.#requests];
+    for (const request of requests) request.abort();
+    this.#requests.clear();
+    return cut.length + Math.min(1, requests.length);
   }
 
   /** As `kill -9` of its process and a start after it: only what had been stored is known. Answers the unsent messages it still knows. */
@@ -152,12 +159,14 @@ export class Device {
   }
 
   #clientOptions(): ClientOptions {
-    const { urls, goesHome } = this.#options;
+    const { urls, goesHome, transport } = this.#options;
     return {
       urls,
       storage: this.#storage,
-      webSocket: this.#webSocket(),
-      ...(!goesHome && { fetch: homeless }),
+      ...(transport === 'websocket' && { webSocket: this.#webSocket() }),
+      transport,
+      fetch: (url, init) =>
+        url.includes('/v1/sockets') ? this.#request(url, init) : goesHome ? fetch(url, init) : homeless(url, init),
       name: 'chaos',
     };
   }
@@ -175,6 +184,22 @@ export class Device {
         this.once('close', () => sockets.delete(this));
       }
     } as unknown as WebSocketConstructor;
+  }
+
+  /** One that can be cut, its answer too. */
+  async #request(url: string, init: RequestInit): Promise<Response> {
+    const cutter = new AbortController();
+    this.#requests.add(cutter);
+    const signal = init.signal ? AbortSignal.any([init.signal, cutter.signal]) : cutter.signal;
+    let isStream = false;
+    try {
+      const response = await fetch(url, { ...init, signal });
+      isStream = response.headers.get('content-type') === 'text/event-stream';
+      return isStream ? response : new Response(await response.arrayBuffer(), { status: response.status });
+    } finally {
+      // A stream goes on; when it ends by itself, cutting it does nothing.
+      if (!isStream) this.#requests.delete(cutter);
+    }
   }
 
   #note(entry: Told<Entry>): void {

@@ -1,4 +1,5 @@
 /** What the conductor may ask of the load's thread, and what is answered. */
+import type { TransportName } from '../../client/index.ts';
 import type { Entry } from '../history.ts';
 
 export interface UserPlan {
@@ -9,6 +10,8 @@ export interface UserPlan {
   readonly urls: readonly string[];
   /** Follows the server's hint to the node that its account lives on; otherwise it stays with `urls`. */
   readonly goesHome: boolean;
+  /** What its devices' connections are made of. */
+  readonly transport: TransportName;
   /** To whom it writes. */
   readonly peers: readonly string[];
 }

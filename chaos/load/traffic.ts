@@ -74,6 +74,7 @@ export class Traffic {
             device,
             urls: plan.urls,
             goesHome: plan.goesHome,
+            transport: plan.transport,
             note: (entry) => this.#note(entry),
           }),
       );
@@ -235,7 +236,15 @@ export class Traffic {
   async audit(): Promise<void> {
     await eachOf(this.#writers, opened_at_once, async ({ plan: { name, urls } }) => {
       const note = (entry: Entry): void => void this.#entries.push(entry);
-      const device = new Device({ user: name, device: auditor, urls, goesHome: false, note, since: 0 });
+      const device = new Device({
+        user: name,
+        device: auditor,
+        urls,
+        goesHome: false,
+        transport: 'websocket',
+        note,
+        since: 0,
+      });
       note({ kind: 'restarted', at: nowMs(), user: name, device: auditor, cursor: 0 });
       await device.open(false);
       await until(() => device.settled, audit_wait_ms);
