@@ -24,6 +24,7 @@ import { admitted, end, endWith, objectionTo, say } from './user/admission.ts';
 import { takeAmended } from './user/amending.ts';
 import { askProfiles, candidates, find, profileAsked, profilesDue, profileTold } from './user/asking.ts';
 import { addBot, dropBot, listBots, registerBot, retire, retireBot } from './user/bots.ts';
+import { clear, isFor, takeGone } from './user/ending.ts';
 import { expire, tidy } from './user/expiry.ts';
 import {
   askGroup,
@@ -54,7 +55,7 @@ export function userBehaviour(limits: MessengerLimits): AnyBehaviour {
   return behaviour<UserProtocol, UserMemory>(User, {
     wake: (turn, spoilt) => wakeUser(turn, spoilt, limits),
     mayRest: (user) => user.attached.size === 0,
-    turns: beforeEach<UserProtocol, UserMemory>(forgetDetached, {
+    turns: beforeEach<UserProtocol, UserMemory>(before, {
       register: answering<'register'>(register),
       credentials: answering<'credentials'>(credentials),
       openSession: answering<'openSession'>(openSession),
@@ -107,7 +108,9 @@ export function userBehaviour(limits: MessengerLimits): AnyBehaviour {
       profileTold,
       candidates,
       profilesDue,
+      gone: takeGone,
       expire,
+      clear,
       fade,
       wane,
       tidy,
@@ -118,9 +121,9 @@ export function userBehaviour(limits: MessengerLimits): AnyBehaviour {
 }
 
 /** The turn before this one succeeded, so those that it took off were told. */
-function forgetDetached(user: UserMemory): boolean {
+function before(user: UserMemory, mail: MailOf<UserProtocol>): boolean {
   if (user.detached.size > 0) user.detached.clear();
-  return true;
+  return isFor(user, mail);
 }
 
 /** A connection brings its device's hello. One socket a device: an older one of the same device gives way. */

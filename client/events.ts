@@ -4,6 +4,7 @@ import type {
   DeclinedEvent,
   ExpiredEvent,
   FailedEvent,
+  GoneEvent,
   GroupEvent,
   MessageEvent,
   Presence,
@@ -44,7 +45,7 @@ export interface TroubleNews {
 }
 
 /**
- * All that a client tells its application. `message`, `receipt`, `failed`, `seen`, `expired`, `group`, `declined`, `amended`, `vanishing`, `vanished` and `self` are the timeline: each exactly
+ * All that a client tells its application. `message`, `receipt`, `failed`, `seen`, `expired`, `group`, `declined`, `amended`, `vanishing`, `vanished`, `self` and `gone` are the timeline: each exactly
  * once, in order.
  * `message` is also told of messages that another device of this user sent; `accepted` of those this client sent.
  * `refused` with `retry` is news only: the client itself sends that message again.
@@ -61,6 +62,7 @@ export type ClientEvent =
   | Numbered<VanishingEvent>
   | Numbered<VanishedEvent>
   | Numbered<SelfEvent>
+  | Numbered<GoneEvent>
   | Accepted
   | Refused
   | TypingNews
@@ -238,6 +240,7 @@ function numberOf(event: ClientEvent): number {
     case 'vanishing':
     case 'vanished':
     case 'self':
+    case 'gone':
       return event.n;
     default:
       return 0;

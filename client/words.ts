@@ -8,6 +8,7 @@ export type {
   Card,
   ConversationId,
   DeclinedEvent,
+  GoneEvent,
   GroupEvent,
   GroupId,
   Members,

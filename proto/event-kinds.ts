@@ -12,6 +12,7 @@ const kinds: { readonly [kind in Exclude<TimelineEvent['kind'], 'other'>]: true 
   vanishing: true,
   vanished: true,
   self: true,
+  gone: true,
 };
 
 export type EventKind = keyof typeof kinds;

@@ -159,6 +159,8 @@ export type UserProtocol = MemberProtocol &
       };
       reply: never;
     };
+    /** `user` has deactivated its account. */
+    gone: { mail: { readonly user: UserId; readonly at: number }; reply: never };
     // ---- from other users (volatile)
     typing: { mail: { readonly from: UserId; readonly on: boolean; readonly recording?: true }; reply: never };
     /** Tell `watcher` of this user's presence, now and at each change, for `presence_lease_ms`. */
@@ -166,6 +168,8 @@ export type UserProtocol = MemberProtocol &
     presence: { mail: { readonly user: UserId; readonly online: boolean; readonly lastSeen: number }; reply: never };
     // ---- timers
     expire: { mail: object; reply: never };
+    /** What is left of an account that has ended is deleted. */
+    clear: { mail: object; reply: never };
     fade: { mail: object; reply: never };
     wane: { mail: object; reply: never };
     /** `user` is blocked no more. */

@@ -53,6 +53,13 @@ export interface Found {
   readonly list: readonly UserProfile[];
 }
 
+/** A contact of this user, or somebody that it had a conversation with, has deactivated its account. */
+export interface GoneEvent {
+  readonly kind: 'gone';
+  readonly user: UserId;
+  readonly at: number;
+}
+
 export const emptyProfile: Profile = { name: '', about: '', email: '', phone: '' };
 
 /** Line breaks aside no control characters: in JSON each would take six bytes. */
@@ -142,6 +149,11 @@ export function found(fields: Fields): Found | Fault {
   const { req, list } = fields;
   const checked = userProfiles(list);
   return isCount(req) && checked !== undefined ? { kind: 'found', req, list: checked } : bad(fields);
+}
+
+export function goneEvent(fields: Fields): GoneEvent | Fault {
+  const { user, at } = fields;
+  return isUserId(user) && isCount(at) ? { kind: 'gone', user, at } : bad(fields);
 }
 
 function userProfiles(list: unknown): UserProfile[] | undefined {

@@ -4,7 +4,7 @@ import { moreOf } from './content.ts';
 import { Fault, isCount, isMessageId } from './fault.ts';
 import { bad, type Fields, isConversationId, isDeviceId, isFields, isGroupId, isUserId } from './fields.ts';
 import { declined, groupEvent, members, memberships, reached } from './group-server-words.ts';
-import { found, profiled } from './people-words.ts';
+import { found, goneEvent, profiled } from './people-words.ts';
 import { failures, refusals } from './refusals.ts';
 import { selfEvent } from './self-words.ts';
 import { vanished, vanishing } from './vanish-words.ts';
@@ -179,6 +179,8 @@ function timelineEvent(value: unknown): TimelineEvent | Fault {
       return vanishing(value);
     case 'vanished':
       return vanished(value);
+    case 'gone':
+      return goneEvent(value);
     case 'declined':
       return declined(value);
     case 'self':

@@ -20,7 +20,7 @@ import type {
   Roster,
 } from './group-words.ts';
 import type { ClientLimits } from './limits.ts';
-import type { Find, Found, Profiled, Profiles } from './people-words.ts';
+import type { Find, Found, GoneEvent, Profiled, Profiles } from './people-words.ts';
 import type { RefusalCode } from './refusals.ts';
 import type { SelfEvent, SelfWord } from './self-words.ts';
 import type { VanishedEvent, VanishingEvent, VanishWord } from './vanish-words.ts';
@@ -28,7 +28,7 @@ import type { VanishedEvent, VanishingEvent, VanishWord } from './vanish-words.t
 export type { Amend, AmendedEvent, Amendment, Reaction } from './amend-words.ts';
 export type { Card, MessageRef, More, Place } from './content.ts';
 export type * from './group-words.ts';
-export type { Find, Found, Profile, Profiled, Profiles, UserProfile } from './people-words.ts';
+export type { Find, Found, GoneEvent, Profile, Profiled, Profiles, UserProfile } from './people-words.ts';
 export type { ReportDeed, ReportReason } from './report-words.ts';
 export type { Audience, Privacy, SelfDeed, SelfEvent, SelfWord } from './self-words.ts';
 
@@ -316,6 +316,7 @@ export type TimelineEvent =
   | VanishingEvent
   | VanishedEvent
   | SelfEvent
+  | GoneEvent
   | OtherEvent;
 
 /** A message with its state; times are ms since the Unix epoch, 0 while not so. */

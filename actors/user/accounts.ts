@@ -4,7 +4,7 @@ import type { DeviceId, UserId } from '../../proto/words.ts';
 import type { MailOf, Turn } from '../../runtime/index.ts';
 import { endAll } from './admission.ts';
 import { retireAll } from './bots.ts';
-import { sweepForExpired } from './expiry.ts';
+import { beginToEnd } from './ending.ts';
 import { leaveAll } from './groups.ts';
 import { seeToHandles } from './handles.ts';
 import { dropHook } from './hook.ts';
@@ -123,7 +123,7 @@ function isSameHash(one: PasswordHash, other: PasswordHash): boolean {
   return one.salt.length === other.salt.length && one.salt.every((byte, at) => byte === other.salt[at]);
 }
 
-/** The end of the account: sessions end, the password is forgotten, and whoever has written to it in vain is told. */
+/** The end of the account: sessions end, the password is forgotten, and from here on all the rest. */
 export function deactivate(user: UserMemory, _: Mail<'deactivate'>, turn: Turn): Outcome {
   if (user.account?.state !== 'active') return refused(missing(user.account));
   const { epoch, created } = user.account;
@@ -134,7 +134,7 @@ export function deactivate(user: UserMemory, _: Mail<'deactivate'>, turn: Turn):
   retireAll(user, turn);
   dropHook(user, turn);
   seeToHandles(user, turn);
-  sweepForExpired(user, turn);
+  beginToEnd(user, turn);
   return done;
 }
 

@@ -57,6 +57,8 @@ export function eventOf(user: UserMemory, turn: Turn, row: TimelineRow): Timelin
     }
     case 'self':
       return { kind: 'self', id: row[1], at: row[3], deed: row[2] };
+    case 'gone':
+      return { kind: 'gone', user: row[1], at: row[2] };
     case 'declined':
       return { kind: 'declined', with: row[1], user: row[2], code: row[3], at: row[4] };
   }

@@ -6,6 +6,7 @@ import type { UserProtocol } from '../../proto/mail.ts';
 import type { MailOf, Turn } from '../../runtime/index.ts';
 import { Group, User } from '../kinds.ts';
 import { numberKey } from '../numbers.ts';
+import { beginToEnd } from './ending.ts';
 import { entryOf } from './events.ts';
 import { conversationWith, topCursor, type UserMemory } from './memory.ts';
 import type { Sweep, TimelineRow } from './rows.ts';
@@ -23,28 +24,25 @@ export function armExpiry(user: UserMemory, turn: Turn, expiresAt: number, n: nu
   setExpiry(user, turn, { at: expiresAt, done });
 }
 
-/** The account ended: all that nobody fetched fails now. */
-export function sweepForExpired(user: UserMemory, turn: Turn): void {
-  user.expiry ??= turn.get<Sweep>('expiry') ?? idle;
-  // No timer, no message that waits.
-  if (user.expiry.at !== 0) setExpiry(user, turn, { at: turn.now, done: user.expiry.done });
-}
-
 export function expire(user: UserMemory, _: Mail<'expire'>, turn: Turn): void {
+  // Of an account that was deactivated before its end was seen to.
+  if (user.account?.state !== 'active') {
+    beginToEnd(user, turn);
+    return;
+  }
   const { sweep_rows_max } = user.limits;
   const from = Math.max(topCursor(user, turn), turn.get<Sweep>('expiry')?.done ?? 0);
   const rows = rowsAfter(user, turn, from, user.head, sweep_rows_max);
-  const code = user.account?.state === 'active' ? 'expired' : 'deactivated';
   let n = from;
   for (const row of rows) {
     n++;
     const expiresAt = expiryOf(user, turn, row);
     if (expiresAt === undefined) continue;
-    if (code === 'expired' && expiresAt > turn.now) {
+    if (expiresAt > turn.now) {
       setExpiry(user, turn, { at: expiresAt, done: n - 1 });
       return;
     }
-    lapse(user, turn, n, row, code);
+    lapse(user, turn, n, row);
   }
   setExpiry(user, turn, n < user.head ? { at: turn.now, done: n } : idle);
 }
@@ -58,16 +56,22 @@ function expiryOf(user: UserMemory, turn: Turn, row: TimelineRow): number | unde
 }
 
 /** Its sender hears that it failed. */
-function lapse(user: UserMemory, turn: Turn, n: number, row: TimelineRow, code: 'expired' | 'deactivated'): void {
+function lapse(user: UserMemory, turn: Turn, n: number, row: TimelineRow): void {
   if (row[0] === 'in') {
     const [, id, peer, seq, at, , prev] = row;
     replace(user, turn, n, ['expired', id, peer, seq, at, prev]);
-    turn.tell(User.ref(peer), { kind: 'failed', from: user.self, id, seq, code, at: Math.max(turn.now, at) });
+    turn.tell(User.ref(peer), {
+      kind: 'failed',
+      from: user.self,
+      id,
+      seq,
+      code: 'expired',
+      at: Math.max(turn.now, at),
+    });
   } else if (row[0] === 'entry') {
     const [, group, seq, at] = row;
     replace(user, turn, n, ['lapsed', group, seq, at]);
-    // A group whose member is gone expects nothing of it any more.
-    if (code === 'expired') turn.tell(Group.ref(group), { kind: 'lapsed', user: user.self, seq });
+    turn.tell(Group.ref(group), { kind: 'lapsed', user: user.self, seq });
   }
 }
 

@@ -49,7 +49,7 @@ export function watched(user: UserMemory, { watcher, on }: Mail<'watched'>, turn
     watchers.delete(watcher);
     return;
   }
-  if (!showsSeen(user, turn, watcher)) {
+  if (!showsSeen(user, turn, watcher) || user.account?.state === 'deactivated') {
     tellNothing(user, turn, watcher);
     return;
   }

@@ -205,11 +205,14 @@ export type TimelineRow =
   | readonly [kind: 'entry', group: GroupId, seq: number, at: number, id: string]
   /** In place of an entry that no device fetched in time. */
   | readonly [kind: 'lapsed', group: GroupId, seq: number, at: number]
+  | readonly [kind: 'gone', user: UserId, at: number]
   | readonly [kind: 'self', id: string, deed: SelfDeed, at: number]
   | readonly [kind: 'declined', group: GroupId, user: UserId, code: DeclineCode, at: number];
 
 export function timeOf(row: TimelineRow): number {
   switch (row[0]) {
+    case 'gone':
+      return row[2];
     case 'seen':
     case 'self':
     case 'entry':

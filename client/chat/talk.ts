@@ -190,6 +190,9 @@ export class Talk {
       case 'vanished':
         if (event.n > this.#newsAfter) this.screen.note(this.#vanished(event));
         break;
+      case 'gone':
+        if (event.n > this.#newsAfter) this.screen.note(`${event.user} has left: the account was deactivated.`);
+        break;
       case 'refused':
         this.#refused(event);
         break;

@@ -211,6 +211,7 @@ const event: fc.Arbitrary<TimelineEvent> = fc.oneof(
   fc.record({ kind: what('amended'), id, with: conversation, of, seq: count, by: user, at: count, deed: amendment }),
   fc.record({ kind: groupKind, id, with: group, seq: count, by: user, at: count, change }),
   fc.record({ kind: fc.constant('self' as const), id, at: count, deed: selfDeed }),
+  fc.record({ kind: what('gone'), user, at: count }),
   fc.record({
     kind: fc.constant('declined' as const),
     with: group,
