@@ -71,6 +71,8 @@ export interface MessengerLimits {
   readonly reports_kept_max: number;
   readonly reports_page_max: number;
   readonly report_body_chars_max: number;
+  /** An export of an account's data that asks for no more has been given up. */
+  readonly export_lease_ms: number;
   readonly group_members_max: number;
   /** Groups of one user. */
   readonly groups_max: number;
@@ -160,6 +162,7 @@ export const defaultMessengerLimits: MessengerLimits = {
   reports_kept_max: 1_024,
   reports_page_max: 16,
   report_body_chars_max: 4_096,
+  export_lease_ms: 60 * second_ms,
   group_members_max: 1_024,
   groups_max: 1_024,
   group_users_max: clientLimits.group_users_max,

@@ -26,6 +26,7 @@ import { askProfiles, candidates, find, profileAsked, profilesDue, profileTold }
 import { addBot, dropBot, listBots, registerBot, retire, retireBot } from './user/bots.ts';
 import { clear, isFor, takeGone } from './user/ending.ts';
 import { expire, tidy } from './user/expiry.ts';
+import { exportPage } from './user/exporting.ts';
 import {
   askGroup,
   invited,
@@ -64,6 +65,7 @@ export function userBehaviour(limits: MessengerLimits): AnyBehaviour {
       revoke: answering<'revoke'>(revoke),
       password: answering<'password'>(changePassword),
       deactivate: answering<'deactivate'>(deactivate),
+      export: answering<'export'>(exportPage),
       registerBot: answering<'registerBot'>(registerBot),
       addBot: answering<'addBot'>(addBot),
       dropBot: answering<'dropBot'>(dropBot),

@@ -49,8 +49,26 @@ export class AccountApi {
     return devices;
   }
 
+  /** The body of an answer that is still coming. */
+  async open(path: string, accessToken: string): Promise<ReadableStream<Uint8Array>> {
+    const controller = new AbortController();
+    const late = setTimeout(() => controller.abort(new Error('it took too long')), sdkLimits.http_wait_ms_max);
+    const take = { read: openBody, signal: () => controller.signal };
+    try {
+      return (await this.call('GET', path, undefined, accessToken, take)) as ReadableStream<Uint8Array>;
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
   /** The body of the answer, whatever it is. */
-  async call(method: string, path: string, body?: object, accessToken?: string): Promise<unknown> {
+  async call(
+    method: string,
+    path: string,
+    body?: object,
+    accessToken?: string,
+    { read, signal }: Take = whole,
+  ): Promise<unknown> {
     const init = {
       method,
       headers: {
@@ -69,9 +87,9 @@ export class AccountApi {
       try {
         const response = await this.#fetch(url + path, {
           ...init,
-          signal: AbortSignal.timeout(sdkLimits.http_wait_ms_max),
+          signal: signal(),
         });
-        return await bodyOf(response);
+        return await read(response);
       } catch (thrown) {
         failure = thrown instanceof RingpostError ? thrown : unreachable(url, thrown);
         if (failure.code !== 'unreachable' && !elsewhere.has(failure.code)) throw failure;
@@ -80,6 +98,20 @@ export class AccountApi {
     }
     throw failure ?? new RingpostError('unreachable', 'There is no url to try.', false);
   }
+}
+
+/** How an answer is taken, and what ends the waiting for it. */
+interface Take {
+  readonly read: (response: Response) => Promise<unknown>;
+  readonly signal: () => AbortSignal;
+}
+
+const whole: Take = { read: bodyOf, signal: () => AbortSignal.timeout(sdkLimits.http_wait_ms_max) };
+
+async function openBody(response: Response): Promise<unknown> {
+  if (!response.ok) return bodyOf(response);
+  if (response.body === null) throw badAnswer();
+  return response.body;
 }
 
 /** `http`, `https`, `ws` and `wss` urls all name the same server; the result is its http(s) form without a path's last slash. */

@@ -4,6 +4,7 @@ import type { DeviceState } from '../proto/mail.ts';
 import type { DeviceId, UserId } from '../proto/words.ts';
 import type { AccountApi } from './account-api.ts';
 import { RingpostError } from './errors.ts';
+import { type ExportLine, exportLines } from './export.ts';
 import type { Session } from './session.ts';
 
 export interface AccountHost {
@@ -61,6 +62,29 @@ export class Account {
   async deactivate(): Promise<void> {
     await this.#call('DELETE', '/v1/account');
     await this.#host.close();
+  }
+
+  /**
+   * All that the server holds of this account, a line for each thing: account, profile, devices, contacts, groups, conversations, messages (docs/SPEC.md §15). It is read
+   * as fast as the loop goes on, and a loop that ends early ends it. Rejects with `exporting` (one at a time), and with `unreachable` when it breaks off.
+   */
+  async *export(): AsyncGenerator<ExportLine> {
+    for await (const { line } of exportLines(await this.#openExport())) yield line;
+  }
+
+  /** The same as text: `write` gets each line with its end, and is waited for. Answers how many there were. */
+  async exportTo(write: (line: string) => unknown): Promise<number> {
+    let count = 0;
+    for await (const { text } of exportLines(await this.#openExport())) {
+      await write(`${text}\n`);
+      count++;
+    }
+    return count;
+  }
+
+  #openExport(): Promise<ReadableStream<Uint8Array>> {
+    const { api, session } = this.#host;
+    return session.authorised((token) => api.open('/v1/account/export', token));
   }
 
   // ---------------------------------------------------------------- bots

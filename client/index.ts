@@ -34,6 +34,7 @@ import type { TransportName } from './transports.ts';
 export type { Account, PushSubscriptionLike, Webhook } from './account.ts';
 export { type ErrorCode, RingpostError } from './errors.ts';
 export type { ClientEvent, ClientEventKind, ClientEventOf, EventStream, Numbered, StateNews } from './events.ts';
+export type { ExportLine } from './export.ts';
 export type { Groups } from './groups.ts';
 export { sdkLimits } from './limits.ts';
 export type { Messages, Said } from './messages.ts';

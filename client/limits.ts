@@ -26,6 +26,8 @@ export const sdkLimits = {
   /** Without an answer they are said again: on its way to a group a question may be lost. */
   request_repeat_ms: 4_000,
   http_wait_ms_max: 10_000,
+  /** Nothing comes of an export for so long: it has broken off. */
+  export_stall_ms_max: 60_000,
   /** How often all urls are tried for a request that no server has carried out, because it was leaving or the account was moving. */
   http_rounds_max: 3,
   /** Connections over HTTP: how often a request without an answer is made, and the pause between. */

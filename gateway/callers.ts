@@ -20,6 +20,7 @@ export const accountErrors: { readonly [code in AccountRefusal]: ErrorCode } = {
   bad_refresh: 'bad_refresh',
   unknown_device: 'unknown_device',
   wrong_password: 'wrong_password',
+  exporting: 'exporting',
   too_many_devices: 'too_many_devices',
   too_many_bots: 'too_many_bots',
   unknown_bot: 'unknown_bot',

@@ -45,6 +45,7 @@ export const errors = {
     reason: 'The account has as many devices as it may have; remove one.',
     retry: false,
   },
+  exporting: { status: 409, reason: 'The data of this account are being exported already.', retry: true },
   too_long: { status: 413, reason: 'The body is too long.', retry: false },
   unsupported_type: { status: 415, reason: 'The body must be JSON, and its type must say so.', retry: false },
   too_fast: { status: 429, reason: 'Too many requests from this address; slow down.', retry: true },

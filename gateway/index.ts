@@ -10,6 +10,7 @@ import { Bots } from './bots.ts';
 import { Callers } from './callers.ts';
 import { connections } from './connections.ts';
 import { type NoEntry, refusalOf } from './errors.ts';
+import { Exports } from './exports.ts';
 import { Handshakes } from './handshake.ts';
 import { Hooks } from './hooks.ts';
 import { type Route, requestListener } from './http.ts';
@@ -106,6 +107,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const routes = [
     healthRoute(noEntry),
     ...new Accounts({ door, user, limits, passwords: passwords(limits), tokens, callers, overloaded }).routes,
+    ...new Exports(callers, limits).routes,
     ...builders.routes,
     ...new HttpSockets({ callers, admission, limits, noEntry, admit }).routes,
   ];

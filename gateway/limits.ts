@@ -77,6 +77,10 @@ export interface GatewayLimits {
   readonly request_ms_max: number;
   readonly keep_alive_ms: number;
   readonly ask_wait_ms_max: number;
+  /** Exports of accounts at a time; how often a page is asked for, a second apart at the most; how long a client may not read. */
+  readonly exports_max: number;
+  readonly export_tries_max: number;
+  readonly export_stall_ms_max: number;
   /** Time for requests that are being carried out when the edge closes. */
   readonly last_answers_ms_max: number;
   // ---- for builders
@@ -165,6 +169,9 @@ export const defaultGatewayLimits: GatewayLimits = {
   request_ms_max: 15_000,
   keep_alive_ms: 5_000,
   ask_wait_ms_max: 10_000,
+  exports_max: 8,
+  export_tries_max: 20,
+  export_stall_ms_max: 30_000,
   last_answers_ms_max: 5_000,
   words_per_user_burst: 200,
   words_per_user_per_minute: 1_200,

@@ -72,9 +72,17 @@ export type AccountRefusal =
   | 'bad_refresh'
   | 'unknown_device'
   | 'wrong_password'
+  | 'exporting'
   | 'too_many_devices'
   | 'too_many_bots'
   | 'unknown_bot';
+
+/** Lines of JSON; `next` is '' at the end. */
+export interface ExportPage {
+  readonly ok: true;
+  readonly lines: readonly string[];
+  readonly next: string;
+}
 
 /** The user actor, `user/<id>`. */
 export type UserProtocol = MemberProtocol &
@@ -103,6 +111,11 @@ export type UserProtocol = MemberProtocol &
       reply: Outcome;
     };
     deactivate: { mail: object; reply: Outcome };
+    /** `cursor`: '' at first, then `next` of the page before, 'over' to give it up. `ticket` names the export: an account has one at a time. */
+    export: {
+      mail: { readonly ticket: string; readonly cursor: string };
+      reply: ExportPage | { readonly ok: false; readonly code: AccountRefusal };
+    };
     // ---- from this user's own connections (volatile)
     /** Its hello. `connection` is the address of the connection actor, here and below. */
     attach: { mail: { readonly connection: string; readonly claims: Claims; readonly hello: Hello }; reply: never };

@@ -192,6 +192,7 @@ type Account =
   | 'devices'
   | 'revoke'
   | 'password'
+  | 'export'
   | 'deactivate'
   | 'registerBot'
   | 'addBot'

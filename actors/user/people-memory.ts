@@ -17,8 +17,10 @@ export interface PeopleMemory {
   /** Read when first asked for. */
   profile: Profile | undefined;
   readonly gatherings: Map<string, Gathering>;
+  /** The export of its data that is under way, and when its last page was. Volatile. */
+  exporting: { readonly ticket: string; readonly at: number } | undefined;
 }
 
 export function newPeopleMemory(): PeopleMemory {
-  return { profile: undefined, gatherings: new Map() };
+  return { profile: undefined, gatherings: new Map(), exporting: undefined };
 }

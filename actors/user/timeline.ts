@@ -160,8 +160,19 @@ export function inquire(user: UserMemory, turn: Turn, word: Inquire, attached: A
     say(turn, attached.to, refused('unknown_message', { req: word.req }));
     return;
   }
-  const [message] = statesOf(user, turn, to, conversationWith(user, turn, to), [[n, row]]);
+  const message = stateOf(user, turn, to, n, row);
   if (message !== undefined) say(turn, attached.to, { kind: 'answer', req: word.req, message });
+}
+
+/** One message, with what has become of it. */
+export function stateOf(
+  user: UserMemory,
+  turn: Turn,
+  peer: ConversationId,
+  n: number,
+  row: TimelineRow,
+): MessageState | undefined {
+  return statesOf(user, turn, peer, conversationWith(user, turn, peer), [[n, row]])[0];
 }
 
 type Found = readonly (readonly [n: number, row: TimelineRow])[];

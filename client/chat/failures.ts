@@ -1,5 +1,6 @@
 import type { RingpostError } from '../errors.ts';
 import { type ChatOptions, isLocal } from './options.ts';
+import { span } from './text.ts';
 
 /** A failure in words that say what to do about it. */
 export function failureWords(error: RingpostError, { user, urls }: ChatOptions): string {
@@ -27,7 +28,7 @@ export function failureWords(error: RingpostError, { user, urls }: ChatOptions):
     case 'no_terminal':
       return error.reason;
     default:
-      return `${error.reason}${error.retry ? ' Try again in a moment.' : ''}`;
+      return `${error.reason}${error.retry ? again(error) : ''}`;
   }
 }
 
@@ -36,6 +37,10 @@ function unreachable(error: RingpostError, urls: readonly string[]): string {
   return urls.every(isLocal)
     ? `${where}\nIs Ringpost running? Start it in another terminal, in its folder: npm start`
     : `${where}\nIs the address right? --url says where Ringpost is.`;
+}
+
+function again({ afterMs = 0 }: RingpostError): string {
+  return afterMs < 60_000 ? ' Try again in a moment.' : ` Try again in ${span(Math.ceil(afterMs / 60_000) * 60_000)}.`;
 }
 
 function seconds(ms: number): string {

@@ -1,7 +1,9 @@
 /** What a person tells of itself in a chat, and what it asks of others. Each rejects with the errors of the client's `people`. */
+import { promises as fs } from 'node:fs';
 import { isUserId } from '../../proto/decode.ts';
 import { reportReasons } from '../../proto/report-words.ts';
 import type { Profile, UserProfile } from '../../proto/words.ts';
+import { RingpostError } from '../errors.ts';
 import type { Command } from './commands.ts';
 import type { Talk } from './talk.ts';
 
@@ -14,6 +16,7 @@ export const peopleCommands: { readonly [name: string]: Command } = {
     does: `tell whoever runs this server of somebody: ${reportReasons.join(', ')}`,
     run: report,
   },
+  '/export': { usage: '/export FILE', does: 'all that the server holds of you, into a file', run: exportTo },
   '/find': { usage: '/find NAME|EMAIL|PHONE', does: 'look for somebody', run: find },
 };
 
@@ -98,6 +101,26 @@ async function report(talk: Talk, argument: string): Promise<void> {
   const message = lastTheirs?.from === user ? { message: lastTheirs } : {};
   await client.people.report(user, reason, { text, ...message });
   screen.note(`Reported${lastTheirs?.from === user ? ', with the last message' : ''}. ${user} is not told.`);
+}
+
+async function exportTo(talk: Talk, path: string): Promise<void> {
+  if (path === '') {
+    talk.screen.alert('Into which file? /export FILE');
+    return;
+  }
+  try {
+    // It holds what was said to this user: for nobody else to read, and over no other file.
+    const file = await fs.open(path, 'wx', 0o600);
+    try {
+      const count = await talk.client.account.exportTo((line) => file.write(line));
+      talk.screen.note(`${count} lines are in ${path}.`);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (error instanceof RingpostError || !(error instanceof Error)) throw error;
+    talk.screen.alert(`${path} can't be written: ${error.message}`);
+  }
 }
 
 function changed(before: Profile, field: Field, text: string): Profile {

@@ -42,6 +42,9 @@ export class StagedDoor implements Door {
   /** Answers asks in place of the accounts. */
   instead: Asked<never> | undefined;
 
+  /** What exports are answered with. */
+  pages: (cursor: string) => object = () => ({ ok: true, lines: ['{"part":"end"}'], next: '' });
+
   private readonly byAddress = new Map<string, StagedConnection>();
 
   ask: Door['ask'] = async (to, mail) => {
@@ -144,6 +147,8 @@ export class StagedDoor implements Door {
         account.password = mail.password;
         for (const { session, device } of sessions.values()) if (device !== mail.device) sessions.delete(session);
         return { ok: true };
+      case 'export':
+        return this.pages(mail.cursor);
       case 'deactivate':
         account.active = false;
         return { ok: true };
