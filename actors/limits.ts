@@ -73,6 +73,9 @@ export interface MessengerLimits {
   readonly report_body_chars_max: number;
   /** An export of an account's data that asks for no more has been given up. */
   readonly export_lease_ms: number;
+  /** Of one user in a day: people to whom it writes for the first time without having heard of them, and such that it wants in groups: enough for one as large as may be. */
+  readonly strangers_max: number;
+  readonly invited_strangers_max: number;
   readonly group_members_max: number;
   /** Groups of one user. */
   readonly groups_max: number;
@@ -163,6 +166,8 @@ export const defaultMessengerLimits: MessengerLimits = {
   reports_page_max: 16,
   report_body_chars_max: 4_096,
   export_lease_ms: 60 * second_ms,
+  strangers_max: 100,
+  invited_strangers_max: 1_024,
   group_members_max: 1_024,
   groups_max: 1_024,
   group_users_max: clientLimits.group_users_max,

@@ -48,7 +48,7 @@ export interface TroubleNews {
  * All that a client tells its application. `message`, `receipt`, `failed`, `seen`, `expired`, `group`, `declined`, `amended`, `vanishing`, `vanished`, `self` and `gone` are the timeline: each exactly
  * once, in order.
  * `message` is also told of messages that another device of this user sent; `accepted` of those this client sent.
- * `refused` with `retry` is news only: the client itself sends that message again.
+ * `refused` with `retry` is news only: the client itself sends that message again, unless it is to be so for longer than a minute (`afterMs`): then its handle has failed.
  */
 export type ClientEvent =
   | Numbered<MessageEvent>

@@ -294,10 +294,13 @@ export class Exchange implements LinkOwner {
   }
 
   #refusedSend(word: Refused): void {
-    const error = new RingpostError(word.code, word.reason, word.retry);
-    if (word.retry) this.speech.pause(pauseOf(word));
+    const { afterMs } = word;
+    const error = new RingpostError(word.code, word.reason, word.retry, { afterMs });
+    // A quota for the day concerns this word alone: all others would wait behind it.
+    const isForLater = word.id !== undefined && (afterMs ?? 0) > sdkLimits.refused_wait_ms_max;
+    if (word.retry && !isForLater) this.speech.pause(pauseOf(word));
     if (word.id === undefined) this.#refusedNameless(word, error);
-    else if (word.retry) this.#outbox.putBack(word.id, error);
+    else if (word.retry && !isForLater) this.#outbox.putBack(word.id, error);
     else {
       if (this.#outbox.settle(word.id, error)) this.#options.changed();
       // One bad word refuses its whole frame: the messages beside it were not looked at.

@@ -26,6 +26,10 @@ export const refusals = {
   too_many_contacts: { reason: 'This account has as many contacts as an account may have.', retry: false },
   too_many_finds: { reason: 'This account has looked for as many people as it may in a day.', retry: true },
   too_many_reports: { reason: 'This account has reported as often as it may in a day.', retry: true },
+  too_many_strangers: {
+    reason: 'This account has turned to as many new people as it may in a day.',
+    retry: true,
+  },
   unknown_group: { reason: 'There is no group of this name.', retry: false },
   not_a_member: { reason: 'Only members of the group may do that.', retry: false },
   not_an_admin: { reason: 'Only admins of the group may do that.', retry: false },

@@ -23,6 +23,7 @@ import { type Attached, conversationWith, saveConversation, type UserMemory } fr
 import { sayToAll } from './presence.ts';
 import type { DenialRow, MembershipRow, TimelineRow } from './rows.ts';
 import { isAmong, privacyOf } from './self.ts';
+import { countInvited } from './strangers.ts';
 import { announce, append, stampOf } from './timeline.ts';
 
 type Mail<K extends keyof MemberProtocol> = Extract<MailOf<MemberProtocol>, { kind: K }>;
@@ -65,7 +66,12 @@ export function arrange(user: UserMemory, turn: Turn, word: Arrange, connection:
   const objection = comes ? tooMany(user, turn) : isMember(user, turn, word.with) ? undefined : 'not_a_member';
   // Of a group that was made already the name is remembered.
   const group = word.with || waitingOf(user, turn).get(id) || `#${turn.uniqueId()}`;
-  if (objection !== undefined) deny(user, turn, id, objection, attached);
+  if (objection !== undefined) {
+    deny(user, turn, id, objection, attached);
+    return;
+  }
+  const afterMs = waitingOf(user, turn).has(id) ? 0 : countInvited(user, turn, deed);
+  if (afterMs > 0) say(turn, attached.to, refused('too_many_strangers', { id }, { afterMs }));
   else if (entrust(user, turn, word, group, connection, attached)) {
     turn.tell(Group.ref(group), { kind: 'arrange', id, from: user.self, deed });
   }

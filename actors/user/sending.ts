@@ -14,6 +14,7 @@ import { acceptedIn, amendInGroup, arrange, sendToGroup } from './groups.ts';
 import { type Attached, conversationWith, saveConversation, type UserMemory } from './memory.ts';
 import type { FailRow, TimelineRow } from './rows.ts';
 import { hold, isBlocked, seeToSelf } from './self.ts';
+import { countStranger } from './strangers.ts';
 import { announce, append, rowAt, stampOf } from './timeline.ts';
 import { noteCame, noteSent, setTimer, timerFor, vanishFailed } from './vanishing.ts';
 
@@ -49,6 +50,11 @@ function send(user: UserMemory, turn: Turn, word: Send, connection: string, atta
   }
   if (isBlocked(user, turn, to)) {
     say(turn, attached.to, refused('blocked', { id }));
+    return;
+  }
+  const afterMs = countStranger(user, turn, to);
+  if (afterMs > 0) {
+    say(turn, attached.to, refused('too_many_strangers', { id }, { afterMs }));
     return;
   }
   const conversation = conversationWith(user, turn, to);

@@ -17,6 +17,7 @@ import { armTidy, replace } from './expiry.ts';
 import { type Attached, conversationWith, type UserMemory } from './memory.ts';
 import { placeOf, type TimelineRow, type TimerRow, type WaneRow } from './rows.ts';
 import { isBlocked } from './self.ts';
+import { countStranger } from './strangers.ts';
 import { announce, append, rowAt, stampOf } from './timeline.ts';
 
 type Mail<K extends keyof UserProtocol> = Extract<MailOf<UserProtocol>, { kind: K }>;
@@ -57,6 +58,12 @@ export function setTimer(user: UserMemory, turn: Turn, word: VanishWord, connect
   const { afterMs, since } = before.timer;
   if (afterMs === timer.afterMs && since === timer.since) {
     say(turn, attached.to, { kind: 'accepted', id, n: 0, seq: 0, at });
+    return;
+  }
+  // The other side hears of it, as of a message.
+  const waitMs = countStranger(user, turn, peer);
+  if (waitMs > 0) {
+    say(turn, attached.to, refused('too_many_strangers', { id }, { afterMs: waitMs }));
     return;
   }
   setTimerRow(user, turn, peer, { timer, by: user.self, at });

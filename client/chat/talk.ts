@@ -11,6 +11,7 @@ import {
   type VanishedEvent,
 } from '../../proto/words.ts';
 import type { ClientEvent, RingpostClient, StateNews } from '../index.ts';
+import { sdkLimits } from '../limits.ts';
 import { Ledger, type OwnMessage, ownFrom } from './ledger.ts';
 import { chatLimits } from './limits.ts';
 import { amendmentWords, vanishingWords, worded } from './message-commands.ts';
@@ -306,8 +307,8 @@ export class Talk {
     if (message !== undefined) this.screen.ticked([message]);
   }
 
-  #refused({ id, reason, retry }: Extract<ClientEvent, { kind: 'refused' }>): void {
-    if (retry) {
+  #refused({ id, reason, retry, afterMs = 0 }: Extract<ClientEvent, { kind: 'refused' }>): void {
+    if (retry && afterMs <= sdkLimits.refused_wait_ms_max) {
       if (!this.#busy) this.screen.note(`The server is busy, and gets it again in a moment: ${reason}`);
       this.#busy = true;
     } else if (id !== undefined) this.#ticked(this.ledger.failed(id, reason));
