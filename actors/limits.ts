@@ -71,7 +71,8 @@ export interface MessengerLimits {
   readonly reports_kept_max: number;
   readonly reports_page_max: number;
   readonly report_body_chars_max: number;
-  /** An export of an account's data that asks for no more has been given up. */
+  /** Rows that one page of an export of an account's data looks at; one that asks for no more has been given up. */
+  readonly export_rows_max: number;
   readonly export_lease_ms: number;
   /** Of one user in a day: people to whom it writes for the first time without having heard of them, and such that it wants in groups: enough for one as large as may be. */
   readonly strangers_max: number;
@@ -165,6 +166,7 @@ export const defaultMessengerLimits: MessengerLimits = {
   reports_kept_max: 1_024,
   reports_page_max: 16,
   report_body_chars_max: 4_096,
+  export_rows_max: 64,
   export_lease_ms: 60 * second_ms,
   strangers_max: 100,
   invited_strangers_max: 1_024,

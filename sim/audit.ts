@@ -1,9 +1,11 @@
 /** The reckoning at the end of a run: what all devices saw, against the timelines, the journal and the stores. */
+
 import { auditAmendments, auditVanished, goneIn, nameOf } from './amendments.ts';
 import type { Books } from './bank.ts';
 import { positionOf } from './converged.ts';
 import type { Device } from './device.ts';
 import { auditGroups } from './groups.ts';
+import { auditHandles } from './handles.ts';
 import { type History, type NumberedEvent, type Sending, sameEvent } from './history.ts';
 import { Violation } from './violation.ts';
 import type { World } from './world.ts';
@@ -24,6 +26,7 @@ export function audit(world: World, auditors: ReadonlyMap<string, Device>, books
   auditInventions(world, timelines);
   auditAmendments(world, timelines);
   auditVanished(timelines);
+  auditHandles(world);
   auditGroups(world, timelines, gone);
   world.tellers.audit(books, world.deadMail(), world.faults.fired.has('clock-jump'));
   auditStores(world);
@@ -65,7 +68,8 @@ function auditSeen({ user, device, seen, excused, sendings }: History, timelines
     const isOwn =
       event?.kind === 'message'
         ? sendings.has(event.id)
-        : (event?.kind === 'group' || event?.kind === 'amended' || event?.kind === 'vanishing') && event.by === user;
+        : event?.kind === 'self' ||
+          ((event?.kind === 'group' || event?.kind === 'amended' || event?.kind === 'vanishing') && event.by === user);
     if (seen.has(n) || excused.has(n) || answered.has(n) || isOwn) continue;
     throw new Violation('client', `${user}/${device} was never told of event ${n}: ${JSON.stringify(event)}`, [user]);
   }

@@ -62,6 +62,8 @@ const timeline = [
   'amended',
   'vanishing',
   'vanished',
+  'self',
+  'gone',
 ] as const;
 const start_again_ms: readonly [number, number] = [200, 3_000];
 const save_ms: readonly [number, number] = [0, 30];

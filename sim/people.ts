@@ -4,6 +4,7 @@ import { amendSomething } from './amendments.ts';
 import type { SimRandom, SimTime } from './clock.ts';
 import type { Device } from './device.ts';
 import type { Groups } from './groups.ts';
+import { tellSomething } from './handles.ts';
 
 export interface PeopleOptions {
   readonly time: SimTime;
@@ -24,6 +25,7 @@ const group_share = 0.4;
 /** Of what people do: to messages that were sent. */
 const amend_share = 0.1;
 
+const tell_share = 0.05;
 const vanish_share = 0.3;
 const vanish_ms: readonly [number, number] = [0, 4_000];
 const { vanish_ms_min } = clientLimits;
@@ -69,6 +71,10 @@ export class People {
     if (random.chance(amend_share)) {
       if (this.#options.vanishing && random.chance(vanish_share)) this.#vanish(device, peer);
       else amendSomething(device, random);
+      return;
+    }
+    if (random.chance(tell_share)) {
+      tellSomething(device, random, users);
       return;
     }
     const dice = random.fraction();

@@ -95,9 +95,9 @@ function nextPage(user: UserMemory, turn: Turn, cursor: string): ExportPage {
   const number = Number(at);
   const part = parts[number];
   if (part === undefined) return { ok: true, lines: [JSON.stringify({ part: 'end' })], next: '' };
-  const { sweep_rows_max, frame_body_chars_max } = user.limits;
+  const { export_rows_max, frame_body_chars_max } = user.limits;
   const to = part.table === 'tl' ? { to: numberKey(Number(head) + 1) } : {};
-  const rows = turn.range<never>(part.table, { from: after, ...to, limit: sweep_rows_max });
+  const rows = turn.range<never>(part.table, { from: after, ...to, limit: export_rows_max + 1 });
   const lines: string[] = [];
   let chars = 0;
   let last = after;
@@ -111,7 +111,7 @@ function nextPage(user: UserMemory, turn: Turn, cursor: string): ExportPage {
     chars += text.length;
     last = key;
   }
-  const isMore = rows.length === sweep_rows_max;
+  const isMore = rows.length > export_rows_max;
   return { ok: true, lines, next: isMore ? `${at} ${head} ${last}` : `${number + 1} ${head} ` };
 }
 

@@ -43,7 +43,7 @@ function scene(limits = {}) {
 }
 
 t.test('PPL15 an export holds all that there is of an account, in pages', async (t) => {
-  const { world, sockets, alice, bob, say } = scene({ sweep_rows_max: 4, frame_body_chars_max: 700 });
+  const { world, sockets, alice, bob, say } = scene({ export_rows_max: 4, frame_body_chars_max: 700 });
   const profile = { name: 'Alice', about: 'two\nlines', email: '', phone: '' };
   for (const deed of [
     { what: 'profile', ...profile },
@@ -103,7 +103,7 @@ t.test('PPL15 an export holds all that there is of an account, in pages', async 
 });
 
 t.test('PPL15 what happens meanwhile is not part of it, and it goes on after a move', async (t) => {
-  const { world, bob, say } = scene({ sweep_rows_max: 4 });
+  const { world, bob, say } = scene({ export_rows_max: 4 });
   for (let i = 1; i <= 10; i++) say(bob, 'alice', `b${i}`);
   const { lines, pages } = all(world, (count) => {
     if (count % 3 === 0) world.move('alice');
@@ -137,7 +137,7 @@ t.test('PPL15 A9 one export of an account at a time; one that is given up, or la
 });
 
 t.test('PPL15 ACC11 of no account, and of one that ends meanwhile, there is nothing', async (t) => {
-  const { world, bob, say } = scene({ sweep_rows_max: 2 });
+  const { world, bob, say } = scene({ export_rows_max: 2 });
   say(bob, 'alice', 'hi');
   const first = page(world, '');
   if (!first.ok) throw new Error(first.code);

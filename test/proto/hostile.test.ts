@@ -64,9 +64,29 @@ t.test('FRM words of any shape get an answer, never an error', async () => {
     'events',
     'welcome',
     'page',
+    'profiles',
+    'profiled',
+    'find',
+    'found',
+    'self',
   ];
   const fields = fc.dictionary(
-    fc.constantFrom('id', 'to', 'body', 'upTo', 'with', 'users', 'list', 'limits', '__proto__', 'constructor'),
+    fc.constantFrom(
+      'id',
+      'to',
+      'body',
+      'upTo',
+      'with',
+      'users',
+      'list',
+      'limits',
+      'req',
+      'by',
+      'text',
+      'deed',
+      '__proto__',
+      'constructor',
+    ),
     fc.anything({ withBigInt: false, withDate: true, withMap: true, withSet: true, withNullPrototype: true }),
   );
   const packer = new Packr({ useRecords: false, moreTypes: true });
