@@ -63,8 +63,9 @@ export interface MessengerLimits {
   /** Questions to other users that one user's devices may have under way, and how long answers are waited for. */
   readonly gatherings_max: number;
   readonly gather_ms: number;
-  /** Of one user in a day; users who can be found by one email or phone number. */
+  /** Of one user in a day, with profiles of users that it never had to do with; users who can be found by one email or phone number. */
   readonly finds_max: number;
+  readonly profiles_max: number;
   readonly handle_users_max: number;
   /** Of one user in a day; those of a partition that are kept, and told at once; of a message that goes along. */
   readonly reports_max: number;
@@ -161,6 +162,7 @@ export const defaultMessengerLimits: MessengerLimits = {
   gatherings_max: 16,
   gather_ms: 3 * second_ms,
   finds_max: 50,
+  profiles_max: 4_096,
   handle_users_max: 16,
   reports_max: 20,
   reports_kept_max: 1_024,

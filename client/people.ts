@@ -72,7 +72,7 @@ export class People {
     return this.#do({ ...emptyProfile, ...profile, what: 'profile' });
   }
 
-  /** What up to 64 users show to this one, in the order asked for. Rejects with `malformed`, `too_long`, `overloaded`, `timeout`. */
+  /** What up to 64 users show to this one, in the order asked for. Rejects with `too_many_finds`, `malformed`, `too_long`, `overloaded`, `timeout`. */
   async profiles(users: readonly UserId[]): Promise<readonly UserProfile[]> {
     const make = (req: number): ClientWord => ({ kind: 'profiles', req, users });
     check(make(0));

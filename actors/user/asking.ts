@@ -30,7 +30,17 @@ export function askProfiles(
   attached: Attached,
 ): void {
   const ask = begin(user, turn, { connection, req, sought: undefined, users: [], answers: new Map() }, attached);
-  if (ask !== undefined) askAll(user, turn, ask, users);
+  if (ask === undefined) return;
+  const strangers = users.filter((other) => other !== user.self && !knows(user, turn, other)).length;
+  const afterMs = strangers === 0 ? 0 : takeQuota(turn, 'profile', user.limits.profiles_max, strangers);
+  if (afterMs === 0) askAll(user, turn, ask, users);
+  else deny(user, turn, ask, req, afterMs, attached);
+}
+
+/** Not today. */
+function deny(user: UserMemory, turn: Turn, ask: string, req: number, afterMs: number, { to }: Attached): void {
+  user.people.gatherings.delete(ask);
+  say(turn, to, refused('too_many_finds', { req }, { afterMs }));
 }
 
 /** Every question counts, whatever comes of it: the answer to what was not asked would be an answer, too. */
@@ -40,10 +50,8 @@ export function find(user: UserMemory, turn: Turn, word: Find, connection: strin
   const ask = begin(user, turn, gathering, attached);
   if (ask === undefined) return;
   const afterMs = takeQuota(turn, 'find', user.limits.finds_max);
-  if (afterMs > 0) {
-    user.people.gatherings.delete(ask);
-    say(turn, attached.to, refused('too_many_finds', { req }, { afterMs }));
-  } else if (by === 'user') askAll(user, turn, ask, [text]);
+  if (afterMs > 0) deny(user, turn, ask, req, afterMs, attached);
+  else if (by === 'user') askAll(user, turn, ask, [text]);
   else turn.whisper(directoryOf(by, text), { kind: 'find', asker: user.self, ask });
 }
 

@@ -1,7 +1,7 @@
 /** How often a user may do something in a day. Durable: a move to another node forgives nothing. */
 import type { Turn } from '../../runtime/index.ts';
 
-type Quota = 'find' | 'report' | 'stranger' | 'invite';
+type Quota = 'find' | 'profile' | 'report' | 'stranger' | 'invite';
 
 /** When the first of them was, and how many there were since. */
 type QuotaRow = readonly [since: number, count: number];

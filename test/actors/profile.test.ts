@@ -120,6 +120,22 @@ t.test('PPL5 A9 questions under way are bounded, and a repeated one is the same'
   );
 });
 
+t.test('PPL10 A9 profiles of strangers are bounded in a day, those of people one knows are not', async (t) => {
+  const world = messenger({ profiles_max: 3 });
+  const all = people(world, 'alice', 'bob') as { readonly alice: Socket; readonly bob: Socket };
+  want(world, all.bob, { what: 'contact', user: 'carol', name: '', on: true });
+  all.bob.say({ kind: 'send', id: 'm', to: 'alice', body: '' });
+  world.settle();
+  t.equal(ask(world, all.bob, 'x1', 'x2', 'alice', 'carol', 'bob').length, 5);
+  for (let i = 0; i < 3; i++) t.equal(ask(world, all.bob, 'alice', 'carol', 'bob').length, 3);
+  t.throws(() => ask(world, all.bob, 'x1', 'x2'));
+  t.match(all.bob.last('refused'), { code: 'too_many_finds', retry: true });
+  t.equal(ask(world, all.bob, 'x3').length, 1);
+  t.throws(() => ask(world, all.bob, 'x3'));
+  world.pass(86_400_000);
+  t.equal(ask(world, all.bob, 'x1', 'x2').length, 2);
+});
+
 t.test('PPL6 a deactivated user is gone to those who knew it, and nobody to others', async (t) => {
   const { world, all } = scene('alice', 'bob', 'carol', 'dave');
   want(world, all.alice, { what: 'profile', ...alices });
