@@ -45,10 +45,10 @@ t.test('three nodes, three nats-servers', async (t) => {
     const tablet = await connected('eve', 'tablet');
     const states: string[] = [];
     tablet.on('state', ({ state, error }) => void states.push(`${state} ${error?.code ?? ''}`));
-    await t.rejects(phone.people.changePassword('not the password', 'another password'), { code: 'wrong_password' });
-    await phone.people.changePassword('password of eve', 'another password');
+    await t.rejects(phone.account.changePassword('not the password', 'another password'), { code: 'wrong_password' });
+    await phone.account.changePassword('password of eve', 'another password');
     await until('the tablet is out', () => states.includes('closed revoked'));
-    t.match(await phone.devices(), [{ device: phone.device }]);
+    t.match(await phone.account.devices(), [{ device: phone.device }]);
     const login = (password: string) => {
       return RingpostClient.login({ url: cluster.urls[0]!, user: 'eve', password, device: 'tablet' });
     };
@@ -74,7 +74,7 @@ t.test('three nodes, three nats-servers', async (t) => {
     });
 
     const lines: ExportLine[] = [];
-    for await (const line of fay.people.export()) lines.push(line);
+    for await (const line of fay.account.export()) lines.push(line);
     const bodies = lines.filter(({ part }) => part === 'message').map(({ body }) => body);
     t.equal(bodies.length, 302);
     t.equal(new Set(bodies).size, 302);
@@ -86,7 +86,7 @@ t.test('three nodes, three nats-servers', async (t) => {
       lines.filter(({ part }) => part === 'group'),
       [{ group, title: 'Both' }],
     );
-    await fay.deactivate();
+    await fay.account.deactivate();
     await until('gus hears of it', () => gone.includes('fay'));
     t.match(await gus.people.profiles(['fay']), [{ user: 'fay', state: 'gone' }]);
     const late = gus.send('fay', 'still there?');
