@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { DeskProtocol } from '../proto/builder-mail.ts';
 import type { ConnectionProtocol, UserProtocol } from '../proto/mail.ts';
 import type { ActorKind, Door, Log } from '../runtime/index.ts';
-import { Accounts } from './accounts.ts';
+import { Accounts, type AccountsOptions } from './accounts.ts';
 import { Admission } from './admission.ts';
 import { Bots } from './bots.ts';
 import { Callers } from './callers.ts';
@@ -104,13 +104,9 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const callers = new Callers({ door, user, limits, tokens });
   const admission = new Admission(limits);
   const builders = forBuilders(options, limits, tokens, callers);
-  const routes = [
-    healthRoute(noEntry),
-    ...new Accounts({ door, user, limits, passwords: passwords(limits), tokens, callers, overloaded }).routes,
-    ...new Exports(callers, limits).routes,
-    ...builders.routes,
-    ...new HttpSockets({ callers, admission, limits, noEntry, admit }).routes,
-  ];
+  const accounts = { door, user, limits, passwords: passwords(limits), tokens, callers, overloaded };
+  const sockets = new HttpSockets({ callers, admission, limits, noEntry, admit });
+  const routes = [healthRoute(noEntry), ...accountRoutes(accounts), ...builders.routes, ...sockets.routes];
   const unanswered = { count: 0 };
   server.on('request', requestListener({ routes, limits, allowedOrigins, trustedProxies, log, leaving, unanswered }));
   const handshakes = new Handshakes({ tokens, admission, limits, allowedOrigins, trustedProxies, log, noEntry, admit });
@@ -150,6 +146,10 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       return closing;
     },
   };
+}
+
+function accountRoutes(options: AccountsOptions): readonly Route[] {
+  return [...new Accounts(options).routes, ...new Exports(options.callers, options.limits).routes];
 }
 
 interface Builders {

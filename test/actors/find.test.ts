@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import t from 'tap';
 import { directoryOf } from '../../actors/directory.ts';
-import { User } from '../../actors/index.ts';
+import { Desk, User } from '../../actors/index.ts';
 import { sha256 } from '../../actors/sha256.ts';
 import { decodeClientFrame } from '../../proto/decode.ts';
 import { handleOf } from '../../proto/handles.ts';
-import type { Find, Profile } from '../../proto/words.ts';
+import type { ClientWord, Find, Profile } from '../../proto/words.ts';
 import { people } from './groups.ts';
 import { connect, logIn, messenger, type Socket, type World } from './harness.ts';
 import { want } from './self.ts';
@@ -170,4 +170,13 @@ t.test('PPL7 spellings of one thing are one; the hash is SHA-256', async (t) => 
       return sha256(text) === createHash('sha256').update(text).digest('hex');
     }),
   );
+});
+
+t.test('PPL2 PPL8 HTW1 a word over HTTP is answered, though others have to be asked', async (t) => {
+  const { world, bob } = scene();
+  const ask = (word: ClientWord) => {
+    return world.ask(Desk.ref(`bob/n1.${++reqs}`), { kind: 'word', claims: bob.claims, word });
+  };
+  t.match(ask({ kind: 'find', req: 1, by: 'user', text: 'alice' }), { kind: 'found', list: [{ user: 'alice' }] });
+  t.match(ask({ kind: 'profiles', req: 2, users: ['alice', 'x'] }), { kind: 'profiled', list: [{}, { user: 'x' }] });
 });

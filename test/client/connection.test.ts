@@ -281,7 +281,7 @@ t.test('an expired session is renewed before the handshake, once for all who ask
   const seen: (string | undefined)[] = [];
   server.routes.set('GET /v1/devices', (_, bearer) => {
     seen.push(bearer, storage.saved?.tokens.accessToken);
-    return [200, { devices: [{ device: 'test', since: 1, seen: 2, online: true }] }];
+    return [200, { devices: [{ device: 'test', since: 1, seen: 2, online: true, current: true }] }];
   });
   const client = await RingpostClient.login({ url: server.url, user: 'alice', password: 'p', device: 'test', storage });
   t.teardown(() => client.close());
@@ -290,7 +290,7 @@ t.test('an expired session is renewed before the handshake, once for all who ask
   const peer = await server.peer();
   await peer.welcome();
   await connected;
-  t.strictSame(devices, [{ device: 'test', since: 1, seen: 2, online: true }]);
+  t.strictSame(devices, [{ device: 'test', since: 1, seen: 2, online: true, current: true }]);
   t.equal(server.asked.filter((name) => name.endsWith('/refresh')).length, 1);
   t.equal(new Set([...seen, peer.token]).size, 1, 'one token, in use and in store');
 });

@@ -40,7 +40,13 @@ export class MiniMessenger {
     });
     server.routes.set('GET /v1/devices', (_, bearer) => {
       const { user } = this.#tokens.get(bearer)!;
-      const devices = [...user.devices].map((device) => ({ device, since: 1, seen: 1, online: device === 'terminal' }));
+      const devices = [...user.devices].map((device) => ({
+        device,
+        since: 1,
+        seen: 1,
+        online: device === 'terminal',
+        current: device === 'terminal',
+      }));
       return [200, { devices }];
     });
     server.routes.set('DELETE /v1/devices/phone', () => [200, { removed: 'phone' }]);
