@@ -6,13 +6,14 @@
  * |---|---|---|
  * | user | user | since when it wants to be found by it |
  */
+import { sha256 } from '@noble/hashes/sha2';
+import { bytesToHex } from '@noble/hashes/utils';
 import { type HandleKind, handleOf } from '../proto/handles.ts';
 import type { DirectoryProtocol } from '../proto/people-mail.ts';
 import type { UserId } from '../proto/words.ts';
 import { type AnyBehaviour, behaviour, type MailOf, type Ref, type Turn } from '../runtime/index.ts';
 import { Directory, User } from './kinds.ts';
 import type { MessengerLimits } from './limits.ts';
-import { sha256 } from './sha256.ts';
 
 type Mail<K extends keyof DirectoryProtocol> = Extract<MailOf<DirectoryProtocol>, { kind: K }>;
 
@@ -26,7 +27,7 @@ interface DirectoryMemory {
  * finds the emails themselves in the profiles.
  */
 export function directoryOf(by: HandleKind, text: string): Ref<DirectoryProtocol> {
-  return Directory.ref(sha256(`${by} ${handleOf(by, text)}`));
+  return Directory.ref(bytesToHex(sha256(`${by} ${handleOf(by, text)}`)));
 }
 
 export function directoryBehaviour(limits: MessengerLimits): AnyBehaviour {

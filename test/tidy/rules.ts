@@ -57,7 +57,7 @@ const TABLE: readonly Row[] = [
   { at: 'proto/', inside: [], packages: ['msgpackr'], node: 'types' },
   { at: 'runtime/io/', inside: ['runtime/'], packages: ['nats', 'lmdb', 'msgpackr'], node: 'any' },
   { at: 'runtime/', inside: [], never: ['runtime/io/'], packages: [], node: 'types' },
-  { at: 'actors/', inside: ['proto/', 'runtime/index.ts'], packages: [], node: 'types' },
+  { at: 'actors/', inside: ['proto/', 'runtime/index.ts'], packages: ['@noble/hashes'], node: 'types' },
   { at: 'gateway/', inside: ['proto/', 'runtime/index.ts'], packages: ['ws', 'jose', 'pino', 'web-push'], node: 'any' },
   {
     at: 'console/',
