@@ -1,4 +1,5 @@
 /** `ringpost`: the composition root and the dispatcher of its commands. */
+import { backup, backupHelp, restore, restoreHelp } from './commands/backup.ts';
 import { cluster, clusterHelp } from './commands/cluster.ts';
 import { drain, drainHelp } from './commands/drain.ts';
 import { node, nodeHelp } from './commands/node.ts';
@@ -13,6 +14,8 @@ const help = `ringpost: a messenger of your own.
   ringpost cluster       three nodes and three nats-servers on this machine (npm run cluster)
   ringpost node NAME     one node of a cluster
   ringpost drain NAME    empties a node of a running cluster
+  ringpost backup DIR    all that a cluster keeps, into a folder, while it runs
+  ringpost restore DIR   a cluster out of such a folder
 
   ringpost COMMAND --help tells more.
 `;
@@ -27,6 +30,8 @@ const commands: { readonly [name: string]: Command | undefined } = {
   cluster: { help: clusterHelp, run: cluster },
   node: { help: nodeHelp, run: node },
   drain: { help: drainHelp, run: drain },
+  backup: { help: backupHelp, run: backup },
+  restore: { help: restoreHelp, run: restore },
 };
 
 /** Runs one command line; answers the exit code: 0 well, 1 failed, 2 not understood. */
