@@ -5,6 +5,7 @@
  * |---|---|---|
  * | amend | place | AmendRow |
  * | react | place/user | its reaction |
+ * | pinned | place | PinRow |
  */
 import type { Reaction, UserId } from '../proto/words.ts';
 import type { Turn } from '../runtime/index.ts';
@@ -18,6 +19,9 @@ export interface AmendRow {
   /** How many have reacted with what. */
   readonly counts: readonly (readonly [text: string, count: number])[];
 }
+
+/** Since when a message is pinned and by whom; `n`: its number in the timeline, 0 in a group. */
+export type PinRow = readonly [at: number, by: UserId, n: number];
 
 const untouched: AmendRow = { edited: 0, retracted: 0, edits: [], counts: [] };
 
@@ -35,6 +39,7 @@ export function noteEdit(turn: Turn, place: string, at: number, edit: number): v
 export function forget(turn: Turn, place: string): void {
   for (const [key] of turn.range<string>('react', { from: `${place}/`, to: `${place}/~` })) turn.delete('react', key);
   if (amendmentsOf(turn, place) !== untouched) turn.delete('amend', place);
+  if (pinOf(turn, place) !== undefined) notePin(turn, place, undefined);
 }
 
 /** Nothing is left of it but that it was there. */
@@ -58,6 +63,36 @@ export function noteReaction(turn: Turn, place: string, user: UserId, text: stri
   turn.put('amend', place, { ...row, counts: [...counts].filter(([, count]) => count > 0) } satisfies AmendRow);
   if (text === '') turn.delete('react', `${place}/${user}`);
   else turn.put('react', `${place}/${user}`, text);
+}
+
+export function pinOf(turn: Turn, place: string): PinRow | undefined {
+  return turn.get<PinRow>('pinned', place);
+}
+
+/** `pin` undefined: it is not pinned any more. */
+export function notePin(turn: Turn, place: string, pin: PinRow | undefined): void {
+  if (pin === undefined) turn.delete('pinned', place);
+  else turn.put('pinned', place, pin);
+}
+
+/** Pins of places that begin with `within`, the newest first. */
+export function pinsOf(turn: Turn, within = ''): (readonly [place: string, pin: PinRow])[] {
+  const rows = turn.range<PinRow>('pinned', { from: within, to: `${within}~` });
+  return rows.toSorted(([, [one]], [, [other]]) => other - one);
+}
+
+/** Everybody's reaction to it, by name, after `after`. */
+export function reactedTo(
+  turn: Turn,
+  place: string,
+  after: UserId | '',
+  limit: number,
+): { readonly list: { readonly user: UserId; readonly text: string }[]; readonly next: UserId | '' } {
+  // A blank sorts before all that a longer name could go on with.
+  const from = `${place}/${after === '' ? '' : `${after} `}`;
+  const rows = turn.range<string>('react', { from, to: `${place}/~`, limit: limit + 1 });
+  const list = rows.slice(0, limit).map(([key, text]) => ({ user: key.slice(place.length + 1), text }));
+  return { list, next: rows.length > limit ? (list.at(-1)?.user ?? '') : '' };
 }
 
 /** As `user` is told of them: the most frequent first. */

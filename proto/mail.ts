@@ -84,6 +84,12 @@ export interface ExportPage {
   readonly next: string;
 }
 
+/** A message was pinned, then, by whom: no two pins of a message are alike. */
+export interface Pin {
+  readonly at: number;
+  readonly by: UserId;
+}
+
 /** The user actor, `user/<id>`. */
 export type UserProtocol = MemberProtocol &
   ProfileProtocol &
@@ -140,7 +146,7 @@ export type UserProtocol = MemberProtocol &
       };
       reply: never;
     };
-    /** What was said between the two of them has changed, by `from`. */
+    /** What was said between the two of them has changed, by `from`. `pin`: which pin is taken off, if any. */
     amended: {
       mail: {
         readonly id: MessageId;
@@ -148,6 +154,7 @@ export type UserProtocol = MemberProtocol &
         readonly of: MessageRef;
         readonly at: number;
         readonly deed: Amendment;
+        readonly pin?: Pin;
       };
       reply: never;
     };

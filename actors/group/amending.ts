@@ -1,7 +1,16 @@
 /** Messages of a group that are edited, taken back and reacted to: entries of its log like all that happens in it. */
 import type { AmendedEntry, GroupEntry, GroupProtocol, GroupRefusal } from '../../proto/group-mail.ts';
 import type { MailOf, Turn } from '../../runtime/index.ts';
-import { amendmentsOf, noteEdit, noteReaction, noteRetraction, reactionOf } from '../amendments.ts';
+import {
+  amendmentsOf,
+  noteEdit,
+  notePin,
+  noteReaction,
+  noteRetraction,
+  pinOf,
+  pinsOf,
+  reactionOf,
+} from '../amendments.ts';
 import { blank } from '../group-events.ts';
 import { numberKey } from '../numbers.ts';
 import { deny, done, type GroupMemory, sequence, stampOf } from './memory.ts';
@@ -34,7 +43,7 @@ function objectionTo(
   const isVisible = about.shared || of.seq >= member.since;
   if (message?.[0] !== 'message' || message[2] !== of.from || !isVisible) return 'unknown_message';
   const { retracted, edits, counts } = amendmentsOf(turn, place);
-  const { edit_ms, retract_ms, edits_max, reactions_max } = group.limits;
+  const { edit_ms, retract_ms, edits_max, reactions_max, pins_max } = group.limits;
   const isAuthor = of.from === from;
   const age = turn.now - message[3];
   switch (deed.what) {
@@ -45,6 +54,12 @@ function objectionTo(
     case 'retract':
       if (!isAuthor && member.role === 'member') return 'not_the_author';
       return retracted === 0 && age > retract_ms ? 'too_late' : undefined;
+    case 'pin': {
+      if (member.role === 'member') return 'not_an_admin';
+      if (retracted > 0) return 'retracted';
+      const isNew = deed.on && pinOf(turn, place) === undefined;
+      return isNew && pinsOf(turn).length >= pins_max ? 'too_many_pins' : undefined;
+    }
     case 'react': {
       if (retracted > 0) return 'retracted';
       const isNew = deed.text !== '' && !counts.some(([text]) => text === deed.text);
@@ -56,17 +71,20 @@ function objectionTo(
 function isNews(turn: Turn, { from, of, deed }: Mail<'amend'>): boolean {
   const place = numberKey(of.seq);
   if (deed.what === 'react') return deed.text !== reactionOf(turn, place, from);
+  if (deed.what === 'pin') return deed.on !== (pinOf(turn, place) !== undefined);
   return deed.what === 'edit' || amendmentsOf(turn, place).retracted === 0;
 }
 
 function carryOut(group: GroupMemory, turn: Turn, { id, from, of, deed }: Mail<'amend'>): void {
   const place = numberKey(of.seq);
-  const at = stampOf(group, turn);
+  // No two pins are alike.
+  const at = deed.what === 'pin' ? Math.max(stampOf(group, turn), group.lastAt + 1) : stampOf(group, turn);
   const forgets = deed.what === 'retract' ? [of.seq, ...amendmentsOf(turn, place).edits] : [];
   const entry: AmendedEntry = ['amended', id, from, at, of, deed, forgets];
   const seq = sequence(group, turn, entry);
   if (deed.what === 'edit') noteEdit(turn, place, at, seq);
   else if (deed.what === 'react') noteReaction(turn, place, from, deed.text);
+  else if (deed.what === 'pin') notePin(turn, place, deed.on ? [at, from, 0] : undefined);
   else {
     blank(turn, forgets);
     noteRetraction(turn, place, at);
