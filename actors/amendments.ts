@@ -5,10 +5,10 @@
  * |---|---|---|
  * | amend | place | AmendRow |
  * | react | place/user | its reaction |
- * | pinned | place | PinRow |
  */
 import type { Reaction, UserId } from '../proto/words.ts';
 import type { Turn } from '../runtime/index.ts';
+import { unpin } from './pins.ts';
 
 export interface AmendRow {
   /** When its text was last changed, and when it was taken back; 0: not so. */
@@ -19,9 +19,6 @@ export interface AmendRow {
   /** How many have reacted with what. */
   readonly counts: readonly (readonly [text: string, count: number])[];
 }
-
-/** Since when a message is pinned and by whom; `n`: its number in the timeline, 0 in a group. */
-export type PinRow = readonly [at: number, by: UserId, n: number];
 
 const untouched: AmendRow = { edited: 0, retracted: 0, edits: [], counts: [] };
 
@@ -39,7 +36,7 @@ export function noteEdit(turn: Turn, place: string, at: number, edit: number): v
 export function forget(turn: Turn, place: string): void {
   for (const [key] of turn.range<string>('react', { from: `${place}/`, to: `${place}/~` })) turn.delete('react', key);
   if (amendmentsOf(turn, place) !== untouched) turn.delete('amend', place);
-  if (pinOf(turn, place) !== undefined) notePin(turn, place, undefined);
+  unpin(turn, place);
 }
 
 /** Nothing is left of it but that it was there. */
@@ -63,22 +60,6 @@ export function noteReaction(turn: Turn, place: string, user: UserId, text: stri
   turn.put('amend', place, { ...row, counts: [...counts].filter(([, count]) => count > 0) } satisfies AmendRow);
   if (text === '') turn.delete('react', `${place}/${user}`);
   else turn.put('react', `${place}/${user}`, text);
-}
-
-export function pinOf(turn: Turn, place: string): PinRow | undefined {
-  return turn.get<PinRow>('pinned', place);
-}
-
-/** `pin` undefined: it is not pinned any more. */
-export function notePin(turn: Turn, place: string, pin: PinRow | undefined): void {
-  if (pin === undefined) turn.delete('pinned', place);
-  else turn.put('pinned', place, pin);
-}
-
-/** Pins of places that begin with `within`, the newest first. */
-export function pinsOf(turn: Turn, within = ''): (readonly [place: string, pin: PinRow])[] {
-  const rows = turn.range<PinRow>('pinned', { from: within, to: `${within}~` });
-  return rows.toSorted(([, [one]], [, [other]]) => other - one);
 }
 
 /** Everybody's reaction to it, by name, after `after`. */

@@ -84,7 +84,7 @@ export interface ExportPage {
   readonly next: string;
 }
 
-/** A message was pinned, then, by whom: no two pins of a message are alike. */
+/** Somebody has pinned a message, then: no two pins of one user are alike. */
 export interface Pin {
   readonly at: number;
   readonly by: UserId;
@@ -146,7 +146,7 @@ export type UserProtocol = MemberProtocol &
       };
       reply: never;
     };
-    /** What was said between the two of them has changed, by `from`. `pin`: which pin is taken off, if any. */
+    /** What was said between the two of them has changed, by `from`. `off`: the pins that are taken off. */
     amended: {
       mail: {
         readonly id: MessageId;
@@ -154,7 +154,7 @@ export type UserProtocol = MemberProtocol &
         readonly of: MessageRef;
         readonly at: number;
         readonly deed: Amendment;
-        readonly pin?: Pin;
+        readonly off?: readonly Pin[];
       };
       reply: never;
     };

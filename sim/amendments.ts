@@ -1,6 +1,7 @@
 /** Messages that are edited, taken back, reacted to and pinned in a simulated world, and what must be true of them whatever happens. */
-import type { AmendRow, PinRow } from '../actors/amendments.ts';
+import type { AmendRow } from '../actors/amendments.ts';
 import { numberOf } from '../actors/numbers.ts';
+import type { PinRow } from '../actors/pins.ts';
 import { RingpostError } from '../client/index.ts';
 import type { SimRandom } from './clock.ts';
 import { quickCodec } from './codec.ts';
@@ -137,9 +138,12 @@ function wordsOf({ edited, retracted, edits, counts }: AmendRow): string {
   return JSON.stringify({ edited, retracted, edits: edits.length, counts: counts.toSorted() });
 }
 
-/** Its number is that of its own side. */
-function pinWords([at, by]: PinRow): string {
-  return `pinned at ${at} by ${by}`;
+/** The numbers are those of its own side. */
+function pinWords([, , pins]: PinRow): string {
+  return pins
+    .map(({ by, at }) => `pinned by ${by} at ${at}`)
+    .sort()
+    .join(', ');
 }
 
 function has(timeline: ReadonlyMap<number, NumberedEvent> | undefined, { from, to, seq }: Named): boolean {

@@ -1,18 +1,10 @@
 /** Messages of a group that are edited, taken back and reacted to: entries of its log like all that happens in it. */
 import type { AmendedEntry, GroupEntry, GroupProtocol, GroupRefusal } from '../../proto/group-mail.ts';
 import type { MailOf, Turn } from '../../runtime/index.ts';
-import {
-  amendmentsOf,
-  noteEdit,
-  notePin,
-  noteReaction,
-  noteRetraction,
-  pinOf,
-  pinsOf,
-  reactionOf,
-} from '../amendments.ts';
+import { amendmentsOf, noteEdit, noteReaction, noteRetraction, reactionOf } from '../amendments.ts';
 import { blank } from '../group-events.ts';
 import { numberKey } from '../numbers.ts';
+import { addPin, pinnedAt, pinnedIn, unpin } from '../pins.ts';
 import { deny, done, type GroupMemory, sequence, stampOf } from './memory.ts';
 import type { AboutRow, Member } from './rows.ts';
 
@@ -57,8 +49,8 @@ function objectionTo(
     case 'pin': {
       if (member.role === 'member') return 'not_an_admin';
       if (retracted > 0) return 'retracted';
-      const isNew = deed.on && pinOf(turn, place) === undefined;
-      return isNew && pinsOf(turn).length >= pins_max ? 'too_many_pins' : undefined;
+      const isNew = deed.on && pinnedAt(turn, place) === 0;
+      return isNew && pinnedIn(turn).length >= pins_max ? 'too_many_pins' : undefined;
     }
     case 'react': {
       if (retracted > 0) return 'retracted';
@@ -71,21 +63,22 @@ function objectionTo(
 function isNews(turn: Turn, { from, of, deed }: Mail<'amend'>): boolean {
   const place = numberKey(of.seq);
   if (deed.what === 'react') return deed.text !== reactionOf(turn, place, from);
-  if (deed.what === 'pin') return deed.on !== (pinOf(turn, place) !== undefined);
+  if (deed.what === 'pin') return deed.on !== pinnedAt(turn, place) > 0;
   return deed.what === 'edit' || amendmentsOf(turn, place).retracted === 0;
 }
 
 function carryOut(group: GroupMemory, turn: Turn, { id, from, of, deed }: Mail<'amend'>): void {
   const place = numberKey(of.seq);
-  // No two pins are alike.
-  const at = deed.what === 'pin' ? Math.max(stampOf(group, turn), group.lastAt + 1) : stampOf(group, turn);
+  const at = stampOf(group, turn);
   const forgets = deed.what === 'retract' ? [of.seq, ...amendmentsOf(turn, place).edits] : [];
   const entry: AmendedEntry = ['amended', id, from, at, of, deed, forgets];
   const seq = sequence(group, turn, entry);
   if (deed.what === 'edit') noteEdit(turn, place, at, seq);
   else if (deed.what === 'react') noteReaction(turn, place, from, deed.text);
-  else if (deed.what === 'pin') notePin(turn, place, deed.on ? [at, from, 0] : undefined);
-  else {
+  else if (deed.what === 'pin') {
+    if (deed.on) addPin(turn, place, { by: from, at }, 0, seq);
+    else unpin(turn, place);
+  } else {
     blank(turn, forgets);
     noteRetraction(turn, place, at);
   }

@@ -14,10 +14,11 @@ import type {
   UserId,
 } from '../../proto/words.ts';
 import type { MailOf, Ref, Turn } from '../../runtime/index.ts';
-import { amendmentsOf, pinOf, pinsOf, reactedTo, reactionsTo } from '../amendments.ts';
+import { amendmentsOf, reactedTo, reactionsTo } from '../amendments.ts';
 import { messageOf } from '../group-events.ts';
 import { branchAt } from '../kinds.ts';
 import { numberKey, numberOf } from '../numbers.ts';
+import { pinnedAt, pinnedIn } from '../pins.ts';
 import type { GroupMemory } from './memory.ts';
 import { othersThan } from './receipts.ts';
 import type { AboutRow, Member } from './rows.ts';
@@ -149,17 +150,17 @@ function pinnedOf(group: GroupMemory, turn: Turn, reader: Reader, about: AboutRo
   const messages: MessageState[] = [];
   let chars = 0;
   let last = 0;
-  for (const [place, [at]] of pinsOf(turn)) {
+  for (const { place, event } of pinnedIn(turn)) {
     const seq = numberOf(place);
     const entry = turn.get<GroupEntry>('log', place);
-    const isDue = (before === 0 || at < before) && seq >= floor && !reader.without.has(seq);
+    const isDue = (before === 0 || event < before) && seq >= floor && !reader.without.has(seq);
     if (!isDue || entry?.[0] !== 'message') continue;
     const message = stateAt(group, turn, reader, seq, entry);
     chars += message.body.length;
     const isFull = messages.length === limit || chars > group.limits.frame_body_chars_max;
     if (isFull && messages.length > 0) return { kind: 'messages', req, messages, next: last };
     messages.push(message);
-    last = at;
+    last = event;
   }
   return { kind: 'messages', req, messages, next: 0 };
 }
@@ -179,7 +180,7 @@ function changesOf(turn: Turn, user: UserId, seq: number) {
   const place = numberKey(seq);
   const row = amendmentsOf(turn, place);
   const { edited, retracted } = row;
-  return { edited, retracted, reactions: reactionsTo(turn, place, row, user), pinned: pinOf(turn, place)?.[0] ?? 0 };
+  return { edited, retracted, reactions: reactionsTo(turn, place, row, user), pinned: pinnedAt(turn, place) };
 }
 
 /** What a message says now; `first`: what it said at first. */

@@ -1,21 +1,11 @@
 /** Messages of a conversation of two that are edited, taken back and reacted to, on both sides. */
-import type { Pin, UserProtocol } from '../../proto/mail.ts';
+import type { UserProtocol } from '../../proto/mail.ts';
 import { refused } from '../../proto/refusals.ts';
 import type { Amend, Amendment, MessageId, MessageRef, Reactions, RefusalCode, UserId } from '../../proto/words.ts';
 import type { MailOf, Turn } from '../../runtime/index.ts';
-import {
-  amendmentsOf,
-  noteEdit,
-  notePin,
-  noteReaction,
-  noteRetraction,
-  type PinRow,
-  pinOf,
-  pinsOf,
-  reactedTo,
-  reactionOf,
-} from '../amendments.ts';
+import { amendmentsOf, noteEdit, noteReaction, noteRetraction, reactedTo, reactionOf } from '../amendments.ts';
 import { User } from '../kinds.ts';
+import { addPin, pinnedAt, pinnedIn, pinsAt, takeOff, unpin } from '../pins.ts';
 import { say } from './admission.ts';
 import { armTidy, replace } from './expiry.ts';
 import { deniedBefore, deny } from './groups.ts';
@@ -60,18 +50,17 @@ export function amend(user: UserMemory, turn: Turn, word: Amend, connection: str
     deny(user, turn, id, objection, attached);
     return;
   }
-  // Later than all that is here: no two pins are alike.
+  // Later than all that is here: no two pins of a user are alike.
   const at = deed.what === 'pin' ? Math.max(stampOf(user, turn), user.lastAt + 1) : stampOf(user, turn);
   if (!isNews(user, turn, word)) {
     say(turn, attached.to, { kind: 'accepted', id, n: 0, seq: 0, at });
     return;
   }
-  const before = deed.what === 'pin' ? pinOf(turn, placeOf(user.self, peer, of)) : undefined;
+  const off = deed.what === 'pin' && !deed.on ? pinsAt(turn, placeOf(user.self, peer, of)) : [];
   const { n, row } = carryOut(user, turn, peer, { id, of, by: user.self, at, deed });
   turn.put('mid', id, n);
   armTidy(user, turn, at);
-  const pin = before && { at: before[0], by: before[1] };
-  turn.tell(User.ref(peer), { kind: 'amended', id, from: user.self, of, at, deed, ...(pin && { pin }) });
+  turn.tell(User.ref(peer), { kind: 'amended', id, from: user.self, of, at, deed, ...(off.length > 0 && { off }) });
   announce(user, turn, n, row, { connection, word: { kind: 'accepted', id, n, seq: 0, at } });
 }
 
@@ -84,9 +73,8 @@ function objectionTo(user: UserMemory, turn: Turn, { with: peer, of, deed }: Ame
   if (row === undefined) return 'unknown_message';
   if (deed.what === 'react') return undefined;
   if (deed.what === 'pin') {
-    const pins = pinsOf(turn, `${peer}/`);
-    const isFull = deed.on && pins.length >= user.limits.pins_max;
-    return isFull && pinOf(turn, placeOf(user.self, peer, of)) === undefined ? 'too_many_pins' : undefined;
+    const isFull = deed.on && pinnedIn(turn, `${peer}/`).length >= user.limits.pins_max;
+    return isFull && pinnedAt(turn, placeOf(user.self, peer, of)) === 0 ? 'too_many_pins' : undefined;
   }
   const { edit_ms, retract_ms, edits_max } = user.limits;
   if (row[0] !== 'out') return 'unknown_message';
@@ -102,7 +90,7 @@ function isSaid(user: UserMemory, turn: Turn, peer: UserId, { from, seq }: Messa
 function isNews(user: UserMemory, turn: Turn, { with: peer, of, deed }: Amend): boolean {
   const place = placeOf(user.self, peer, of);
   if (deed.what === 'react') return deed.text !== reactionOf(turn, place, user.self);
-  if (deed.what === 'pin') return deed.on !== (pinOf(turn, place) !== undefined);
+  if (deed.what === 'pin') return deed.on !== pinnedAt(turn, place) > 0;
   return deed.what === 'edit' || amendmentsOf(turn, place).retracted === 0;
 }
 
@@ -122,7 +110,8 @@ function carryOut(user: UserMemory, turn: Turn, peer: UserId, change: Change): {
   if (deed.what === 'edit') noteEdit(turn, place, at, n);
   else if (deed.what === 'react') noteReaction(turn, place, by, deed.text);
   else if (deed.what === 'pin') {
-    notePin(turn, place, deed.on ? [at, by, findMessage(user, turn, peer, of)] : undefined);
+    if (deed.on) addPin(turn, place, { by, at }, findMessage(user, turn, peer, of), n);
+    else unpin(turn, place);
   } else {
     dropStar(user, turn, peer, of);
     for (const text of [findMessage(user, turn, peer, of), ...amendmentsOf(turn, place).edits]) blank(user, turn, text);
@@ -146,24 +135,15 @@ export function blank(user: UserMemory, turn: Turn, n: number): void {
 
 /** The other side has changed a message. What is not here any more, or never came, is none of its affair. */
 export function takeAmended(user: UserMemory, mail: Mail<'amended'>, turn: Turn): void {
-  const { id, from, of, at, deed, pin } = mail;
+  const { id, from, of, at, deed, off = [] } = mail;
   if (user.account?.state !== 'active' || isBlocked(user, turn, from) || !isSaid(user, turn, from, of)) return;
   const place = placeOf(user.self, from, of);
   if (amendmentsOf(turn, place).retracted > 0) return;
   if (findMessage(user, turn, from, of) === 0) return;
-  if (deed.what === 'pin' && isOver(pinOf(turn, place), deed.on, deed.on ? { at, by: from } : pin)) return;
+  // A pin that the other side had not seen yet holds on.
+  if (deed.what === 'pin' && !deed.on && !takeOff(turn, place, off)) return;
   const { n, row } = carryOut(user, turn, from, { id, of, by: from, at, deed });
   announce(user, turn, n, row);
-}
-
-/**
- * Both sides may pin and unpin at once, and end alike: the later of two pins counts, and a pin is taken off by whoever has seen it. True: what the
- * other side says of pin `of` comes too late here.
- */
-function isOver(pin: PinRow | undefined, on: boolean, of: Pin | undefined): boolean {
-  if (pin === undefined) return !on;
-  const [at, by] = pin;
-  return of === undefined || at > of.at || (at === of.at && by > of.by);
 }
 
 // ---------------------------------------------------------------- who reacted

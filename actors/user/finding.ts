@@ -2,9 +2,9 @@
 import type { GroupEntry } from '../../proto/group-mail.ts';
 import type { ConversationId, MessageList, MessageState, Pinned, Starred } from '../../proto/words.ts';
 import type { Turn } from '../../runtime/index.ts';
-import { pinsOf } from '../amendments.ts';
 import { branchAt, isGroup } from '../kinds.ts';
 import { numberKey } from '../numbers.ts';
+import { pinnedIn } from '../pins.ts';
 import { say } from './admission.ts';
 import { findMessage } from './amending.ts';
 import { type Star, starsOf } from './marks.ts';
@@ -23,7 +23,7 @@ export function starred(user: UserMemory, turn: Turn, word: Starred, attached: A
 
 export function pinned(user: UserMemory, turn: Turn, word: Pinned, attached: Attached): void {
   const { with: peer, before } = word;
-  const pins = pinsOf(turn, `${peer}/`).map(([, [at, , n]]) => ({ at, n }));
+  const pins = pinnedIn(turn, `${peer}/`).map(({ n, event }) => ({ n, at: event }));
   const due = pins.filter(({ at }) => before === 0 || at < before);
   say(
     turn,
@@ -32,7 +32,7 @@ export function pinned(user: UserMemory, turn: Turn, word: Pinned, attached: Att
   );
 }
 
-/** As much of a list, newest first, as fits an answer. What is gone is left out. */
+/** As much of a list, newest first, as fits an answer. What is gone is left out. `at`: places of the list, from which the next page goes on. */
 function pageOf<T extends { readonly at: number }>(
   { limits }: UserMemory,
   { req, limit }: Starred | Pinned,

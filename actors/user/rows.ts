@@ -10,7 +10,7 @@
  * | conv | peer | ConversationRow |
  * | mid | message id | timeline number of the message sent under this id |
  * | nth | peer/i/seq or peer/o/seq | timeline number of every 64th message that came from the peer, or was sent to it |
- * | amend, react, pinned | peer/i/seq or peer/o/seq, of reactions that/user | what has become of messages: `actors/amendments.ts` |
+ * | amend, react, pinned | peer/i/seq or peer/o/seq, of reactions that/user | what has become of messages: `actors/amendments.ts`, `actors/pins.ts` |
  * | star | conversation/author/seq | StarRow: messages that this user has starred |
  * | forgot | conversation/author/seq | since when: messages of groups that this user does not want to see |
  * | pin | conversation | since when it is pinned |

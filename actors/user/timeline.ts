@@ -13,9 +13,10 @@ import type {
   UserId,
 } from '../../proto/words.ts';
 import type { MailOf, Turn } from '../../runtime/index.ts';
-import { amendmentsOf, pinOf, reactionsTo } from '../amendments.ts';
+import { amendmentsOf, reactionsTo } from '../amendments.ts';
 import { isGroup } from '../kinds.ts';
 import { numberKey, numberOf } from '../numbers.ts';
+import { pinnedAt } from '../pins.ts';
 import { admitted, say } from './admission.ts';
 import { entryTextOf, eventOf } from './events.ts';
 import { hookNews } from './hook.ts';
@@ -219,7 +220,7 @@ function changesOf(user: UserMemory, turn: Turn, peer: ConversationId, { from, s
     edited,
     retracted,
     reactions: reactionsTo(turn, place, row, user.self),
-    pinned: pinOf(turn, place)?.[0] ?? 0,
+    pinned: pinnedAt(turn, place),
   };
 }
 
