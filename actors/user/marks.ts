@@ -99,7 +99,7 @@ function starRow(
   return [Math.max(at, newest + 1), isGroup(other) ? 0 : findMessage(user, turn, other, of)];
 }
 
-function starredAt(row: StarRow): number {
+export function starredAt(row: StarRow): number {
   return typeof row === 'number' ? row : row[0];
 }
 
