@@ -8,6 +8,7 @@
  */
 import type { Reaction, UserId } from '../proto/words.ts';
 import type { Turn } from '../runtime/index.ts';
+import { unpin } from './pins.ts';
 
 export interface AmendRow {
   /** When its text was last changed, and when it was taken back; 0: not so. */
@@ -35,6 +36,7 @@ export function noteEdit(turn: Turn, place: string, at: number, edit: number): v
 export function forget(turn: Turn, place: string): void {
   for (const [key] of turn.range<string>('react', { from: `${place}/`, to: `${place}/~` })) turn.delete('react', key);
   if (amendmentsOf(turn, place) !== untouched) turn.delete('amend', place);
+  unpin(turn, place);
 }
 
 /** Nothing is left of it but that it was there. */
@@ -58,6 +60,20 @@ export function noteReaction(turn: Turn, place: string, user: UserId, text: stri
   turn.put('amend', place, { ...row, counts: [...counts].filter(([, count]) => count > 0) } satisfies AmendRow);
   if (text === '') turn.delete('react', `${place}/${user}`);
   else turn.put('react', `${place}/${user}`, text);
+}
+
+/** Everybody's reaction to it, by name, after `after`. */
+export function reactedTo(
+  turn: Turn,
+  place: string,
+  after: UserId | '',
+  limit: number,
+): { readonly list: { readonly user: UserId; readonly text: string }[]; readonly next: UserId | '' } {
+  // A blank sorts before all that a longer name could go on with.
+  const from = `${place}/${after === '' ? '' : `${after} `}`;
+  const rows = turn.range<string>('react', { from, to: `${place}/~`, limit: limit + 1 });
+  const list = rows.slice(0, limit).map(([key, text]) => ({ user: key.slice(place.length + 1), text }));
+  return { list, next: rows.length > limit ? (list.at(-1)?.user ?? '') : '' };
 }
 
 /** As `user` is told of them: the most frequent first. */

@@ -7,9 +7,10 @@
  * | log | seq | GroupEntry |
  * | head | '' | number of the newest entry |
  * | member | user | number of the entry that brought it |
+ * | edit | seq | number of the entry with the newest text of a message |
  * | mark | user | MemberMark that the group is to be told |
  */
-import type { BranchProtocol, MemberMark } from '../proto/group-mail.ts';
+import type { AmendedEntry, BranchProtocol, MemberMark } from '../proto/group-mail.ts';
 import type { GroupId, UserId } from '../proto/words.ts';
 import { type AnyBehaviour, behaviour, type MailOf, type Turn } from '../runtime/index.ts';
 import { blank } from './group-events.ts';
@@ -43,8 +44,11 @@ export function branchBehaviour(limits: MessengerLimits): AnyBehaviour {
 function takeEntry(branch: BranchMemory, { seq, entry, enter = [], leave = [] }: Mail<'entry'>, turn: Turn): void {
   turn.put('log', numberKey(seq), entry);
   turn.put('head', seq);
-  if (entry[0] === 'amended') blank(turn, entry[6]);
-  else if (entry[0] === 'vanished') blank(turn, entry[5], true);
+  if (entry[0] === 'amended') noteAmendment(turn, seq, entry);
+  else if (entry[0] === 'vanished') {
+    blank(turn, entry[5], true);
+    for (const message of entry[4]) forgetEdits(turn, message.seq);
+  }
   const isHere = (user: UserId): boolean => turn.partitionOf(User.ref(user)) === turn.partition;
   const entering = new Set(enter.filter(isHere));
   const leaving = new Set(leave.filter((user) => branch.members.has(user)));
@@ -63,6 +67,17 @@ function takeEntry(branch: BranchMemory, { seq, entry, enter = [], leave = [] }:
     branch.members.delete(user);
     turn.delete('member', user);
   }
+}
+
+/** Members look here for what a message says now. */
+function noteAmendment(turn: Turn, seq: number, [, , , , of, deed, forgets]: AmendedEntry): void {
+  blank(turn, forgets);
+  if (deed.what === 'edit') turn.put('edit', numberKey(of.seq), seq);
+  else if (deed.what === 'retract') forgetEdits(turn, of.seq);
+}
+
+function forgetEdits(turn: Turn, seq: number): void {
+  if (turn.get<number>('edit', numberKey(seq)) !== undefined) turn.delete('edit', numberKey(seq));
 }
 
 /** A member has got further. */

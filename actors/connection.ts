@@ -1,7 +1,7 @@
 import { decodeClientFrame } from '../proto/decode.ts';
 import type { ConnectionProtocol } from '../proto/mail.ts';
 import { refused } from '../proto/refusals.ts';
-import { type ClientWord, type CloseWord, closeCodes, type ServerWord } from '../proto/words.ts';
+import { type ClientWord, type CloseWord, closeCodes, costOf, type ServerWord } from '../proto/words.ts';
 import { type AnyBehaviour, behaviour, type MailOf, type Turn } from '../runtime/index.ts';
 import { beforeEach } from './before-each.ts';
 import { take } from './connection/bucket.ts';
@@ -103,7 +103,7 @@ function frame(memory: ConnectionMemory, mail: Mail<'frame'>, turn: Turn): void 
     return;
   }
   const decoded = decodeClientFrame(bytes, socket.encoding);
-  const words = decoded.ok ? decoded.words.length : 1;
+  const words = decoded.ok ? decoded.words.reduce((sum, word) => sum + costOf(word), 0) : 1;
   const rate = { perSecond: limits.words_per_s_max, burst: limits.words_burst_max };
   const waitMs = take(socket.bucket, rate, words + (bytes.length >> 10), turn.now);
   if (waitMs > 0) {

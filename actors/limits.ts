@@ -48,10 +48,16 @@ export interface MessengerLimits {
   readonly retract_ms: number;
   /** Different reactions to one message. */
   readonly reactions_max: number;
+  /** Pinned messages of one conversation. */
+  readonly pins_max: number;
   /** Messages that vanish in one turn, or whose time begins in it. */
   readonly fade_messages_max: number;
   /** Timeline rows that one turn reads to find a message that is to be changed. */
   readonly amend_rows_max: number;
+
+  /** Timeline rows that one turn searches, and characters in which it looks for words: the last text may pass them. */
+  readonly search_rows_max: number;
+  readonly search_chars_max: number;
 
   /** Of one user: starred messages, pinned conversations, messages of groups that it does not want to see. */
   readonly starred_max: number;
@@ -151,8 +157,12 @@ export const defaultMessengerLimits: MessengerLimits = {
   edits_max: 64,
   retract_ms: 2 * day_ms,
   reactions_max: 64,
+  pins_max: 16,
   fade_messages_max: 64,
   amend_rows_max: 2_048,
+
+  search_rows_max: 512,
+  search_chars_max: 64 * 1024,
 
   starred_max: 4_096,
   pinned_max: 64,

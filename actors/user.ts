@@ -21,12 +21,13 @@ import {
   revoke,
 } from './user/accounts.ts';
 import { admitted, end, endWith, objectionTo, say } from './user/admission.ts';
-import { takeAmended } from './user/amending.ts';
+import { reactions, takeAmended } from './user/amending.ts';
 import { askProfiles, candidates, find, profileAsked, profilesDue, profileTold } from './user/asking.ts';
 import { addBot, dropBot, listBots, registerBot, retire, retireBot } from './user/bots.ts';
 import { clear, isFor, takeGone } from './user/ending.ts';
 import { expire, tidy } from './user/expiry.ts';
 import { exportPage } from './user/exporting.ts';
+import { pinned, starred } from './user/finding.ts';
 import {
   askGroup,
   invited,
@@ -45,6 +46,7 @@ import { type Attached, detach, devicesOf, type UserMemory, wakeUser } from './u
 import { active, passPresence, passTyping, quiet, typing, watch, watched } from './user/presence.ts';
 import { pushDue, pushLapsed, subscribe } from './user/pushes.ts';
 import { read, received, takeReceipt, tellReceipts } from './user/receipts.ts';
+import { search } from './user/searching.ts';
 import { release } from './user/self.ts';
 import { carryOut, takeFailure, takeMessage } from './user/sending.ts';
 import { history, inquire, pull } from './user/timeline.ts';
@@ -260,6 +262,20 @@ function take(user: UserMemory, word: ClientWord, connection: string, attached: 
       break;
     case 'profiles':
       askProfiles(user, turn, word, connection, attached);
+      break;
+    case 'starred':
+      starred(user, turn, word, attached);
+      break;
+    case 'pinned':
+      if (isGroup(word.with)) askGroup(user, turn, word, connection, attached);
+      else pinned(user, turn, word, attached);
+      break;
+    case 'reactions':
+      if (isGroup(word.with)) askGroup(user, turn, word, connection, attached);
+      else reactions(user, turn, word, attached);
+      break;
+    case 'search':
+      search(user, turn, word, attached);
       break;
     case 'inquire':
       inquire(user, turn, word, attached);

@@ -23,6 +23,7 @@ import {
 import { whyNoProc } from './proc.ts';
 import { Profiles } from './profiles.ts';
 import { rebuildBench, rebuildTable } from './rebuild.ts';
+import { searchBench, searchTable } from './search.ts';
 
 const usage = `Usage: npm run bench -- WHAT --profile embedded|cluster [options]
 
@@ -32,6 +33,7 @@ const usage = `Usage: npm run bench -- WHAT --profile embedded|cluster [options]
   idle       connections over WebSocket that say nothing: what they take, and what it takes to open them
   offline    messages that wait for users who are away: until all have them, once these come back
   rebuild    a partition's snapshot: made from the journal, brought up to date, restored to an empty local store
+  search     words looked for in the messages of one user: the turns of its actor alone
 
   npm run bench -- WHAT --help   lists the options of each
 bench/README.md says what the figures mean.
@@ -283,6 +285,39 @@ const rebuild: Command = {
   },
 };
 
+// ---------------------------------------------------------------- search
+
+const search: Command = {
+  usage: `Usage: npm run bench -- search [options]
+
+  --messages N                 that the user has, half of them in groups (default 100000)
+  --chars N                    of each message (default 90)
+  --rows N                     timeline rows that one turn reads (default: as the messenger's limits have it)
+  --json                       one JSON object instead of a table
+  --data DIR                   where the data folder of the run is made and removed
+  --help
+`,
+  options: {
+    messages: { type: 'string' },
+    chars: { type: 'string' },
+    rows: { type: 'string' },
+    json: { type: 'boolean' },
+    data: { type: 'string' },
+    help: { type: 'boolean', short: 'h' },
+  },
+  async run(given) {
+    const messages = numberOf(given, 'messages', 100_000, { least: 1, most: 10_000_000, whole: true });
+    const chars = numberOf(given, 'chars', 90, { least: 1, most: 32_768, whole: true });
+    const least = { least: 1, most: 1_000_000, whole: true };
+    const rows = given.rows === undefined ? undefined : numberOf(given, 'rows', 0, least);
+    await carryOut(given, async (folder, endings) => {
+      const figures = await searchBench({ messages, chars, rows, folder }, endings);
+      if (given.json) sayJson(figures);
+      else process.stdout.write(searchTable(figures));
+    });
+  },
+};
+
 // ---------------------------------------------------------------- all
 
 type Work = (folder: string, endings: Endings, profiles: Profiles | undefined) => Promise<void>;
@@ -305,6 +340,7 @@ const commands = new Map<string, Command>([
   ['idle', idle],
   ['offline', offline],
   ['rebuild', rebuild],
+  ['search', search],
 ]);
 
 async function main([what, ...args]: readonly string[]): Promise<void> {

@@ -174,6 +174,8 @@ export class Exchange implements LinkOwner {
       case 'reached':
       case 'profiled':
       case 'found':
+      case 'reacted':
+      case 'messages':
         this.requests.answer(word);
         break;
       case 'typing':

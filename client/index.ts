@@ -22,6 +22,7 @@ import { Outbox, type Sent } from './outbox.ts';
 import type { PaceLimits } from './pace.ts';
 import { People } from './people.ts';
 import type { Requests } from './requests.ts';
+import { type SearchOptions, search } from './search.ts';
 import { checkedSend, type SendOptions } from './send.ts';
 import { Session } from './session.ts';
 import { type Settleable, settleable } from './settleable.ts';
@@ -40,6 +41,7 @@ export { sdkLimits } from './limits.ts';
 export type { Messages, Said } from './messages.ts';
 export type { Sent } from './outbox.ts';
 export type { People } from './people.ts';
+export type { SearchOptions } from './search.ts';
 export type { SendOptions } from './send.ts';
 export type { WebSocketConstructor, WebSocketLike } from './socket.ts';
 export type { ClientStorage, Deed, Saved, Tokens } from './storage.ts';
@@ -139,26 +141,16 @@ export class RingpostClient {
       changed: () => this.#keeper.changed(),
       state: (news) => this.#stateChanged(news),
     });
-    const ask: Requests['ask'] = (kind, make) => {
-      this.#checkOpen();
-      return this.#exchange.requests.ask(kind, make);
-    };
-    this.account = new Account({ api: this.#api, session: this.#session, close: () => this.close() });
-    this.people = new People({
-      newId: this.#newId,
-      entrust: (word) => this.#entrust(word),
-      ask,
-    });
-    this.messages = new Messages({
+    const host = {
       user: () => this.user,
       newId: this.#newId,
-      entrust: (word) => this.#entrust(word),
-    });
-    this.groups = new Groups({
-      newId: this.#newId,
-      entrust: (word) => this.#entrust(word),
-      ask,
-    });
+      entrust: <Word extends Deed>(word: Word) => this.#entrust(word),
+      ask: this.#ask,
+    };
+    this.account = new Account({ api: this.#api, session: this.#session, close: () => this.close() });
+    this.people = new People(host);
+    this.messages = new Messages(host);
+    this.groups = new Groups(host);
   }
 
   /** Makes an account and logs this device in. Rejects with `taken`, `bad_user`, `bad_password`, `unreachable` and others. */
@@ -262,6 +254,11 @@ export class RingpostClient {
     return sent;
   }
 
+  readonly #ask: Requests['ask'] = async (kind, make) => {
+    this.#checkOpen();
+    return await this.#exchange.requests.ask(kind, make);
+  };
+
   /** Into the outbox, whatever the state of the connection. */
   #entrust<Word extends Deed>(word: Word): Sent<Word> {
     this.#checkOpen();
@@ -304,14 +301,17 @@ export class RingpostClient {
     conversation: ConversationId,
     { before = 0, limit = 50 }: { before?: number; limit?: number } = {},
   ): Promise<Page> {
-    this.#checkOpen();
-    return this.#exchange.requests.ask('page', (req) => ({ kind: 'history', req, with: conversation, before, limit }));
+    return this.#ask('page', (req) => ({ kind: 'history', req, with: conversation, before, limit }));
+  }
+
+  /** Messages that this account has, newest first, for `for await`: only as many are asked for as it takes. It throws `timeout` and others. */
+  search(options: SearchOptions): AsyncGenerator<MessageState, void, undefined> {
+    return search(this.#ask, options);
   }
 
   /** What has become of a message that this account sent. Rejects with `unknown_message`, `timeout` and others. */
   async inquire(id: MessageId): Promise<MessageState> {
-    this.#checkOpen();
-    return (await this.#exchange.requests.ask('answer', (req) => ({ kind: 'inquire', req, id }))).message;
+    return (await this.#ask('answer', (req) => ({ kind: 'inquire', req, id }))).message;
   }
 
   /** Calls `listener` at each event of one kind. The answer takes it off again. */

@@ -8,12 +8,16 @@ import type {
   MessageEvent,
   MessageId,
   MessageRef,
+  MessageState,
+  Reacted,
   SelfDeed,
   Timer,
   UserId,
 } from '../proto/words.ts';
 import { RingpostError } from './errors.ts';
 import type { Sent } from './outbox.ts';
+import type { Requests } from './requests.ts';
+import { pagesOf } from './search.ts';
 import type { Deed } from './storage.ts';
 
 /** A message, as its event names it. */
@@ -23,6 +27,7 @@ export interface MessagesHost {
   readonly user: () => UserId;
   readonly newId: () => MessageId;
   readonly entrust: (word: Deed) => Sent;
+  readonly ask: Requests['ask'];
 }
 
 /**
@@ -50,6 +55,36 @@ export class Messages {
   /** One reaction of each user to a message: a later one replaces it, '' takes it back. */
   react(message: Said, text: string): Promise<Accepted> {
     return this.#do(message, { what: 'react', text });
+  }
+
+  /** Who reacted, by name, after `after`. */
+  reactions(
+    message: Said,
+    { after = '', limit = 100 }: { after?: UserId | ''; limit?: number } = {},
+  ): Promise<Reacted> {
+    const [other, of] = [this.#conversationOf(message), refOf(message)];
+    return this.#host.ask('reacted', (req) => ({ kind: 'reactions', req, with: other, of, after, limit }));
+  }
+
+  /** A message to be shown to all above the conversation, until it is gone: by either of two, in a group by admins. */
+  pinForAll(message: Said, on = true): Promise<Accepted> {
+    return this.#do(message, { what: 'pin', on });
+  }
+
+  /** Those that are, the newest pin first, for `for await`. */
+  pinned(conversation: ConversationId): AsyncGenerator<MessageState, void, undefined> {
+    return pagesOf(this.#host.ask, ({ req, at, limit }) => ({
+      kind: 'pinned',
+      req,
+      with: conversation,
+      before: at,
+      limit,
+    }));
+  }
+
+  /** Messages that this user has starred, the newest star first, for `for await`. */
+  starred(): AsyncGenerator<MessageState, void, undefined> {
+    return pagesOf(this.#host.ask, ({ req, at, limit }) => ({ kind: 'starred', req, before: at, limit }));
   }
 
   /** A message to be found again by this user. */

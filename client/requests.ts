@@ -4,15 +4,17 @@ import type {
   Found,
   Members,
   Memberships,
+  MessageList,
   Page,
   Profiled,
   Reached,
+  Reacted,
   Refused,
 } from '../proto/words.ts';
 import { RingpostError } from './errors.ts';
 import { sdkLimits } from './limits.ts';
 
-type Reply = Page | Answer | Members | Memberships | Reached | Profiled | Found;
+type Reply = Page | Answer | Members | Memberships | Reached | Reacted | MessageList | Profiled | Found;
 interface Open {
   readonly word: ClientWord;
   readonly resolve: (reply: Reply) => void;

@@ -1,5 +1,5 @@
 import { encode } from '../proto/codec.ts';
-import type { ClientWord, Encoding, Hello } from '../proto/words.ts';
+import { type ClientWord, costOf, type Encoding, type Hello } from '../proto/words.ts';
 import { type FrameLimits, inFrames } from './frames.ts';
 import { sdkLimits } from './limits.ts';
 import type { Outbox } from './outbox.ts';
@@ -34,6 +34,8 @@ export class Speech {
   readonly #pace: Pace;
   #limits: FrameLimits | undefined;
   #words: ClientWord[] = [];
+  /** Words that cost as much as many: they wait while they would hold up messages. */
+  #costly: ClientWord[] = [];
   #scheduled = false;
   #pause: ReturnType<typeof setTimeout> | undefined;
   #pausedUntil = 0;
@@ -64,6 +66,7 @@ export class Speech {
   hush(): void {
     this.#limits = undefined;
     this.#words = [];
+    this.#costly = [];
     clearTimeout(this.#pause);
     this.#pause = undefined;
     this.#pausedUntil = 0;
@@ -86,7 +89,8 @@ export class Speech {
   /** Dropped while there is nobody to say it to. */
   say(word: ClientWord): void {
     if (this.#limits === undefined) return;
-    this.#words.push(word);
+    if (costOf(word) === 1) this.#words.push(word);
+    else if (!this.#costly.includes(word)) this.#costly.push(word);
     this.wake();
   }
 
@@ -118,13 +122,30 @@ export class Speech {
       words.push(...this.#words);
       this.#words = [];
     }
+    this.#costlyOnes(words, now);
     if (words.length > 0) inFrames(words, encoding(), this.#limits, put, tooLong);
+  }
+
+  /** Adds those that leave half of what may be said at once. */
+  #costlyOnes(words: ClientWord[], now: number): void {
+    const { words_burst_max } = this.#options.pace;
+    for (let word = this.#costly[0]; word !== undefined; word = this.#costly[0]) {
+      const cost = costOf(word);
+      const least = Math.min(words_burst_max, words_burst_max / 2 + cost);
+      if (this.#pace.left(now) < least) {
+        this.#wakeIn(this.#pace.msUntil(least));
+        return;
+      }
+      this.#costly.shift();
+      this.#pace.spend(cost);
+      words.push(word);
+    }
   }
 
   /** Adds the messages that may leave now; the others when there is pace again. */
   #messages(words: ClientWord[], now: number): void {
     const { outbox } = this.#options;
-    this.#pace.spend(words.length + this.#words.length);
+    for (const word of [...words, ...this.#words]) this.#pace.spend(costOf(word));
     let left = this.#pace.left(now);
     while (left >= 1) {
       const word = outbox.take(now);

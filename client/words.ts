@@ -22,6 +22,7 @@ export type {
   Privacy,
   Profile,
   Reached,
+  Reacted,
   Reaction,
   Refused,
   ReportReason,

@@ -30,7 +30,9 @@ export type Amendment =
   /** Deleted for everyone: the server forgets what it said. */
   | { readonly what: 'retract' }
   /** One of a user, by which a later one replaces an earlier one; '' takes it back. */
-  | { readonly what: 'react'; readonly text: string };
+  | { readonly what: 'react'; readonly text: string }
+  /** To be shown to everybody above the conversation: by either of two, or by admins. */
+  | { readonly what: 'pin'; readonly on: boolean };
 
 /** It has become so. */
 export interface AmendedEvent {
@@ -71,7 +73,7 @@ function checkedDeed(deed: Fields, of: Fields): Amendment | Fault {
   if (known === undefined) {
     return deed.what === 'react'
       ? badText('amend.deed.text', deed.text, clientLimits.reaction_chars_max, of)
-      : malformed('amend.deed.body must be text', of);
+      : malformed(deed.what === 'pin' ? 'amend.deed.on must be true or false' : 'amend.deed.body must be text', of);
   }
   if (known.what === 'edit' && utf8LengthExceeds(known.body, clientLimits.body_bytes_max)) {
     return new Fault('too_long', `amend.deed.body may have at most ${clientLimits.body_bytes_max} bytes.`, of);
@@ -80,7 +82,7 @@ function checkedDeed(deed: Fields, of: Fields): Amendment | Fault {
 }
 
 /** `other`: of a kind that is not known here. */
-function deedOf({ what, body, text }: Fields): Amendment | 'other' | undefined {
+function deedOf({ what, body, text, on }: Fields): Amendment | 'other' | undefined {
   switch (what) {
     case 'edit':
       return typeof body === 'string' && isWellFormed(body) ? { what, body } : undefined;
@@ -88,6 +90,8 @@ function deedOf({ what, body, text }: Fields): Amendment | 'other' | undefined {
       return { what };
     case 'react':
       return isText(text, clientLimits.reaction_chars_max) ? { what, text } : undefined;
+    case 'pin':
+      return typeof on === 'boolean' ? { what, on } : undefined;
     default:
       return 'other';
   }

@@ -17,6 +17,7 @@ import {
 import { arrange, groups, reach, roster } from './group-client-words.ts';
 import { find, profiles } from './people-words.ts';
 import { isWellFormed, utf8LengthExceeds } from './plain.ts';
+import { pinned, reactionsWord, search, starred } from './search-words.ts';
 import { selfWord } from './self-words.ts';
 import { vanishWord } from './vanish-words.ts';
 import {
@@ -70,6 +71,14 @@ export function clientWord(value: unknown): ClientWord | Fault {
       return roster(value);
     case 'reach':
       return reach(value);
+    case 'search':
+      return search(value);
+    case 'starred':
+      return starred(value);
+    case 'pinned':
+      return pinned(value);
+    case 'reactions':
+      return reactionsWord(value);
     default:
       return new Fault('malformed', `There is no word of kind ${shown(value.kind)}.`, value);
   }

@@ -9,7 +9,9 @@ import type {
   MessageId,
   MessageRef,
   More,
+  Pinned,
   Reach,
+  Reactions,
   RefusalCode,
   Roster,
   UserId,
@@ -48,7 +50,7 @@ export type AmendedEntry = readonly [
 /** How far a member has got, and when. */
 export type MemberMark = readonly [user: UserId, delivered: number, deliveredAt: number, read: number, readAt: number];
 
-export type GroupQuestion = Roster | Reach | History;
+export type GroupQuestion = Roster | Reach | History | Pinned | Reactions;
 
 /** Why a group does not do what a member wants. */
 export type GroupRefusal = Extract<
@@ -58,6 +60,7 @@ export type GroupRefusal = Extract<
   | 'too_late'
   | 'retracted'
   | 'too_many_reactions'
+  | 'too_many_pins'
   | 'unknown_group'
   | 'not_a_member'
   | 'not_an_admin'

@@ -9,6 +9,10 @@ export const clientLimits = {
   device_chars_max: 32,
   watch_users_max: 64,
   page_messages_max: 100,
+  /** Of the words that are searched for. */
+  search_chars_max: 256,
+  /** A search counts as so many words of its socket. */
+  search_cost_words: 10,
   /** Events sent to a device beyond its last `received`, and their bytes; then the server waits for it. */
   window_events_max: 512,
   window_bytes_max: 512 * 1024,
@@ -39,6 +43,11 @@ export const clientLimits = {
   /** Presence counts as online for this long after the person last did something. */
   online_ms: 10_000,
 } as const;
+
+/** How many words a word counts as. */
+export function costOf({ kind }: { readonly kind: string }): number {
+  return kind === 'search' ? clientLimits.search_cost_words : 1;
+}
 
 /** The limits of one server, as its `welcome` tells them; `clientLimits` are the defaults. */
 export type ClientLimits = { readonly [name in keyof typeof clientLimits]: number };

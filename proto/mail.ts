@@ -84,6 +84,12 @@ export interface ExportPage {
   readonly next: string;
 }
 
+/** Somebody has pinned a message, then: no two pins of one user are alike. */
+export interface Pin {
+  readonly at: number;
+  readonly by: UserId;
+}
+
 /** The user actor, `user/<id>`. */
 export type UserProtocol = MemberProtocol &
   ProfileProtocol &
@@ -140,7 +146,7 @@ export type UserProtocol = MemberProtocol &
       };
       reply: never;
     };
-    /** What was said between the two of them has changed, by `from`. */
+    /** What was said between the two of them has changed, by `from`. `off`: the pins that are taken off. */
     amended: {
       mail: {
         readonly id: MessageId;
@@ -148,6 +154,7 @@ export type UserProtocol = MemberProtocol &
         readonly of: MessageRef;
         readonly at: number;
         readonly deed: Amendment;
+        readonly off?: readonly Pin[];
       };
       reply: never;
     };

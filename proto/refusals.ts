@@ -14,6 +14,7 @@ export const refusals = {
   too_late: { reason: 'This message can not be changed any more.', retry: false },
   retracted: { reason: 'This message was taken back.', retry: false },
   too_many_reactions: { reason: 'This message has as many different reactions as one may have.', retry: false },
+  too_many_pins: { reason: 'This conversation has as many pinned messages as one may have.', retry: false },
   to_self: { reason: 'A message cannot be sent to its own sender.', retry: false },
   blocked: { reason: 'You have blocked this user.', retry: false },
   too_many_blocked: { reason: 'This account has blocked as many users as an account may.', retry: false },

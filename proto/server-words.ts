@@ -6,6 +6,7 @@ import { bad, type Fields, isConversationId, isDeviceId, isFields, isGroupId, is
 import { declined, groupEvent, members, memberships, reached } from './group-server-words.ts';
 import { found, goneEvent, profiled } from './people-words.ts';
 import { failures, refusals } from './refusals.ts';
+import { messageList, reacted } from './search-words.ts';
 import { selfEvent } from './self-words.ts';
 import { vanished, vanishing } from './vanish-words.ts';
 import {
@@ -51,6 +52,10 @@ export function serverWord(value: unknown): ServerWord | undefined | Fault {
       return found(value);
     case 'profiled':
       return profiled(value);
+    case 'messages':
+      return messageList(value, messageState);
+    case 'reacted':
+      return reacted(value);
     case 'resync':
       return { kind: 'resync' };
     case 'typing':
@@ -140,10 +145,10 @@ function messageState(value: unknown): MessageState | Fault {
   if (!isCount(n) || !isCount(delivered) || !isCount(read)) return bad(value);
   if (failed !== '' && !isFailure(failed)) return bad(value);
   // An older server does not tell these.
-  const { edited = 0, retracted = 0 } = value;
-  const reacted = reactions(value.reactions ?? []);
-  if (!isCount(edited) || !isCount(retracted) || reacted === undefined) return bad(value);
-  return { ...event, n, delivered, read, failed, edited, retracted, reactions: reacted };
+  const { edited = 0, retracted = 0, pinned = 0 } = value;
+  const counted = reactions(value.reactions ?? []);
+  if (!isCount(edited) || !isCount(retracted) || !isCount(pinned) || counted === undefined) return bad(value);
+  return { ...event, n, delivered, read, failed, edited, retracted, reactions: counted, pinned };
 }
 
 // ---------------------------------------------------------------- the timeline

@@ -22,6 +22,7 @@ import type {
 import type { ClientLimits } from './limits.ts';
 import type { Find, Found, GoneEvent, Profiled, Profiles } from './people-words.ts';
 import type { RefusalCode } from './refusals.ts';
+import type { MessageList, Pinned, Reacted, Reactions, Search, Starred } from './search-words.ts';
 import type { SelfEvent, SelfWord } from './self-words.ts';
 import type { VanishedEvent, VanishingEvent, VanishWord } from './vanish-words.ts';
 
@@ -30,6 +31,7 @@ export type { Card, MessageRef, More, Place } from './content.ts';
 export type * from './group-words.ts';
 export type { Find, Found, GoneEvent, Profile, Profiled, Profiles, UserProfile } from './people-words.ts';
 export type { ReportDeed, ReportReason } from './report-words.ts';
+export type { MessageList, Pinned, Reacted, Reactions, Search, Starred } from './search-words.ts';
 export type { Audience, Privacy, SelfDeed, SelfEvent, SelfWord } from './self-words.ts';
 
 export type { Timer, VanishedEvent, VanishingEvent, VanishWord } from './vanish-words.ts';
@@ -42,7 +44,7 @@ export const bearerPrefix = 'ringpost.bearer.';
 export type { CloseWord } from './close-codes.ts';
 export { closeCodes } from './close-codes.ts';
 export type { ClientLimits } from './limits.ts';
-export { clientLimits } from './limits.ts';
+export { clientLimits, costOf } from './limits.ts';
 export type { RefusalCode } from './refusals.ts';
 
 /** `[a-z0-9][a-z0-9._-]{0,31}` */
@@ -127,7 +129,11 @@ export type ClientWord =
   | Roster
   | Reach
   | Profiles
-  | Find;
+  | Find
+  | Search
+  | Starred
+  | Pinned
+  | Reactions;
 
 /** Which words show that the person is there, not only the application: those count for presence. */
 export const byThePerson: { readonly [kind in ClientWord['kind']]: boolean } = {
@@ -145,6 +151,10 @@ export const byThePerson: { readonly [kind in ClientWord['kind']]: boolean } = {
   reach: true,
   profiles: false,
   find: true,
+  search: true,
+  starred: true,
+  pinned: true,
+  reactions: true,
   inquire: false,
   received: false,
   watch: false,
@@ -247,6 +257,8 @@ export type ServerWord =
   | Reached
   | Profiled
   | Found
+  | MessageList
+  | Reacted
   | Resync
   | GoAway;
 
@@ -331,4 +343,6 @@ export interface MessageState extends MessageEvent {
   readonly edited: number;
   readonly retracted: number;
   readonly reactions: readonly Reaction[];
+  /** When it was pinned in its conversation; 0: it is not. */
+  readonly pinned: number;
 }

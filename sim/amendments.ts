@@ -1,6 +1,7 @@
-/** Messages that are edited, taken back and reacted to in a simulated world, and what must be true of them whatever happens. */
+/** Messages that are edited, taken back, reacted to and pinned in a simulated world, and what must be true of them whatever happens. */
 import type { AmendRow } from '../actors/amendments.ts';
 import { numberOf } from '../actors/numbers.ts';
+import type { PinRow } from '../actors/pins.ts';
 import { RingpostError } from '../client/index.ts';
 import type { SimRandom } from './clock.ts';
 import { quickCodec } from './codec.ts';
@@ -24,11 +25,13 @@ export function amendSomething(device: Device, random: SimRandom): void {
   const dice = random.fraction();
   device.do(({ messages }) => {
     const done =
-      dice < 0.5
+      dice < 0.4
         ? messages.react(message, random.pick(reactions))
-        : dice < 0.85
-          ? messages.edit(message, `in other words ${random.between(1, 999)}`)
-          : messages.retract(message);
+        : dice < 0.5
+          ? messages.pinForAll(message, random.chance(0.7))
+          : dice < 0.85
+            ? messages.edit(message, `in other words ${random.between(1, 999)}`)
+            : messages.retract(message);
     done.catch((error: unknown) => {
       if (!(error instanceof RingpostError)) throw error;
     });
@@ -90,9 +93,9 @@ export function auditVanished(timelines: Timelines): void {
 export function auditAmendments(world: World, timelines: Timelines): void {
   const held = rowsOf(world);
   for (const [owner, rows] of held) {
-    for (const [name, { peer, words, message }] of rows) {
+    for (const [name, { table, peer, words, message }] of rows) {
       if (!has(timelines.get(owner), message) || !has(timelines.get(peer), message)) continue;
-      const theirs = held.get(peer)?.get(name)?.words ?? nothing;
+      const theirs = held.get(peer)?.get(name)?.words ?? nothing[table];
       if (theirs === words) continue;
       const about = [owner, peer];
       throw new Violation('A6', `of message ${name} ${owner} holds ${words}, ${peer} holds ${theirs}`, about);
@@ -102,26 +105,29 @@ export function auditAmendments(world: World, timelines: Timelines): void {
 
 type Named = Pick<MessageOf, 'from' | 'to' | 'seq'>;
 interface Held {
+  readonly table: 'amend' | 'pinned';
   readonly peer: string;
   readonly message: Named;
   readonly words: string;
 }
 
-const nothing = wordsOf({ edited: 0, retracted: 0, edits: [], counts: [] });
+const nothing = { amend: wordsOf({ edited: 0, retracted: 0, edits: [], counts: [] }), pinned: 'no pin' };
 
-/** By user and message: what its account holds, in the journal. */
+/** By user, and by message and table: what its account holds, in the journal. */
 function rowsOf({ watch }: World): Map<string, Map<string, Held>> {
   const held = new Map<string, Map<string, Held>>();
   for (const rows of watch.rows.values()) {
     for (const [key, bytes] of rows) {
       const [actor = '', table, place = ''] = key.split(' ');
-      if (!actor.startsWith('user/') || table !== 'amend') continue;
+      if (!actor.startsWith('user/') || (table !== 'amend' && table !== 'pinned')) continue;
       const owner = actor.slice('user/'.length);
       const [peer = '', direction, seq = ''] = place.split('/');
       const message = { from: peer, to: owner, seq: numberOf(seq) };
       if (direction === 'o') Object.assign(message, { from: owner, to: peer });
       const own = held.get(owner) ?? new Map<string, Held>();
-      own.set(nameOf(message), { peer, message, words: wordsOf(quickCodec.unpack(bytes) as AmendRow) });
+      const row = quickCodec.unpack(bytes);
+      const words = table === 'amend' ? wordsOf(row as AmendRow) : pinWords(row as PinRow);
+      own.set(`${nameOf(message)}: ${table}`, { table, peer, message, words });
       held.set(owner, own);
     }
   }
@@ -130,6 +136,14 @@ function rowsOf({ watch }: World): Map<string, Map<string, Held>> {
 
 function wordsOf({ edited, retracted, edits, counts }: AmendRow): string {
   return JSON.stringify({ edited, retracted, edits: edits.length, counts: counts.toSorted() });
+}
+
+/** The numbers are those of its own side. */
+function pinWords([, , pins]: PinRow): string {
+  return pins
+    .map(({ by, at }) => `pinned by ${by} at ${at}`)
+    .sort()
+    .join(', ');
 }
 
 function has(timeline: ReadonlyMap<number, NumberedEvent> | undefined, { from, to, seq }: Named): boolean {

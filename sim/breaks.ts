@@ -131,6 +131,29 @@ export const breaks = {
       branch.turns = { ...others, entry: takeAll };
     },
   },
+  amend: {
+    words: 'what the other side does to a message is lost where the account has just woken',
+    atBirth({ behaviours }) {
+      const user = behaviours.find(({ kind }) => kind === 'user') as { turns: AnyBehaviour['turns'] };
+      const awake = new WeakSet<object>();
+      const noticing = Object.entries(user.turns).map(([kind, handler]) => {
+        const take = (memory: never, mail: never, turn: Turn): void => {
+          const isNew = !awake.has(memory);
+          awake.add(memory);
+          if (kind !== 'amended' || !isNew) handler?.(memory, mail, turn);
+        };
+        return [kind, take] as const;
+      });
+      user.turns = Object.fromEntries(noticing);
+    },
+  },
+  vanish: {
+    words: 'a message that vanishes at whom it was sent to stays at its sender',
+    atBirth({ behaviours }) {
+      const user = behaviours.find(({ kind }) => kind === 'user') as { turns: AnyBehaviour['turns'] };
+      user.turns = { ...user.turns, vanished: () => undefined };
+    },
+  },
 } satisfies { readonly [name: string]: Break };
 
 export type BreakName = keyof typeof breaks;

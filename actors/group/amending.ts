@@ -4,6 +4,7 @@ import type { MailOf, Turn } from '../../runtime/index.ts';
 import { amendmentsOf, noteEdit, noteReaction, noteRetraction, reactionOf } from '../amendments.ts';
 import { blank } from '../group-events.ts';
 import { numberKey } from '../numbers.ts';
+import { addPin, pinnedAt, pinnedIn, unpin } from '../pins.ts';
 import { deny, done, type GroupMemory, sequence, stampOf } from './memory.ts';
 import type { AboutRow, Member } from './rows.ts';
 
@@ -34,7 +35,7 @@ function objectionTo(
   const isVisible = about.shared || of.seq >= member.since;
   if (message?.[0] !== 'message' || message[2] !== of.from || !isVisible) return 'unknown_message';
   const { retracted, edits, counts } = amendmentsOf(turn, place);
-  const { edit_ms, retract_ms, edits_max, reactions_max } = group.limits;
+  const { edit_ms, retract_ms, edits_max, reactions_max, pins_max } = group.limits;
   const isAuthor = of.from === from;
   const age = turn.now - message[3];
   switch (deed.what) {
@@ -45,6 +46,12 @@ function objectionTo(
     case 'retract':
       if (!isAuthor && member.role === 'member') return 'not_the_author';
       return retracted === 0 && age > retract_ms ? 'too_late' : undefined;
+    case 'pin': {
+      if (member.role === 'member') return 'not_an_admin';
+      if (retracted > 0) return 'retracted';
+      const isNew = deed.on && pinnedAt(turn, place) === 0;
+      return isNew && pinnedIn(turn).length >= pins_max ? 'too_many_pins' : undefined;
+    }
     case 'react': {
       if (retracted > 0) return 'retracted';
       const isNew = deed.text !== '' && !counts.some(([text]) => text === deed.text);
@@ -56,6 +63,7 @@ function objectionTo(
 function isNews(turn: Turn, { from, of, deed }: Mail<'amend'>): boolean {
   const place = numberKey(of.seq);
   if (deed.what === 'react') return deed.text !== reactionOf(turn, place, from);
+  if (deed.what === 'pin') return deed.on !== pinnedAt(turn, place) > 0;
   return deed.what === 'edit' || amendmentsOf(turn, place).retracted === 0;
 }
 
@@ -67,7 +75,10 @@ function carryOut(group: GroupMemory, turn: Turn, { id, from, of, deed }: Mail<'
   const seq = sequence(group, turn, entry);
   if (deed.what === 'edit') noteEdit(turn, place, at, seq);
   else if (deed.what === 'react') noteReaction(turn, place, from, deed.text);
-  else {
+  else if (deed.what === 'pin') {
+    if (deed.on) addPin(turn, place, { by: from, at }, 0, seq);
+    else unpin(turn, place);
+  } else {
     blank(turn, forgets);
     noteRetraction(turn, place, at);
   }

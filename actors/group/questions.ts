@@ -2,12 +2,23 @@
 import type { GroupEntry, GroupProtocol } from '../../proto/group-mail.ts';
 import type { ConnectionProtocol } from '../../proto/mail.ts';
 import { refused } from '../../proto/refusals.ts';
-import type { History, MessageState, Reach, RefusalCode, Roster, ServerWord, UserId } from '../../proto/words.ts';
+import type {
+  History,
+  MessageState,
+  Pinned,
+  Reach,
+  Reactions,
+  RefusalCode,
+  Roster,
+  ServerWord,
+  UserId,
+} from '../../proto/words.ts';
 import type { MailOf, Ref, Turn } from '../../runtime/index.ts';
-import { amendmentsOf, reactionsTo } from '../amendments.ts';
+import { amendmentsOf, reactedTo, reactionsTo } from '../amendments.ts';
 import { messageOf } from '../group-events.ts';
 import { branchAt } from '../kinds.ts';
 import { numberKey, numberOf } from '../numbers.ts';
+import { pinnedAt, pinnedIn } from '../pins.ts';
 import type { GroupMemory } from './memory.ts';
 import { othersThan } from './receipts.ts';
 import type { AboutRow, Member } from './rows.ts';
@@ -30,6 +41,10 @@ function answerTo(group: GroupMemory, turn: Turn, { from, word, without }: Mail<
       return rosterOf(group, about, word);
     case 'reach':
       return reachOf(group, turn, member, word) ?? no('unknown_message');
+    case 'reactions':
+      return reactedOf(turn, member, about, word) ?? no('unknown_message');
+    case 'pinned':
+      return pinnedOf(group, turn, { from, member, without: new Set(without) }, about, word);
     case 'history':
       return historyOf(group, turn, { from, member, without: new Set(without) }, about, word);
   }
@@ -102,18 +117,62 @@ function historyOf(
         next = seq + 1;
         break;
       }
-      messages.push({
-        ...messageOf(self, seq, entry),
-        body,
-        ...changesOf(turn, from, seq),
-        n: 0,
-        ...stateOf(group, from, member, entry[2], seq),
-        failed: '',
-      });
+      messages.push(stateAt(group, turn, { from, member }, seq, entry));
     }
     if (rows.length === sweep_rows_max && seq > floor) next = seq;
   }
   return { kind: 'page', req, with: self, messages, next };
+}
+
+type MessageEntry = Extract<GroupEntry, { 0: 'message' }>;
+
+function stateAt(
+  group: GroupMemory,
+  turn: Turn,
+  { from, member }: Pick<Reader, 'from' | 'member'>,
+  seq: number,
+  entry: MessageEntry,
+): MessageState {
+  return {
+    ...messageOf(group.self, seq, entry),
+    body: textOf(turn, seq, entry[4]),
+    ...changesOf(turn, from, seq),
+    n: 0,
+    ...stateOf(group, from, member, entry[2], seq),
+    failed: '',
+  };
+}
+
+/** Messages that are pinned, the newest pin first; of those from before the member came only where the group shares them. */
+function pinnedOf(group: GroupMemory, turn: Turn, reader: Reader, about: AboutRow, word: Pinned): ServerWord {
+  const { req, before, limit } = word;
+  const floor = about.shared ? 1 : reader.member.since;
+  const messages: MessageState[] = [];
+  let chars = 0;
+  let last = 0;
+  for (const { place, event } of pinnedIn(turn)) {
+    const seq = numberOf(place);
+    const entry = turn.get<GroupEntry>('log', place);
+    const isDue = (before === 0 || event < before) && seq >= floor && !reader.without.has(seq);
+    if (!isDue || entry?.[0] !== 'message') continue;
+    const message = stateAt(group, turn, reader, seq, entry);
+    chars += message.body.length;
+    const isFull = messages.length === limit || chars > group.limits.frame_body_chars_max;
+    if (isFull && messages.length > 0) return { kind: 'messages', req, messages, next: last };
+    messages.push(message);
+    last = event;
+  }
+  return { kind: 'messages', req, messages, next: 0 };
+}
+
+/** Undefined: no such message, or one from before this member came. */
+function reactedOf(turn: Turn, asker: Member, about: AboutRow, word: Reactions): ServerWord | undefined {
+  const { req, with: self, of, after, limit } = word;
+  const place = numberKey(of.seq);
+  const entry = turn.get<GroupEntry>('log', place);
+  const isVisible = about.shared || of.seq >= asker.since;
+  if (entry?.[0] !== 'message' || entry[2] !== of.from || !isVisible) return undefined;
+  return { kind: 'reacted', req, with: self, of, ...reactedTo(turn, place, after, limit) };
 }
 
 /** What has become of a message since, as `user` is told of it. */
@@ -121,7 +180,7 @@ function changesOf(turn: Turn, user: UserId, seq: number) {
   const place = numberKey(seq);
   const row = amendmentsOf(turn, place);
   const { edited, retracted } = row;
-  return { edited, retracted, reactions: reactionsTo(turn, place, row, user) };
+  return { edited, retracted, reactions: reactionsTo(turn, place, row, user), pinned: pinnedAt(turn, place) };
 }
 
 /** What a message says now; `first`: what it said at first. */

@@ -10,7 +10,7 @@
  * | willing | user | AskedRow: it may, and will be with the next entry |
  * | link | secret | LinkRow |
  * | fade | time/seq | when a message vanishes: `actors/vanish.ts` |
- * | amend, react | seq, and seq/user | what has become of messages: `actors/amendments.ts` |
+ * | amend, react, pinned | seq, of reactions seq/user | what has become of messages: `actors/amendments.ts`, `actors/pins.ts` |
  */
 import type { Role, UserId } from '../../proto/words.ts';
 

@@ -1,12 +1,15 @@
 /** Messages of a conversation of two that are edited, taken back and reacted to, on both sides. */
 import type { UserProtocol } from '../../proto/mail.ts';
-import type { Amend, Amendment, MessageId, MessageRef, RefusalCode, UserId } from '../../proto/words.ts';
+import { refused } from '../../proto/refusals.ts';
+import type { Amend, Amendment, MessageId, MessageRef, Reactions, RefusalCode, UserId } from '../../proto/words.ts';
 import type { MailOf, Turn } from '../../runtime/index.ts';
-import { amendmentsOf, noteEdit, noteReaction, noteRetraction, reactionOf } from '../amendments.ts';
+import { amendmentsOf, noteEdit, noteReaction, noteRetraction, reactedTo, reactionOf } from '../amendments.ts';
 import { User } from '../kinds.ts';
+import { addPin, pinnedAt, pinnedIn, pinsAt, takeOff, unpin } from '../pins.ts';
 import { say } from './admission.ts';
 import { armTidy, replace } from './expiry.ts';
 import { deniedBefore, deny } from './groups.ts';
+import { dropStar } from './marks.ts';
 import { type Attached, conversationWith, type UserMemory } from './memory.ts';
 import { peerOf, placeOf, prevOf, type TimelineRow } from './rows.ts';
 import { isBlocked } from './self.ts';
@@ -47,33 +50,39 @@ export function amend(user: UserMemory, turn: Turn, word: Amend, connection: str
     deny(user, turn, id, objection, attached);
     return;
   }
-  const at = stampOf(user, turn);
+  // Later than all that is here: no two pins of a user are alike.
+  const at = deed.what === 'pin' ? Math.max(stampOf(user, turn), user.lastAt + 1) : stampOf(user, turn);
   if (!isNews(user, turn, word)) {
     say(turn, attached.to, { kind: 'accepted', id, n: 0, seq: 0, at });
     return;
   }
+  const off = deed.what === 'pin' && !deed.on ? pinsAt(turn, placeOf(user.self, peer, of)) : [];
   const { n, row } = carryOut(user, turn, peer, { id, of, by: user.self, at, deed });
   turn.put('mid', id, n);
   armTidy(user, turn, at);
-  turn.tell(User.ref(peer), { kind: 'amended', id, from: user.self, of, at, deed });
+  turn.tell(User.ref(peer), { kind: 'amended', id, from: user.self, of, at, deed, ...(off.length > 0 && { off }) });
   announce(user, turn, n, row, { connection, word: { kind: 'accepted', id, n, seq: 0, at } });
 }
 
 function objectionTo(user: UserMemory, turn: Turn, { with: peer, of, deed }: Amend): RefusalCode | undefined {
   if (!isSaid(user, turn, peer, of)) return 'unknown_message';
   const { retracted, edits } = amendmentsOf(turn, placeOf(user.self, peer, of));
-  if (deed.what !== 'react' && of.from !== user.self) return 'not_the_author';
+  if ((deed.what === 'edit' || deed.what === 'retract') && of.from !== user.self) return 'not_the_author';
   if (retracted > 0) return deed.what === 'retract' ? undefined : 'retracted';
   const row = rowAt(user, turn, findMessage(user, turn, peer, of));
   if (row === undefined) return 'unknown_message';
   if (deed.what === 'react') return undefined;
+  if (deed.what === 'pin') {
+    const isFull = deed.on && pinnedIn(turn, `${peer}/`).length >= user.limits.pins_max;
+    return isFull && pinnedAt(turn, placeOf(user.self, peer, of)) === 0 ? 'too_many_pins' : undefined;
+  }
   const { edit_ms, retract_ms, edits_max } = user.limits;
   if (row[0] !== 'out') return 'unknown_message';
   const isLate = turn.now > row[4] + (deed.what === 'edit' ? edit_ms : retract_ms);
   return isLate || (deed.what === 'edit' && edits.length >= edits_max) ? 'too_late' : undefined;
 }
 
-export function isSaid(user: UserMemory, turn: Turn, peer: UserId, { from, seq }: MessageRef): boolean {
+function isSaid(user: UserMemory, turn: Turn, peer: UserId, { from, seq }: MessageRef): boolean {
   const { outSeq, inSeq } = conversationWith(user, turn, peer);
   return from === user.self ? seq <= outSeq : from === peer && seq <= inSeq;
 }
@@ -81,6 +90,7 @@ export function isSaid(user: UserMemory, turn: Turn, peer: UserId, { from, seq }
 function isNews(user: UserMemory, turn: Turn, { with: peer, of, deed }: Amend): boolean {
   const place = placeOf(user.self, peer, of);
   if (deed.what === 'react') return deed.text !== reactionOf(turn, place, user.self);
+  if (deed.what === 'pin') return deed.on !== pinnedAt(turn, place) > 0;
   return deed.what === 'edit' || amendmentsOf(turn, place).retracted === 0;
 }
 
@@ -99,7 +109,11 @@ function carryOut(user: UserMemory, turn: Turn, peer: UserId, change: Change): {
   const n = append(user, turn, at, row);
   if (deed.what === 'edit') noteEdit(turn, place, at, n);
   else if (deed.what === 'react') noteReaction(turn, place, by, deed.text);
-  else {
+  else if (deed.what === 'pin') {
+    if (deed.on) addPin(turn, place, { by, at }, findMessage(user, turn, peer, of), n);
+    else unpin(turn, place);
+  } else {
+    dropStar(user, turn, peer, of);
     for (const text of [findMessage(user, turn, peer, of), ...amendmentsOf(turn, place).edits]) blank(user, turn, text);
     noteRetraction(turn, place, at);
   }
@@ -121,10 +135,26 @@ export function blank(user: UserMemory, turn: Turn, n: number): void {
 
 /** The other side has changed a message. What is not here any more, or never came, is none of its affair. */
 export function takeAmended(user: UserMemory, mail: Mail<'amended'>, turn: Turn): void {
-  const { id, from, of, at, deed } = mail;
+  const { id, from, of, at, deed, off = [] } = mail;
   if (user.account?.state !== 'active' || isBlocked(user, turn, from) || !isSaid(user, turn, from, of)) return;
-  if (amendmentsOf(turn, placeOf(user.self, from, of)).retracted > 0) return;
+  const place = placeOf(user.self, from, of);
+  if (amendmentsOf(turn, place).retracted > 0) return;
   if (findMessage(user, turn, from, of) === 0) return;
+  // A pin that the other side had not seen yet holds on.
+  if (deed.what === 'pin' && !deed.on && !takeOff(turn, place, off)) return;
   const { n, row } = carryOut(user, turn, from, { id, of, by: from, at, deed });
   announce(user, turn, n, row);
+}
+
+// ---------------------------------------------------------------- who reacted
+
+export function reactions(user: UserMemory, turn: Turn, word: Reactions, attached: Attached): void {
+  const { req, with: peer, of, after, limit } = word;
+  const isThere = isSaid(user, turn, peer, of) && findMessage(user, turn, peer, of) > 0;
+  const said = isThere && reactedTo(turn, placeOf(user.self, peer, of), after, limit);
+  say(
+    turn,
+    attached.to,
+    said ? { kind: 'reacted', req, with: peer, of, ...said } : refused('unknown_message', { req }),
+  );
 }

@@ -6,6 +6,7 @@ import type { Turn } from '../../runtime/index.ts';
 import { groupEventOf } from '../group-events.ts';
 import { branchAt } from '../kinds.ts';
 import { numberKey } from '../numbers.ts';
+import { memberSince } from './groups.ts';
 import { isForgotten } from './marks.ts';
 import type { UserMemory } from './memory.ts';
 import type { TimelineRow } from './rows.ts';
@@ -77,4 +78,20 @@ export function entryOf(turn: Turn, group: GroupId, seq: number): GroupEntry {
   const entry = turn.peek<GroupEntry>(branchAt(turn.partition, group), 'log', numberKey(seq));
   if (entry === undefined) throw new Error(`invariant: entry ${seq} of ${group} is not at its branch`);
   return entry;
+}
+
+/** What a message of a group says now, and since when; to whoever has left since, what it said first. */
+export function entryTextOf(
+  user: UserMemory,
+  turn: Turn,
+  group: GroupId,
+  seq: number,
+  first: string,
+): { readonly body: string; readonly edited: number } {
+  const since = memberSince(user, turn, group);
+  const edit =
+    since === 0 || since > seq ? undefined : turn.peek<number>(branchAt(turn.partition, group), 'edit', numberKey(seq));
+  const entry = edit === undefined ? undefined : entryOf(turn, group, edit);
+  if (entry?.[0] !== 'amended' || entry[5].what !== 'edit') return { body: first, edited: 0 };
+  return { body: entry[5].body, edited: entry[3] };
 }

@@ -6,6 +6,7 @@ import { isGroup } from '../kinds.ts';
 import { numberKey, numberOf } from '../numbers.ts';
 import { listDevices } from './accounts.ts';
 import { eventOf } from './events.ts';
+import { starredAt } from './marks.ts';
 import type { UserMemory } from './memory.ts';
 import { profileOf } from './profile.ts';
 import {
@@ -13,6 +14,7 @@ import {
   conversationOf,
   type HookRow,
   type MembershipRow,
+  type StarRow,
   type TimelineRow,
   type TimerRow,
 } from './rows.ts';
@@ -40,7 +42,7 @@ const parts: readonly Part[] = [
   { table: 'group', line: (_, __, group, { title, since }: MembershipRow) => ({ part: 'group', group, title, since }) },
   { table: 'conv', line: (_, __, other, row: ConversationRow) => conversationLine(other, row) },
   { table: 'timer', line: (_, __, other, { timer, by }: TimerRow) => ({ part: 'vanishing', with: other, by, timer }) },
-  { table: 'star', line: (_, __, key, since: number) => ({ part: 'star', ...placeIn(key), since }) },
+  { table: 'star', line: (_, __, key, row: StarRow) => ({ part: 'star', ...placeIn(key), since: starredAt(row) }) },
   { table: 'pin', line: (_, __, other, since: number) => ({ part: 'pin', with: other, since }) },
   { table: 'bot', line: (_, __, user, since: number) => ({ part: 'bot', user, since }) },
   { table: 'hook', line: (_, __, ___, { url, kinds }: HookRow) => ({ part: 'webhook', url, ...(kinds && { kinds }) }) },

@@ -1,5 +1,5 @@
 /** What a user says and does in groups, and what its groups tell it. */
-import type { GroupQuestion, MemberProtocol } from '../../proto/group-mail.ts';
+import type { GroupEntry, GroupQuestion, MemberProtocol } from '../../proto/group-mail.ts';
 import { refused } from '../../proto/refusals.ts';
 import type {
   Accepted,
@@ -18,7 +18,7 @@ import { branchAt, Group } from '../kinds.ts';
 import { numberKey } from '../numbers.ts';
 import { say } from './admission.ts';
 import { armExpiry, armTidy } from './expiry.ts';
-import { forgottenIn } from './marks.ts';
+import { dropStar, forgottenIn } from './marks.ts';
 import { type Attached, conversationWith, saveConversation, type UserMemory } from './memory.ts';
 import { sayToAll } from './presence.ts';
 import type { DenialRow, MembershipRow, TimelineRow } from './rows.ts';
@@ -175,7 +175,7 @@ export function askGroup(
 ): void {
   if (!isMember(user, turn, word.with)) say(turn, attached.to, refused('not_a_member', { req: word.req }));
   else {
-    const without = word.kind === 'history' ? forgottenIn(user, turn, word.with) : [];
+    const without = word.kind === 'history' || word.kind === 'pinned' ? forgottenIn(user, turn, word.with) : [];
     turn.whisper(Group.ref(word.with), { kind: 'question', from: user.self, connection, word, without });
   }
 }
@@ -188,6 +188,7 @@ export function takeEntry(user: UserMemory, mail: Mail<'entry'>, turn: Turn): vo
   if (user.account?.state !== 'active') return;
   const [kind, id, by, at] = entry;
   if (kind === 'group') belong(user, turn, mail, entry[4]);
+  else dropStars(user, turn, group, entry);
   const isAnswer = by === user.self && waitingOf(user, turn).has(id);
   const row: TimelineRow = ['entry', group, seq, at, isAnswer ? id : ''];
   const n = append(user, turn, at, row);
@@ -204,6 +205,12 @@ export function takeEntry(user: UserMemory, mail: Mail<'entry'>, turn: Turn): vo
 
 export function acceptedIn(group: GroupId, of: Omit<Accepted, 'kind' | 'with'>): Accepted {
   return { kind: 'accepted', ...of, with: group };
+}
+
+/** Of messages that are taken back, or have vanished, by this entry. */
+function dropStars(user: UserMemory, turn: Turn, group: GroupId, entry: GroupEntry): void {
+  if (entry[0] === 'vanished') for (const of of entry[4]) dropStar(user, turn, group, of);
+  else if (entry[0] === 'amended' && entry[5].what === 'retract') dropStar(user, turn, group, entry[4]);
 }
 
 /** What an entry changes in this user's membership. */

@@ -16,6 +16,7 @@ import {
   type DeviceRow,
   emptyConversation,
   type MembershipRow,
+  type StarRow,
   type Sweep,
   type TimelineRow,
   type TimerRow,
@@ -74,7 +75,7 @@ export interface UserMemory {
   contacts: Map<UserId, string> | undefined;
   privacy: Privacy | undefined;
   /** What it has noted for itself, by table; read when first asked for. */
-  readonly marked: { star?: Set<string>; pin?: Set<string>; forgot?: Set<string> };
+  readonly marked: { [table in 'star' | 'pin' | 'forgot']?: Map<string, StarRow> };
   readonly people: PeopleMemory;
   /** How messages vanish, where that was ever said. */
   timers: Map<UserId, TimerRow> | undefined;

@@ -10,8 +10,9 @@
  * | conv | peer | ConversationRow |
  * | mid | message id | timeline number of the message sent under this id |
  * | nth | peer/i/seq or peer/o/seq | timeline number of every 64th message that came from the peer, or was sent to it |
- * | amend, react | peer/i/seq or peer/o/seq, and that/user | what has become of messages: `actors/amendments.ts` |
- * | star, forgot | conversation/author/seq | since when: messages that this user has starred; those of groups that it does not want to see |
+ * | amend, react, pinned | peer/i/seq or peer/o/seq, of reactions that/user | what has become of messages: `actors/amendments.ts`, `actors/pins.ts` |
+ * | star | conversation/author/seq | StarRow: messages that this user has starred |
+ * | forgot | conversation/author/seq | since when: messages of groups that this user does not want to see |
  * | pin | conversation | since when it is pinned |
  * | timer | peer | TimerRow: how messages of the conversation vanish |
  * | wane | peer/d/seq, peer/r/seq, peer/o/seq | WaneRow: vanishes some time after it is delivered here, or read; of what was sent, when the peer says so |
@@ -113,6 +114,9 @@ export interface TimerRow {
   readonly by: UserId | '';
   readonly at: number;
 }
+
+/** Since when it is starred, no two at the same time; its number in the timeline, 0 in a group. Older rows have the time alone. */
+export type StarRow = number | readonly [at: number, n: number];
 
 /** A message's number in the timeline, and for how long it is there. */
 export type WaneRow = readonly [n: number, afterMs: number];

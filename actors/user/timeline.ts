@@ -16,8 +16,9 @@ import type { MailOf, Turn } from '../../runtime/index.ts';
 import { amendmentsOf, reactionsTo } from '../amendments.ts';
 import { isGroup } from '../kinds.ts';
 import { numberKey, numberOf } from '../numbers.ts';
+import { pinnedAt } from '../pins.ts';
 import { admitted, say } from './admission.ts';
-import { eventOf } from './events.ts';
+import { entryTextOf, eventOf } from './events.ts';
 import { hookNews } from './hook.ts';
 import { type Attached, conversationWith, type UserMemory } from './memory.ts';
 import { pushNews } from './pushes.ts';
@@ -178,7 +179,7 @@ export function stateOf(
 type Found = readonly (readonly [n: number, row: TimelineRow])[];
 
 /** Messages of one conversation, newest first, with what has become of them. */
-function statesOf(
+export function statesOf(
   user: UserMemory,
   turn: Turn,
   peer: ConversationId,
@@ -192,8 +193,7 @@ function statesOf(
   return found.flatMap(([n, row]): MessageState[] => {
     const said = eventOf(user, turn, row);
     if (said.kind !== 'message') return [];
-    const body = row[0] === 'in' || row[0] === 'out' ? bodyOf(user, turn, peer, row) : said.body;
-    const event = { ...said, body, ...changesOf(user, turn, peer, said) };
+    const event = { ...said, ...changesOf(user, turn, peer, said) };
     if (event.from === user.self) {
       const failure = failed.get(event.seq);
       if (failure !== undefined) return [{ ...event, n, delivered: 0, read: 0, failed: failure }];
@@ -207,13 +207,21 @@ function statesOf(
   });
 }
 
-/** What has become of a message since; of those of a group the group knows. */
-function changesOf(user: UserMemory, turn: Turn, peer: ConversationId, { from, seq }: MessageEvent) {
-  if (isGroup(peer)) return { edited: 0, retracted: 0, reactions: [] };
+/** What a message says now, and what else has become of it; of those of a group only the group knows all. */
+function changesOf(user: UserMemory, turn: Turn, peer: ConversationId, { from, seq, body }: MessageEvent) {
+  if (isGroup(peer)) {
+    return { ...entryTextOf(user, turn, peer, seq, body), retracted: 0, reactions: [], pinned: 0 };
+  }
   const place = placeOf(user.self, peer, { from, seq });
   const row = amendmentsOf(turn, place);
-  const { edited, retracted } = row;
-  return { edited, retracted, reactions: reactionsTo(turn, place, row, user.self) };
+  const { edited, retracted, edits } = row;
+  return {
+    body: latest(user, turn, edits) ?? body,
+    edited,
+    retracted,
+    reactions: reactionsTo(turn, place, row, user.self),
+    pinned: pinnedAt(turn, place),
+  };
 }
 
 /** What a message says now. */
@@ -224,9 +232,14 @@ export function bodyOf(
   row: Extract<TimelineRow, { 0: 'in' | 'out' }>,
 ): string {
   const from = row[0] === 'out' ? user.self : peer;
-  const edit = amendmentsOf(turn, placeOf(user.self, peer, { from, seq: row[3] })).edits.at(-1);
+  return latest(user, turn, amendmentsOf(turn, placeOf(user.self, peer, { from, seq: row[3] })).edits) ?? row[5];
+}
+
+/** The newest of the texts that a message was given later; undefined for none. */
+function latest(user: UserMemory, turn: Turn, edits: readonly number[]): string | undefined {
+  const edit = edits.at(-1);
   const text = edit === undefined ? undefined : rowAt(user, turn, edit);
-  return text?.[0] === 'amended' && text[7].what === 'edit' ? text[7].body : row[5];
+  return text?.[0] === 'amended' && text[7].what === 'edit' ? text[7].body : undefined;
 }
 
 type Marks = readonly (readonly [seq: number, at: number])[];

@@ -14,6 +14,7 @@ import { fadeAt, takeFaded } from '../vanish.ts';
 import { say } from './admission.ts';
 import { blank } from './amending.ts';
 import { armTidy, replace } from './expiry.ts';
+import { dropStar } from './marks.ts';
 import { type Attached, conversationWith, type UserMemory } from './memory.ts';
 import { placeOf, type TimelineRow, type TimerRow, type WaneRow } from './rows.ts';
 import { isBlocked } from './self.ts';
@@ -181,6 +182,7 @@ export function erase(user: UserMemory, turn: Turn, peer: UserId, of: MessageRef
   const place = placeOf(user.self, peer, of);
   for (const edit of amendmentsOf(turn, place).edits) blank(user, turn, edit);
   forget(turn, place);
+  dropStar(user, turn, peer, of);
   const message = rowAt(user, turn, n);
   if (message?.[0] !== 'in' && message?.[0] !== 'out') return;
   const [kind, id, , seq, at, , prev] = message;

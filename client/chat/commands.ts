@@ -8,6 +8,7 @@ import { chatLimits } from './limits.ts';
 import { messageCommands } from './message-commands.ts';
 import { type ChatOptions, suggestion } from './options.ts';
 import { peopleCommands } from './people-commands.ts';
+import { searchCommands } from './search-commands.ts';
 import type { Talk } from './talk.ts';
 import { moment, shortened } from './text.ts';
 
@@ -30,6 +31,7 @@ const commands: { readonly [name: string]: Command | undefined } = {
     run: info,
   },
   ...messageCommands,
+  ...searchCommands,
   ...groupCommands,
   ...peopleCommands,
   ...botCommands,

@@ -4,6 +4,7 @@ export const chatLimits = {
   context_messages: 10,
   history_messages: 20,
   history_messages_max: 500,
+  found_messages: 20,
   /** Own messages whose ticks are kept up to date. */
   own_messages_max: 1_000,
   /** Messages remembered as shown, so that none is shown twice. */

@@ -83,6 +83,8 @@ export function amendmentWords({ by, of, deed }: AmendedEvent): string {
       return `${by} changed ${whose}: ${shortened(deed.body, quote_chars * 2)}`;
     case 'retract':
       return `${by} took back ${whose}`;
+    case 'pin':
+      return deed.on ? `${by} pinned ${whose}: /pinned shows it` : `${by} unpinned ${whose}`;
     case 'react':
       return deed.text === '' ? `${by} has no reaction any more to ${whose}` : `${by} reacted ${deed.text} to ${whose}`;
   }

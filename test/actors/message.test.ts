@@ -32,7 +32,7 @@ t.test('SND2 DEL4 RCP3 the whole life of a message: accepted, delivered, read', 
 
   alice.say({ kind: 'inquire', req: 5, id: 'm1' });
   world.settle();
-  const untouched = { edited: 0, retracted: 0, reactions: [] };
+  const untouched = { edited: 0, retracted: 0, reactions: [], pinned: 0 };
   t.strictSame(alice.last('answer'), {
     kind: 'answer',
     req: 5,

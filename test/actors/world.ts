@@ -181,6 +181,15 @@ export class World {
     return this.#rows.get(`${address} ${table}`) ?? new Map();
   }
 
+  /** All that is stored, by actor and table, and all durable timers: two of them are equal when nothing has changed. */
+  stored(): ReadonlyMap<string, unknown> {
+    const all = new Map<string, unknown>();
+    for (const [place, rows] of this.#rows) for (const [key, value] of rows) all.set(`${place} ${key}`, value);
+    for (const { to, name, at, body } of this.#timers)
+      if (name !== undefined) all.set(`${to} $timer ${name}`, { at, body });
+    return all;
+  }
+
   nextId(): number {
     return ++this.#ids;
   }

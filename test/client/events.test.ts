@@ -262,7 +262,7 @@ t.test('questions: answered, refused, refused for now, and asked before there is
   await peer.welcome();
   const asked = await peer.word('history');
   t.match(asked, { with: 'bob', before: 0, limit: 5 });
-  const changes = { edited: 0, retracted: 0, reactions: [] };
+  const changes = { edited: 0, retracted: 0, reactions: [], pinned: 0 };
   const state = { ...message('bob', 1), ...changes, n: 7, delivered: 2, read: 0, failed: '' } as const;
   peer.say({ kind: 'page', req: asked.req, with: 'bob', messages: [state], next: 7 });
   t.match(await early, { messages: [{ n: 7 }], next: 7 });

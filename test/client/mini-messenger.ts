@@ -194,7 +194,7 @@ export class MiniMessenger {
       if (event.kind !== 'message') return [];
       const marks = user.marks.get(event.to) ?? { delivered: 0, read: 0 };
       const times = { delivered: marks.delivered >= event.seq ? 5 : 0, read: marks.read >= event.seq ? 5 : 0 };
-      const changes = { edited: 0, retracted: 0, reactions: [] };
+      const changes = { edited: 0, retracted: 0, reactions: [], pinned: 0 };
       return [{ ...event, ...changes, n: at + 1, ...times, failed: failed.has(event.id) ? 'unknown_user' : '' }];
     });
   }

@@ -134,6 +134,7 @@ const timer = fc.oneof(
 const amendment = fc.oneof(
   fc.record({ what: what('edit'), body: text }),
   fc.record({ what: what('retract') }),
+  fc.record({ what: what('pin'), on: fc.boolean() }),
   fc.record({ what: what('react'), text: fc.constantFrom('', '👍', 'ok') }),
 );
 
@@ -143,6 +144,23 @@ export const clientWord: fc.Arbitrary<ClientWord> = fc.oneof(
     { requiredKeys: ['kind', 'id', 'to', 'body'] },
   ) as fc.Arbitrary<ClientWord>,
   groupWord,
+  fc.record({ kind: what('starred'), req: count, before: count, limit }),
+  fc.record({ kind: what('pinned'), req: count, with: conversation, before: count, limit }),
+  fc.record({ kind: what('reactions'), req: count, with: conversation, of, after: place, limit }),
+  fc.record(
+    {
+      kind: what('search'),
+      req: count,
+      words: line,
+      with: conversation,
+      from: user,
+      after: count,
+      before: count,
+      cursor: count,
+      limit,
+    },
+    { requiredKeys: ['kind', 'req', 'words', 'cursor', 'limit'] },
+  ) as fc.Arbitrary<ClientWord>,
   fc.record({ kind: what('amend'), id, with: conversation, of, deed: amendment }),
   fc.record({ kind: what('vanish'), id, with: user, timer }),
   fc.record({ kind: fc.constant('self' as const), id, deed: selfDeed }),
@@ -249,6 +267,7 @@ const state: fc.Arbitrary<MessageState> = fc.record({
   edited: count,
   retracted: count,
   reactions: fc.array(fc.record({ text: line, count, own: fc.boolean() }), { maxLength: 3 }),
+  pinned: count,
 });
 
 export const serverWord: fc.Arbitrary<ServerWord> = fc.oneof(
@@ -327,6 +346,15 @@ export const serverWord: fc.Arbitrary<ServerWord> = fc.oneof(
     messages: fc.array(state, { maxLength: 3 }),
     next: count,
   }),
+  fc.record({
+    kind: what('reacted'),
+    req: count,
+    with: conversation,
+    of,
+    list: fc.array(fc.record({ user, text: line }), { maxLength: 3 }),
+    next: place,
+  }),
+  fc.record({ kind: what('messages'), req: count, messages: fc.array(state, { maxLength: 3 }), next: count }),
   fc.record({ kind: fc.constant('answer' as const), req: count, message: state }),
   fc.record(
     {

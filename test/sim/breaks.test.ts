@@ -18,6 +18,8 @@ const signs: { readonly [name in BreakName]: RegExp } = {
   standby: /^(A\d+|converges|client)/,
   neighbour: /^(A1|A6|converges)/,
   roster: /^A12/,
+  amend: /^A6/,
+  vanish: /^A6/,
 };
 
 t.setTimeout(600_000);
