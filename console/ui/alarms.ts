@@ -35,7 +35,8 @@ function nodeAlarms({ nodes, view }: ClusterWords): Alarm[] {
     const alarms: Alarm[] = [];
     if (state === 'SILENT') alarms.push(bad(`node ${name} does not answer: paused, stuck, or older`));
     if (fitness !== 'fit' && fitness !== '') alarms.push(bad(`node ${name} is not fit: ${fitness}`));
-    if (node.view !== view) alarms.push(note(`node ${name} acts on view ${node.view}, the one that answers on ${view}`));
+    if (node.view !== view)
+      alarms.push(note(`node ${name} acts on view ${node.view}, the one that answers on ${view}`));
     if (state === 'DRAINING') alarms.push(note(node.owns === 0 ? `node ${name} is drained` : `node ${name} drains`));
     return alarms;
   });
@@ -56,10 +57,20 @@ function partitionAlarms({ nodes, partitions }: ClusterWords): Alarm[] {
       'owned by a node that does not answer',
     ),
     // Where one node is all there is, nobody could keep a copy.
-    ...(owners < 2 ? [] : about('bad', idsOf((partition) => !isOrphan(partition) && isBare(partition)), 'without copy')),
+    ...(owners < 2
+      ? []
+      : about(
+          'bad',
+          idsOf((partition) => !isOrphan(partition) && isBare(partition)),
+          'without copy',
+        )),
     ...about('note', idsOf(isLagging), `: copies lag by more than ${lag_records_max} records`),
     ...about('bad', idsOf(isOther), ': a copy differs, and is built anew'),
-    ...about('note', idsOf(({ snapshotFailures }) => snapshotFailures > 0), ': the last snapshot was not made'),
+    ...about(
+      'note',
+      idsOf(({ snapshotFailures }) => snapshotFailures > 0),
+      ': the last snapshot was not made',
+    ),
     ...about(
       'note',
       idsOf(({ owner, answered }) => up.has(owner) && !answered),

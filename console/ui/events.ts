@@ -27,7 +27,8 @@ function nodeHappened(before: NodeWords | undefined, after: NodeWords): Happenin
   if (state !== before.state) return [stateHappened(before, after)];
   const told: Happening[] = [];
   if (before.incarnation !== after.incarnation) told.push(bad(`node ${name} was started again`));
-  if (state === 'DRAINING' && before.owns > 0 && after.owns === 0) told.push(good(`node ${name} is empty: it owns nothing`));
+  if (state === 'DRAINING' && before.owns > 0 && after.owns === 0)
+    told.push(good(`node ${name} is empty: it owns nothing`));
   if (before.fitness !== after.fitness) {
     told.push(after.fitness === 'fit' ? good(`node ${name} is fit again`) : bad(`node ${name}: ${after.fitness}`));
   }

@@ -26,7 +26,15 @@ export interface History {
 
 export const noHistory: History = { whole: [], nodes: {} };
 
-const hole: Sample = { turns: NaN, records: NaN, recordTurns: NaN, bytes: NaN, cores: NaN, waiting: NaN, connections: NaN };
+const hole: Sample = {
+  turns: NaN,
+  records: NaN,
+  recordTurns: NaN,
+  bytes: NaN,
+  cores: NaN,
+  waiting: NaN,
+  connections: NaN,
+};
 
 export function isUp({ state }: NodeWords): boolean {
   return state === 'ALIVE' || state === 'DRAINING';

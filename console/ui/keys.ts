@@ -89,10 +89,16 @@ function anywhere(state: State, screen: Screen, letter: string): Pressed {
     case 'e':
       return go({ kind: 'events', at: 0 });
     case 'a':
-      return still(prompted(state, 'An actor', [field('Actor, or the beginning of its name, such as user/alice')], { kind: 'actor' }));
+      return still(
+        prompted(state, 'An actor', [field('Actor, or the beginning of its name, such as user/alice')], {
+          kind: 'actor',
+        }),
+      );
     case 't':
       return still(
-        prompted(state, 'Trace a message', [field('Who sent it'), field('Its id, that the client gave it')], { kind: 'trace' }),
+        prompted(state, 'Trace a message', [field('Who sent it'), field('Its id, that the client gave it')], {
+          kind: 'trace',
+        }),
       );
     case 'j':
       return still(moved(state, 1));
@@ -108,7 +114,9 @@ function onScreen(state: State, screen: Screen, letter: string): Pressed | undef
   const node = nodeOf(state, screen);
   if (node !== undefined && letter === 'D') {
     const query: Query = { method: 'DrainNode', request: { node, reason: '' } };
-    return still(deed(state, `Drain node ${node}: its partitions and clients go to the others`, node, query, `drain ${node}`));
+    return still(
+      deed(state, `Drain node ${node}: its partitions and clients go to the others`, node, query, `drain ${node}`),
+    );
   }
   if (node !== undefined && letter === 'R') {
     const query: Query = { method: 'ResumeNode', request: { node, reason: '' } };
@@ -116,7 +124,15 @@ function onScreen(state: State, screen: Screen, letter: string): Pressed | undef
   }
   if (screen.kind === 'partition' && letter === 'S') {
     const query: Query = { method: 'SnapshotPartition', request: { partition: screen.id, reason: '' } };
-    return still(deed(state, `Snapshot of partition ${screen.id} now`, String(screen.id), query, `snapshot of partition ${screen.id}`));
+    return still(
+      deed(
+        state,
+        `Snapshot of partition ${screen.id} now`,
+        String(screen.id),
+        query,
+        `snapshot of partition ${screen.id}`,
+      ),
+    );
   }
   if (screen.kind === 'letter' && (letter === 'R' || letter === 'X')) {
     const { partition, id } = screen.query.request;

@@ -117,7 +117,8 @@ export function withCluster(state: State, cluster: ClusterWords, address: string
   const { cluster: before } = state;
   if (before === undefined) told.push({ words: `connected to ${cluster.answeredBy} at ${address}`, isBad: false });
   else {
-    if (state.address !== address) told.push({ words: `${cluster.answeredBy} at ${address} answers now`, isBad: false });
+    if (state.address !== address)
+      told.push({ words: `${cluster.answeredBy} at ${address} answers now`, isBad: false });
     told.push(...happenings(before, cluster));
   }
   const history = recorded(state.history, before, cluster);

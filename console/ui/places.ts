@@ -1,6 +1,7 @@
 /** Where one can go: screens that ask for something, and the rows of each screen that open another. */
-import { isBare } from './events.ts';
+
 import { isLagging } from './alarms.ts';
+import { isBare } from './events.ts';
 import type { Screen, State } from './model.ts';
 
 const list_rows_max = 200;
@@ -102,7 +103,9 @@ function answered(screen: Extract<Screen, { query: unknown }>): readonly Row[] {
 /** Those that a node owns, then those that it keeps a copy of. */
 export function partitionsOn({ cluster }: State, name: string) {
   const partitions = cluster?.partitions ?? [];
-  const copied = partitions.filter(({ owner, standbys }) => owner !== name && standbys.some(({ node }) => node === name));
+  const copied = partitions.filter(
+    ({ owner, standbys }) => owner !== name && standbys.some(({ node }) => node === name),
+  );
   return [...partitions.filter(({ owner }) => owner === name), ...copied];
 }
 
