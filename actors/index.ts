@@ -1,5 +1,6 @@
 /** The messenger, as a set of behaviours for the runtime. */
 import type { AnyBehaviour } from '../runtime/index.ts';
+import { auditBehaviour } from './audit.ts';
 import { branchBehaviour } from './branch.ts';
 import { connectionBehaviour } from './connection.ts';
 import { deskBehaviour } from './desk.ts';
@@ -9,6 +10,7 @@ import { defaultMessengerLimits, type MessengerLimits } from './limits.ts';
 import { reportsBehaviour } from './reports.ts';
 import { userBehaviour } from './user.ts';
 
+export { auditLog } from './audit.ts';
 export { Connection, Desk, User } from './kinds.ts';
 export { defaultMessengerLimits, type MessengerLimits } from './limits.ts';
 export { reportsAt } from './reports.ts';
@@ -23,5 +25,6 @@ export function messengerBehaviours(settings: Partial<MessengerLimits> = {}): An
     branchBehaviour(limits),
     directoryBehaviour(limits),
     reportsBehaviour(limits),
+    auditBehaviour(limits),
   ];
 }

@@ -2,6 +2,7 @@
 import type { BuilderProtocol } from './builder-mail.ts';
 import type { MemberProtocol } from './group-mail.ts';
 import type { ProfileProtocol } from './people-mail.ts';
+import type { TraceProtocol } from './trace-mail.ts';
 import type {
   Amendment,
   ClientWord,
@@ -93,6 +94,7 @@ export interface Pin {
 /** The user actor, `user/<id>`. */
 export type UserProtocol = MemberProtocol &
   ProfileProtocol &
+  TraceProtocol &
   BuilderProtocol & {
     // ---- accounts, asked by the gateway
     register: { mail: { readonly password: PasswordHash; readonly session: NewSession }; reply: Outcome };

@@ -31,7 +31,6 @@ function App({ session, abilities }: { readonly session: Session; readonly abili
   return createElement(
     Box,
     { flexDirection: 'column', width: columns, height: rows - 1 },
-    // biome-ignore lint/suspicious/noArrayIndexKey: a line is what stands in its place
     ...lines.map((one, i) => createElement(Row, { key: i, line: one })),
   );
 }
@@ -39,7 +38,6 @@ function App({ session, abilities }: { readonly session: Session; readonly abili
 function Row({ line }: { readonly line: Line }): ReactElement {
   const spans = line.map(({ text, color, bold, dim, inverse }, i) => {
     const style = { ...(color && { color }), bold: bold === true, dimColor: dim === true, inverse: inverse === true };
-    // biome-ignore lint/suspicious/noArrayIndexKey: as above
     return createElement(Text, { key: i, ...style }, text);
   });
   return createElement(Text, { wrap: 'truncate' }, ...(spans.length === 0 ? [' '] : spans));

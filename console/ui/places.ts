@@ -67,7 +67,7 @@ export function rowsOf(state: State, screen: Screen): readonly Row[] {
     case 'partitions':
       return (cluster?.partitions ?? []).map(({ id }) => ({ opens: asking.partition(id) }));
     case 'events':
-      return state.events;
+      return state.events.map(() => ({}));
     case 'help':
     case 'alarms':
     case 'letter':

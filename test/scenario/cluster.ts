@@ -88,8 +88,11 @@ export interface ClusterUnderTest {
   stop(): Promise<void>;
 }
 
-/** Three nodes on three nats-servers, everything in a folder of their own. */
-export async function startCluster(count = 3): Promise<ClusterUnderTest> {
+/** Three nodes on three nats-servers, everything in a folder of their own. `more`: options of each node besides. */
+export async function startCluster(
+  count = 3,
+  more: (name: string) => Promise<readonly string[]> = async () => [],
+): Promise<ClusterUnderTest> {
   const folder = mkdtempSync(join(tmpdir(), 'ringpost-scenario-'));
   const nats = await startNats({ servers: 3, folder: join(folder, 'nats') });
   const nodes: ServerProcess[] = [];
@@ -105,6 +108,7 @@ export async function startCluster(count = 3): Promise<ClusterUnderTest> {
       join(folder, name),
       '--secret',
       join(folder, 'secret'),
+      ...(await more(name)),
     ];
     nodes.push(new ServerProcess(name, await freePort(), args));
   }

@@ -59,10 +59,12 @@ const TABLE: readonly Row[] = [
   { at: 'runtime/', inside: [], never: ['runtime/io/'], packages: [], node: 'types' },
   { at: 'actors/', inside: ['proto/', 'runtime/index.ts'], packages: ['@noble/hashes'], node: 'types' },
   { at: 'gateway/', inside: ['proto/', 'runtime/index.ts'], packages: ['ws', 'jose', 'pino', 'web-push'], node: 'any' },
+  { at: 'console/ui/', inside: ['console/'], packages: ['ink', 'react'], node: 'any' },
   {
     at: 'console/',
     inside: ['proto/', 'runtime/index.ts'],
-    packages: ['@grpc/grpc-js', '@grpc/proto-loader', 'pino'],
+    never: ['console/ui/'],
+    packages: ['@grpc/grpc-js', '@grpc/proto-loader', '@grpc/reflection'],
     node: 'any',
   },
   { at: 'client/chat/', inside: ['proto/', 'client/'], packages: ['ws', 'eventsource-parser'], node: 'any' },
@@ -178,7 +180,7 @@ function nameOf(node: ts.SignatureDeclaration): string {
 
 // ---- words ----
 
-const LIBRARIES = ['runtime/', 'proto/', 'actors/', 'gateway/', 'client/', 'sim/'];
+const LIBRARIES = ['runtime/', 'proto/', 'actors/', 'gateway/', 'console/', 'client/', 'sim/'];
 
 export function consoleBreaches({ path, tree }: Source): string[] {
   if (!CODE.test(path) || !LIBRARIES.some((library) => fits(path, library))) return [];
