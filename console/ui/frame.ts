@@ -7,8 +7,8 @@ import { age, clock, countOf } from './numbers.ts';
 import { alarmLines, type Look, overview } from './overview.ts';
 import { colorless, fit, type Line, line, span } from './spans.ts';
 
-export const columns_min = 60;
-export const rows_min = 16;
+const columns_min = 60;
+const rows_min = 16;
 /** Answers come once a second; older than this, what is seen may not be so any more, ms. */
 const stale_ms = 3_000;
 
@@ -19,24 +19,23 @@ export interface Terminal {
   readonly hasColors: boolean;
 }
 
-export const helpWords: readonly string[] = [
-  'Everywhere',
-  '  Up Down (k j) PgUp PgDn choose   Enter goes in   Esc goes back   q (Ctrl-C) quits',
-  '  p partitions   d dead letters   u audit log   e events   ! alarms   ? this',
-  '  a an actor: user/alice; user/al* lists those whose name begins so; user all of a kind',
-  '  t trace of a message: who sent it, and its id',
+/** Each in 78 columns. */
+const helpWords: readonly string[] = [
+  'Up Down (k j) PgUp PgDn choose, Enter goes in, Esc goes back, q (Ctrl-C) quits',
+  'p partitions   d dead letters   u audit log   e events   ! alarms   ? this',
+  'a an actor: user/alice; user/al* lists names that begin so; user all of a kind',
+  't trace of a message: who sent it, and its id',
   '',
-  'Where they make sense, and only after the name was typed and a reason given',
-  '  D drain a node   R resume it      (first screen, node)',
-  '  S snapshot now                    (partition)',
-  '  R replay   X drop                 (dead letter)',
+  'What changes something wants its name typed, and a reason for the audit log:',
+  '  D drain, R resume    on the first screen, and that of a node',
+  '  S snapshot now       on that of a partition',
+  '  R replay, X drop     on that of a dead letter',
+  'In lists, and of what was asked for: r looks again, n goes to the next page',
   '',
-  'Lists: r looks again, n goes to the next page',
-  '',
-  'First screen: the character before a node is its mark in the strip of partitions.',
-  'Beside it: - no copy, ~ a copy lags, ! a copy differs; ?? nobody owns it, x its owner is dead.',
-  'T/REC turns a record (group commit), MBOX mails in mailboxes, OUT mails not taken yet,',
-  '"answer ms": how long all partitions took to say whether they have dead letters.',
+  'First screen: the character before a node is its mark in the strip below.',
+  'Beside it: - no copy, ~ a copy lags, ! a copy differs; ?? no owner, x dead.',
+  'T/REC turns a record; MBOX mails in mailboxes; OUT mails not taken yet;',
+  'answer ms: how long all partitions took to say whether they have dead letters',
 ];
 
 /** One row less than the terminal has: a full one would scroll. `nowMs`: this machine's clock. */
@@ -91,7 +90,7 @@ function connecting({ addresses, trouble }: State): Line[] {
 
 function titleLine({ cluster, address, heardAt, trouble }: State, nowMs: number): Line {
   const name = span('Ringpost', { bold: true });
-  if (cluster === undefined) return [name];
+  if (cluster === undefined) return [name, span(`  not connected  ${trouble}`, { dim: true })];
   const what = `  ${countOf(cluster.nodes.length, 'node')}, ${countOf(cluster.partitions.length, 'partition')}, view ${cluster.view}`;
   const silentMs = nowMs - heardAt;
   if (address === undefined || silentMs > stale_ms) {
@@ -126,20 +125,10 @@ function keyLine(state: State, screen: Screen): Line {
   if (screen.kind === 'partition') keys.push('S snapshot');
   if (screen.kind === 'letter') keys.push('R replay', 'X drop');
   if ('query' in screen) keys.push('r again');
-  if (nextOf(screen) !== undefined) keys.push('n next page');
+  if (nextOf(screen) !== undefined) keys.push('n next');
   const back = state.stack.length > 1 ? ['Esc back'] : [];
-  const all = [
-    'Enter in',
-    ...back,
-    ...keys,
-    'p partitions',
-    'd dead',
-    'a actor',
-    't trace',
-    'u audit',
-    '? help',
-    'q quit',
-  ];
+  // What does not fit is cut off at the end: `?` tells the rest.
+  const all = ['? help', 'q quit', ...back, ...keys, 'p partitions', 'd dead', 'a actor', 't trace', 'u audit'];
   return line(all.join('  '), { inverse: true });
 }
 

@@ -1,5 +1,5 @@
 /** What the console shows and knows: plain values, changed by pure functions only. */
-import type { ActorEntryWords, ClusterWords, MethodName, Reply, Request } from '../words.ts';
+import type { ClusterWords, MethodName, Reply, Request } from '../words.ts';
 import type { Letters } from './alarms.ts';
 import { type Happening, happenings } from './events.ts';
 import { type History, noHistory, recorded } from './history.ts';
@@ -62,8 +62,6 @@ export interface Prompt {
   readonly intent: Intent;
 }
 
-export interface Notice extends Happening {}
-
 export interface LoggedEvent extends Happening {
   /** By this machine's clock, ms. */
   readonly at: number;
@@ -87,7 +85,7 @@ export interface State {
   /** The last one is seen, Esc goes to the one before. */
   readonly stack: readonly Screen[];
   readonly prompt: Prompt | undefined;
-  readonly notice: Notice | undefined;
+  readonly notice: Happening | undefined;
 }
 
 export function firstState(addresses: readonly string[]): State {
@@ -164,9 +162,4 @@ export function ownersNames(cluster: ClusterWords): string[] {
   return [...new Set([...cluster.nodes.map(({ name }) => name), ...cluster.partitions.map(({ owner }) => owner)])]
     .filter((name) => name !== '')
     .sort();
-}
-
-/** Addresses of what a list of actors shows. */
-export function addressesOf(actors: readonly ActorEntryWords[]): string[] {
-  return actors.map(({ address }) => address);
 }

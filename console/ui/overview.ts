@@ -21,7 +21,7 @@ export interface Look extends Size {
 const marks = '123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 
 /** One character for each node, the same on all screens. */
-export function markOf(cluster: ClusterWords, name: string): string {
+function markOf(cluster: ClusterWords, name: string): string {
   return marks[ownersNames(cluster).indexOf(name)] ?? '+';
 }
 

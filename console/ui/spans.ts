@@ -32,7 +32,7 @@ export function textOf(one: Line): string {
 }
 
 /** Columns that a text takes: East Asian characters and emoji take two, marks that combine none. */
-export function widthOf(text: string): number {
+function widthOf(text: string): number {
   let width = 0;
   for (const char of text) width += widthOfChar(char);
   return width;
@@ -48,7 +48,7 @@ function widthOfChar(char: string): number {
 }
 
 /** The beginning of a text that fits into so many columns. */
-export function cut(text: string, columns: number): string {
+function cut(text: string, columns: number): string {
   let width = 0;
   let kept = '';
   for (const char of text) {
