@@ -28,6 +28,7 @@ import { clear, isFor, takeGone } from './user/ending.ts';
 import { expire, tidy } from './user/expiry.ts';
 import { exportPage } from './user/exporting.ts';
 import { pinned, starred } from './user/finding.ts';
+import { mayFetch, mayUpload, uploaded } from './user/files.ts';
 import {
   askGroup,
   invited,
@@ -87,6 +88,9 @@ export function userBehaviour(limits: MessengerLimits): AnyBehaviour {
       pushDue,
       retire,
       aside,
+      mayUpload,
+      uploaded,
+      mayFetch,
       attach,
       detach: (user, { connection }) => detach(user, connection),
       words,

@@ -2,6 +2,8 @@
 import type { GroupProtocol } from '../../proto/group-mail.ts';
 import type { GroupChange } from '../../proto/words.ts';
 import type { MailOf, Turn } from '../../runtime/index.ts';
+import { holdFile } from '../holding.ts';
+import { numberKey } from '../numbers.ts';
 import { optional } from '../tuples.ts';
 import { fadeAt, withTimer } from '../vanish.ts';
 import type { Deed } from './deed.ts';
@@ -23,6 +25,7 @@ export function post(group: GroupMemory, { id, from, body, more }: Mail<'post'>,
     const vanish = timerFor(group.about, more);
     const kept = withTimer(more, vanish);
     member.last = sequence(group, turn, ['message', id, from, at, body, ...optional(kept)]);
+    holdFile(turn, kept, numberKey(member.last));
     if (vanish !== undefined) fadeAt(turn, at + vanish.afterMs, member.last);
     if (member.own.length >= group.limits.group_own_max) member.own.splice(0, member.own.length / 2);
     member.own.push(member.last);

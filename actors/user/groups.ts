@@ -18,6 +18,7 @@ import { branchAt, Group } from '../kinds.ts';
 import { numberKey } from '../numbers.ts';
 import { say } from './admission.ts';
 import { armExpiry, armTidy } from './expiry.ts';
+import { withFacts } from './files.ts';
 import { dropStar, forgottenIn } from './marks.ts';
 import { type Attached, conversationWith, saveConversation, type UserMemory } from './memory.ts';
 import { sayToAll } from './presence.ts';
@@ -29,7 +30,12 @@ import { announce, append, stampOf } from './timeline.ts';
 type Mail<K extends keyof MemberProtocol> = Extract<MailOf<MemberProtocol>, { kind: K }>;
 
 function isMember(user: UserMemory, turn: Turn, group: GroupId): boolean {
-  return membershipsOf(user, turn).has(group);
+  return memberSince(user, turn, group) !== undefined;
+}
+
+/** Number of the entry that brought this user; undefined for a group that it is no member of. */
+export function memberSince(user: UserMemory, turn: Turn, group: GroupId): number | undefined {
+  return membershipsOf(user, turn).get(group)?.since;
 }
 
 /** Number of the entry that brought this user into the group; 0: it is in no such group. */
@@ -51,9 +57,12 @@ function waitingOf(user: UserMemory, turn: Turn): Map<MessageId, GroupId> {
 // ---------------------------------------------------------------- out
 
 export function sendToGroup(user: UserMemory, turn: Turn, word: Send, connection: string, attached: Attached): void {
-  const { id, to, body, more } = word;
+  const { id, to, body } = word;
   if (deniedBefore(user, turn, id, attached)) return;
+  // What the group is asked already it has as it was.
+  const more = waitingOf(user, turn).has(id) ? word.more : withFacts(user, turn, word.more);
   if (!isMember(user, turn, to)) deny(user, turn, id, 'not_a_member', attached);
+  else if (more === 'unknown_file') deny(user, turn, id, more, attached);
   else if (entrust(user, turn, word, to, connection, attached)) {
     turn.tell(Group.ref(to), { kind: 'post', id, from: user.self, body, ...(more && { more }) });
   }

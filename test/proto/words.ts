@@ -49,6 +49,22 @@ const deed = fc.oneof(
 const groupKind = fc.constant('group' as const);
 
 const degrees = (most: number) => fc.integer({ min: -most * 10_000_000, max: most * 10_000_000 });
+const file = fc
+  .record(
+    {
+      id: fc.stringMatching(/^[0-9a-f]{64}$/),
+      kind: fc.constantFrom('image' as const, 'video' as const, 'voice' as const, 'file' as const),
+      name: line,
+      type: fc.constantFrom('image/jpeg', 'application/octet-stream', 'audio/ogg'),
+      bytes: count,
+      size: fc.record({ width: count, height: count }),
+      preview: fc.stringMatching(/^[A-Za-z0-9+/]{0,40}={0,2}$/),
+      thumb: fc.constant(true as const),
+      seconds: count,
+    },
+    { requiredKeys: ['id', 'kind', 'name', 'type', 'bytes'] },
+  )
+  .map(({ size, ...rest }) => ({ ...rest, ...size }));
 /** At least one thing: an empty one is the same as none. */
 const more = fc
   .record(
@@ -58,10 +74,15 @@ const more = fc
       mentions: fc.uniqueArray(user, { maxLength: 5 }),
       place: fc.record({ north: degrees(90), east: degrees(180), name: line }),
       card: fc.record({ name: line, user: place, phone: line, email: line }),
+      file,
     },
     { requiredKeys: [] },
   )
   .filter((one) => Object.keys(one).length > 0) as fc.Arbitrary<More>;
+
+/** By another message, which only a client says. */
+const via = fc.record({ with: conversation, from: user, seq: fc.integer({ min: 1 }) });
+const forwarded = fc.record({ file, via }).map(({ file, via }): More => ({ file: { ...file, via } }));
 
 const groupWord: fc.Arbitrary<ClientWord> = fc.oneof(
   fc.record({ kind: groupKind, id, with: group, deed }),
@@ -140,7 +161,7 @@ const amendment = fc.oneof(
 
 export const clientWord: fc.Arbitrary<ClientWord> = fc.oneof(
   fc.record(
-    { kind: fc.constant('send' as const), id, to: conversation, body: text, more },
+    { kind: fc.constant('send' as const), id, to: conversation, body: text, more: fc.oneof(more, forwarded) },
     { requiredKeys: ['kind', 'id', 'to', 'body'] },
   ) as fc.Arbitrary<ClientWord>,
   groupWord,
