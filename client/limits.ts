@@ -46,6 +46,8 @@ export const sdkLimits = {
   /** Failures of an upload in a row before it is begun anew, at the next url, and how often that is done. */
   upload_tries_max: 6,
   upload_begins_max: 3,
+  /** How often it is asked what came of an upload that is complete. */
+  upload_takes_max: 4,
 
   /** From the first byte of a connection to `welcome`. */
   welcome_wait_ms_max: 6_000,

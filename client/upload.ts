@@ -76,14 +76,21 @@ class Upload {
         await this.#look().catch((thrown) => this.#judged(thrown));
       }
     }
-    const url = new URL(this.#url);
-    const api = new AccountApi([this.#url.slice(0, this.#url.lastIndexOf('/v1/uploads/'))], this.#host.fetch);
-    const id = url.pathname.slice(url.pathname.lastIndexOf('/') + 1);
-    try {
-      return await this.#host.session.authorised((token) => api.takeUpload(id, token));
-    } catch (error) {
-      const failure = asRingpostError(error);
-      throw failure.code === 'unknown_upload' || failure.code === 'unreachable' ? new Lost(failure) : failure;
+    return this.#take();
+  }
+
+  /** What came of it. The server may be asked again and again: it does the work once. */
+  async #take(): Promise<FileFacts> {
+    const [base = '', id = ''] = this.#url.split('/v1/uploads/');
+    const api = new AccountApi([base], this.#host.fetch);
+    for (let failures = 1; ; failures++) {
+      try {
+        return await this.#host.session.authorised((token) => api.takeUpload(id, token));
+      } catch (error) {
+        const failure = this.#judged(error);
+        if (failures >= sdkLimits.upload_takes_max) throw failure.code === 'unreachable' ? new Lost(failure) : failure;
+        await pause(failure.afterMs ?? sdkLimits.backoff_ms_min * 2 ** failures, this.#watch.signal);
+      }
     }
   }
 
