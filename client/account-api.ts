@@ -1,6 +1,6 @@
-import type { DeviceState } from '../proto/mail.ts';
 import { Fault } from '../proto/fault.ts';
 import { sentFileOf } from '../proto/file-words.ts';
+import type { DeviceState } from '../proto/mail.ts';
 import type { DeviceId, FileFacts, FileId, MessageAt, UserId } from '../proto/words.ts';
 import { RingpostError } from './errors.ts';
 import { sdkLimits } from './limits.ts';

@@ -62,7 +62,9 @@ export class Files {
   ): Promise<{ readonly url: string; readonly until: number }> {
     const { api, session } = this.#host;
     const file = 'seq' in message ? this.of(message) : message;
-    const { url, until } = await session.authorised((token) => api.fileAddress(file.id, { by: file.via, thumb }, token));
+    const { url, until } = await session.authorised((token) =>
+      api.fileAddress(file.id, { by: file.via, thumb }, token),
+    );
     return { url: api.url + url, until };
   }
 

@@ -194,7 +194,7 @@ async function refusalOf(response: Response): Promise<RingpostError> {
 
 function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, Math.min(ms, sdkLimits.refused_wait_ms_max));
-    signal?.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
+    setTimeout(resolve, Math.min(ms, sdkLimits.refused_wait_ms_max));
+    signal?.addEventListener('abort', () => resolve(), { once: true });
   });
 }

@@ -30,7 +30,7 @@ export const nodeHelp = `ringpost node NAME: one node of a cluster; nats-server 
   --advertise URL        where clients reach this very node, or "own" for where it listens: they are told to prefer the node
                          that their account lives on (not told)
   --data FOLDER          this node's own folder (${clusterConfig.dataFolder}/NAME)
-${filesHelp("none: without it there are no files; all nodes need the same place")}
+${filesHelp('none: without it there are no files; all nodes need the same place')}
 ${outwardHelp}  --set PART.BOUND=N     changes a limit; PART is runtime, gateway or messenger; may be given often
   --end-with-parent      stop when standard input ends: for programs that start nodes
   --help                 this text

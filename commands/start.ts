@@ -14,7 +14,7 @@ export const startHelp = `ringpost start: the whole of Ringpost in one process, 
   --port N               where clients connect (${clusterConfig.port}; 0 takes a free port)
   --host ADDRESS         which interface to listen on (${clusterConfig.host})
   --data FOLDER          where everything is kept (${clusterConfig.dataFolder}/embedded)
-${filesHelp("FOLDER/files")}
+${filesHelp('FOLDER/files')}
 ${outwardHelp}  --set PART.BOUND=N     changes a limit; PART is runtime, gateway or messenger; may be given often
   --help                 this text
 `;

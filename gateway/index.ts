@@ -92,13 +92,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const leaving = (): boolean => isLeaving;
 
   const server = httpServer(limits, trustedProxies > 0);
-  const clients = connections({
-    door,
-    connection: kinds.connection,
-    limits,
-    log,
-    boot: randomBytes(6).toString('base64url'),
-  });
+  const boot = randomBytes(6).toString('base64url');
+  const clients = connections({ door, connection: kinds.connection, limits, log, boot });
   const noEntry = (): NoEntry | undefined => {
     if (isLeaving) return 'leaving';
     if (!serving()) return 'not_serving';

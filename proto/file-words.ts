@@ -1,6 +1,15 @@
 /** A file that a message holds. Its bytes go over HTTP; the message has what is to be known of it. */
 import { Fault, isCount } from './fault.ts';
-import { badConversation, badText, type Fields, isConversationId, isFields, isText, isUserId, malformed } from './fields.ts';
+import {
+  badConversation,
+  badText,
+  type Fields,
+  isConversationId,
+  isFields,
+  isText,
+  isUserId,
+  malformed,
+} from './fields.ts';
 import { type ConversationId, clientLimits, type UserId } from './words.ts';
 
 /** SHA-256 of the bytes as they are kept, in lower-case hex: equal files are one. */

@@ -1,9 +1,7 @@
 /** Files in the terminal: sending one, keeping one, and how a message with one is shown. */
-import { createWriteStream, openAsBlob } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { createWriteStream, promises as fs, openAsBlob } from 'node:fs';
 import { basename, resolve } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { Readable, promises as streams } from 'node:stream';
 import type { MessageEvent, SentFile } from '../../proto/words.ts';
 import type { Command } from './commands.ts';
 import type { Talk } from './talk.ts';
@@ -32,7 +30,7 @@ async function send(talk: Talk, path: string): Promise<void> {
 /** Read in pieces, when they are sent. */
 async function readable(path: string): Promise<Blob | undefined> {
   try {
-    return (await stat(path)).isFile() ? await openAsBlob(path) : undefined;
+    return (await fs.stat(path)).isFile() ? await openAsBlob(path) : undefined;
   } catch {
     return undefined;
   }
@@ -50,7 +48,7 @@ async function save(talk: Talk, path: string): Promise<void> {
   try {
     // What is there already stays.
     const into = createWriteStream(target, { flags: 'wx' });
-    await pipeline(body === null ? Readable.from([]) : Readable.fromWeb(body as never), into);
+    await streams.pipeline(body === null ? Readable.from([]) : Readable.fromWeb(body as never), into);
     screen.note(`Kept as ${target}`);
   } catch (error) {
     const exists = (error as NodeJS.ErrnoException).code === 'EEXIST';
@@ -70,7 +68,7 @@ export function withFile({ body, more }: Pick<MessageEvent, 'body' | 'more'>): s
   return more?.file === undefined ? body : `${body}${body === '' ? '' : ' '}${fileWords(more.file)}`;
 }
 
-export function fileWords({ kind, name, bytes, width, height }: SentFile): string {
+function fileWords({ kind, name, bytes, width, height }: SentFile): string {
   const size = width === undefined ? '' : `${width} × ${height}, `;
   return `[${kind} ${name}, ${size}${sizeWords(bytes)}]`;
 }

@@ -86,11 +86,14 @@ function safeHeaders({ type, name, thumb }: Ticket): Headers {
 function encoded(name: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this is about
   const harmless = name.replace(/[\u0000-\u001f\u007f/\\]/g, '_');
-  return encodeURIComponent(harmless === '' ? 'file' : harmless).replace(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16)}`);
+  return encodeURIComponent(harmless === '' ? 'file' : harmless).replace(
+    /['()*]/g,
+    (c) => `%${c.charCodeAt(0).toString(16)}`,
+  );
 }
 
 /** Of one range. Several at once, and what is not understood, get the whole, as RFC 9110 allows. `none`: the file has no such bytes. */
-export function rangeOf(
+function rangeOf(
   header: string | undefined,
   bytes: number,
 ): { readonly from: number; readonly to: number } | 'none' | undefined {

@@ -82,4 +82,3 @@ async function unlessMissing<T>(look: () => Promise<T>): Promise<T | undefined> 
     throw error;
   }
 }
-

@@ -15,7 +15,7 @@ import type { AccessTokens, Secrets } from '../tokens.ts';
 import { type Collector, collector } from './collector.ts';
 import { download } from './download.ts';
 import { fileErrors, keep } from './keeping.ts';
-import { type Looks, looks } from './looks.ts';
+import { Looks } from './looks.ts';
 import { type Signing, signing } from './signing.ts';
 import type { Storage } from './storage.ts';
 import { Uploads, uploadsPath } from './uploads.ts';
@@ -60,7 +60,7 @@ export class Media {
     const { door, storage, limits, log, kinds } = options;
     this.options = options;
     this.uploads = uploads;
-    this.looks = looks(limits, log);
+    this.looks = new Looks(limits, log);
     this.signing = signing(options.secrets);
     this.collector = collector({ door, file: kinds.file, storage, limits, log });
   }

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { rm, stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
-import type { FileFacts } from '../../proto/file-words.ts';
 import type { FileProtocol, FileRefusal, KeptFile } from '../../proto/file-mail.ts';
+import type { FileFacts } from '../../proto/file-words.ts';
 import type { Claims, UserProtocol } from '../../proto/mail.ts';
 import type { ActorKind, Door } from '../../runtime/index.ts';
 import { ask } from '../asking.ts';
@@ -42,7 +42,10 @@ interface Looked {
   readonly facts: Omit<FileFacts, 'id' | 'bytes'>;
 }
 
-export function blobOf({ id, generation }: { readonly id: string; readonly generation: string }, thumb: boolean): string {
+export function blobOf(
+  { id, generation }: { readonly id: string; readonly generation: string },
+  thumb: boolean,
+): string {
   return `${id}.${generation}${thumb ? '.thumb' : ''}`;
 }
 

@@ -48,8 +48,7 @@ export function s3Storage({ bucket, prefix, region, endpoint }: S3Place): Storag
       });
       await upload.done();
     },
-    size: (name) =>
-      unlessMissing(async () => (await client.send(new HeadObjectCommand(at(name)))).ContentLength ?? 0),
+    size: (name) => unlessMissing(async () => (await client.send(new HeadObjectCommand(at(name)))).ContentLength ?? 0),
     get: (name, from, to) =>
       unlessMissing(async () => {
         const found = await client.send(new GetObjectCommand({ ...at(name), Range: `bytes=${from}-${to}` }));

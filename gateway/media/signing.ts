@@ -1,7 +1,7 @@
 /** Addresses of files: good for one user and some minutes, for whoever has them, so that a page can show an image by its address alone. */
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { isFileId, isMediaType } from '../../proto/file-words.ts';
 import { isUserId } from '../../proto/decode.ts';
+import { isFileId, isMediaType } from '../../proto/file-words.ts';
 import type { Secrets } from '../tokens.ts';
 
 export interface Ticket {
@@ -27,7 +27,9 @@ export function signing({ secret, formerSecrets = [] }: Secrets): Signing {
   // Keys of their own: what is signed here must never pass for anything else.
   const keys = [secret, ...formerSecrets].map((one) => createHmac('sha256', one).update('ringpost file urls').digest());
   const sign = (key: Buffer, { file, generation, thumb, type, name, user, until }: Ticket): Buffer =>
-    createHmac('sha256', key).update(JSON.stringify([file, generation, thumb, type, name, user, until])).digest();
+    createHmac('sha256', key)
+      .update(JSON.stringify([file, generation, thumb, type, name, user, until]))
+      .digest();
 
   return {
     urlOf(ticket) {

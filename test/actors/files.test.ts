@@ -246,32 +246,38 @@ t.test('FIL8 a file that comes again while it is collected is another generation
   t.equal(isCollected(world, third), false);
 });
 
-t.test('FIL8 of two who store the same at once one counts, and what the collector took is not taken for stored', async (t) => {
-  const { world } = scene();
-  const offer = (user: string) => world.ask(File.ref(photo.id), { kind: 'offer', user, forMs: day_ms });
-  const [one, other, late] = [offer('alice'), offer('bob'), offer('eve')];
-  if (one.kind !== 'wanted' || other.kind !== 'wanted' || late.kind !== 'wanted') throw new Error('it is wanted');
-  const stored = (user: string, generation: string) =>
-    world.ask(File.ref(photo.id), { kind: 'stored', user, forMs: day_ms, file: { ...photo, generation } }).file;
-  t.equal(isCollected(world, { ...photo, generation: late.generation }), true);
-  t.equal(stored('eve', late.generation), undefined);
-  t.equal(stored('alice', one.generation)?.generation, one.generation);
-  t.equal(stored('alice', one.generation)?.generation, one.generation, 'said again');
-  t.equal(stored('bob', other.generation)?.generation, one.generation);
-  t.same(holders(world, photo), ['@alice', '@bob']);
-});
+t.test(
+  'FIL8 of two who store the same at once one counts, and what the collector took is not taken for stored',
+  async (t) => {
+    const { world } = scene();
+    const offer = (user: string) => world.ask(File.ref(photo.id), { kind: 'offer', user, forMs: day_ms });
+    const [one, other, late] = [offer('alice'), offer('bob'), offer('eve')];
+    if (one.kind !== 'wanted' || other.kind !== 'wanted' || late.kind !== 'wanted') throw new Error('it is wanted');
+    const stored = (user: string, generation: string) =>
+      world.ask(File.ref(photo.id), { kind: 'stored', user, forMs: day_ms, file: { ...photo, generation } }).file;
+    t.equal(isCollected(world, { ...photo, generation: late.generation }), true);
+    t.equal(stored('eve', late.generation), undefined);
+    t.equal(stored('alice', one.generation)?.generation, one.generation);
+    t.equal(stored('alice', one.generation)?.generation, one.generation, 'said again');
+    t.equal(stored('bob', other.generation)?.generation, one.generation);
+    t.same(holders(world, photo), ['@alice', '@bob']);
+  },
+);
 
-t.test('FIL4 an account has a number of uploads that it may send, and room again when their time is over', async (t) => {
-  const { world, alice } = scene({ uploads_max: 2 });
-  const ask = () => world.ask(User.ref('alice'), { kind: 'mayUpload', login: loginOf(alice) });
-  upload(world, alice, photo);
-  t.match(ask(), { ok: true });
-  upload(world, alice, song);
-  t.match(ask(), { ok: false, code: 'too_many_files' });
-  t.match(upload(world, alice, song), song, 'one that it has already');
-  world.pass(day_ms);
-  t.match(ask(), { ok: true });
-});
+t.test(
+  'FIL4 an account has a number of uploads that it may send, and room again when their time is over',
+  async (t) => {
+    const { world, alice } = scene({ uploads_max: 2 });
+    const ask = () => world.ask(User.ref('alice'), { kind: 'mayUpload', login: loginOf(alice) });
+    upload(world, alice, photo);
+    t.match(ask(), { ok: true });
+    upload(world, alice, song);
+    t.match(ask(), { ok: false, code: 'too_many_files' });
+    t.match(upload(world, alice, song), song, 'one that it has already');
+    world.pass(day_ms);
+    t.match(ask(), { ok: true });
+  },
+);
 
 t.test('FIL5 a device that comes later has the file in events and pages, until the message is gone', async (t) => {
   const { world, alice, bob } = scene();

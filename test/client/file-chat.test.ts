@@ -16,8 +16,13 @@ t.test('a file is sent from one terminal and kept by the other', async (t) => {
   const start = (...argv: string[]) => {
     const io = pipeIo({ RINGPOST_HOME: home, RINGPOST_URL: url });
     const code = runChat(argv, io);
-    const sees = (line: RegExp) => until(() => [...io.stdout.lines, ...io.stderr.lines].some((text) => line.test(text)));
-    return { sees, type: (line: string) => io.stdin.type(`${line}\n`), end: () => (io.stdin.end(), code) };
+    const sees = (line: RegExp) =>
+      until(() => [...io.stdout.lines, ...io.stderr.lines].some((text) => line.test(text)));
+    const end = () => {
+      io.stdin.end();
+      return code;
+    };
+    return { sees, type: (line: string) => io.stdin.type(`${line}\n`), end };
   };
   const bob = start('bob');
   await bob.sees(/an account was made/);

@@ -29,7 +29,8 @@ export async function startS3(t: Test, directory: string, bucket: string): Promi
 
 async function serve(directory: string, bucket: string): Promise<void> {
   // It has no types of its own.
-  const Server = createRequire(import.meta.url)('s3rver') as S3rver;
+  const require = createRequire(import.meta.url);
+  const Server = require('s3rver') as S3rver;
   const options = { address: '127.0.0.1', port: 0, directory, silent: true, configureBuckets: [{ name: bucket }] };
   const { port } = await new Server(options).run();
   process.send?.(port);

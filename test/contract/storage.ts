@@ -28,7 +28,11 @@ async function all(storage: Storage, limit: number): Promise<string[]> {
 export async function storageContract(t: Test, open: () => Promise<Storage>): Promise<void> {
   const storage = await open();
   t.teardown(() => storage.close());
+  await keepsBlobs(t, storage);
+  await listsBlobs(t, storage);
+}
 
+async function keepsBlobs(t: Test, storage: Storage): Promise<void> {
   await t.test('what was put is there, wholly and in ranges', async (t) => {
     const name = nameOf('ranges');
     t.equal(await storage.size(name), undefined);
@@ -73,7 +77,9 @@ export async function storageContract(t: Test, open: () => Promise<Storage>): Pr
     t.equal(await storage.size(name), undefined);
     t.same(await all(storage, 100), []);
   });
+}
 
+async function listsBlobs(t: Test, storage: Storage): Promise<void> {
   await t.test('pages list all, in the order of names, with their sizes and times', async (t) => {
     const names = Array.from({ length: 12 }, (_, i) => nameOf(`page ${i}`)).sort();
     const before = Date.now();
@@ -84,7 +90,10 @@ export async function storageContract(t: Test, open: () => Promise<Storage>): Pr
     t.equal(blobs[0]?.bytes, 7);
     // Whole seconds, where the storage has no finer ones.
     t.ok(blobs[0]!.at > before - 2_000 && blobs[0]!.at < Date.now() + 2_000);
-    t.same((await storage.list(names[4]!, 2)).blobs.map(({ name }) => name), names.slice(5, 7));
+    t.same(
+      (await storage.list(names[4]!, 2)).blobs.map(({ name }) => name),
+      names.slice(5, 7),
+    );
     for (const name of names) await storage.delete(name);
     t.same(await all(storage, 5), []);
   });

@@ -65,7 +65,12 @@ t.test('FIL: files on three nodes of which one dies at every step', async (t) =>
   await n3.signal('SIGKILL');
   await bob.send('carol', '', { file: bob.files.of(toBob[1]!) }).accepted;
   await until('carol has it', () => toCarol.length === 1, 40_000);
-  t.equal(createHash('sha256').update(await bytesOf(carol.files.download(toCarol[0]!))).digest('hex'), picture.id);
+  t.equal(
+    createHash('sha256')
+      .update(await bytesOf(carol.files.download(toCarol[0]!)))
+      .digest('hex'),
+    picture.id,
+  );
   await n3.start();
 
   // What is taken back is gone after its grace, wherever its actor lives by then; what somebody else has stays.

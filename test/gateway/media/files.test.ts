@@ -29,7 +29,10 @@ t.test('FIL1 FIL5 FIL7 a file goes up in pieces, is sent, and comes down, to who
   const [alice, bob, eve] = await Promise.all([client('alice'), client('bob'), client('eve')]);
   const bytes = randomBytes(3_000_000);
   const seen: number[] = [];
-  const file = await alice.client.files.upload(bytes, { name: 'noise.bin', onProgress: (sent) => void seen.push(sent) });
+  const file = await alice.client.files.upload(bytes, {
+    name: 'noise.bin',
+    onProgress: (sent) => void seen.push(sent),
+  });
   t.same(file, {
     id: hashOf(bytes),
     type: 'application/octet-stream',
@@ -58,35 +61,44 @@ t.test('FIL1 FIL5 FIL7 a file goes up in pieces, is sent, and comes down, to who
   t.ok(bytes.equals(await bytesOf(await eve.client.files.download(forwarded))), 'the other message has it still');
 });
 
-t.test('FIL3 FIL9 an image has lost its metadata, and has a preview and a smaller one; equal ones are stored once', async (t) => {
-  const { client, blobs } = await stage(t, ['gateway.thumb_pixels=100']);
-  const [alice, bob] = await Promise.all([client('alice'), client('bob')]);
-  const original = await photoWithPlace();
-  const file = await alice.client.files.upload(original, { name: 'beach.html' });
-  t.match(file, { kind: 'image', type: 'image/jpeg', width: 200, height: 300, thumb: true, preview: String });
-  t.same(await bob.client.files.upload(new Blob([original as Uint8Array<ArrayBuffer>]), { name: 'x' }), { ...file, name: 'x' });
-  t.equal((await blobs()).length, 2, 'the image and the smaller one');
-  await alice.client.send('bob', '', { file }).accepted;
-  const message = await bob.heard(1);
-  const whole = await bob.client.files.download(message);
-  t.match(Object.fromEntries(whole.headers), {
-    'content-type': 'image/jpeg',
-    'content-disposition': "inline; filename*=UTF-8''beach.html",
-    'x-content-type-options': 'nosniff',
-    'content-security-policy': /sandbox/,
-    'cache-control': /immutable/,
-  });
-  const bytes = await bytesOf(whole);
-  t.equal(hashOf(bytes), file.id);
-  t.match(await sharp(bytes).metadata(), { exif: undefined, width: 200 });
-  t.notMatch(bytes.toString('latin1'), /SECRET-OWNER/);
-  const thumb = await bob.client.files.download(message, { thumb: true });
-  t.equal(thumb.headers.get('content-type'), 'image/webp');
-  t.match(await sharp(await bytesOf(thumb)).metadata(), { height: 100 });
-});
+t.test(
+  'FIL3 FIL9 an image has lost its metadata, and has a preview and a smaller one; equal ones are stored once',
+  async (t) => {
+    const { client, blobs } = await stage(t, ['gateway.thumb_pixels=100']);
+    const [alice, bob] = await Promise.all([client('alice'), client('bob')]);
+    const original = await photoWithPlace();
+    const file = await alice.client.files.upload(original, { name: 'beach.html' });
+    t.match(file, { kind: 'image', type: 'image/jpeg', width: 200, height: 300, thumb: true, preview: String });
+    t.same(await bob.client.files.upload(new Blob([original as Uint8Array<ArrayBuffer>]), { name: 'x' }), {
+      ...file,
+      name: 'x',
+    });
+    t.equal((await blobs()).length, 2, 'the image and the smaller one');
+    await alice.client.send('bob', '', { file }).accepted;
+    const message = await bob.heard(1);
+    const whole = await bob.client.files.download(message);
+    t.match(Object.fromEntries(whole.headers), {
+      'content-type': 'image/jpeg',
+      'content-disposition': "inline; filename*=UTF-8''beach.html",
+      'x-content-type-options': 'nosniff',
+      'content-security-policy': /sandbox/,
+      'cache-control': /immutable/,
+    });
+    const bytes = await bytesOf(whole);
+    t.equal(hashOf(bytes), file.id);
+    t.match(await sharp(bytes).metadata(), { exif: undefined, width: 200 });
+    t.notMatch(bytes.toString('latin1'), /SECRET-OWNER/);
+    const thumb = await bob.client.files.download(message, { thumb: true });
+    t.equal(thumb.headers.get('content-type'), 'image/webp');
+    t.match(await sharp(await bytesOf(thumb)).metadata(), { height: 100 });
+  },
+);
 
 t.test('FIL2 FIL3 what is no image, or too much of one, or too large, is refused and leaves nothing', async (t) => {
-  const { client, blobs, folder } = await stage(t, ['gateway.other_bytes_max=100000', 'gateway.video_bytes_max=150000']);
+  const { client, blobs, folder } = await stage(t, [
+    'gateway.other_bytes_max=100000',
+    'gateway.video_bytes_max=150000',
+  ]);
   const { client: alice } = await client('alice');
   const up = (bytes: Uint8Array) => code(alice.files.upload(bytes, { name: 'x.jpg' }));
   t.equal(await up(bomb(30_000, 30_000)), 'image_too_large');

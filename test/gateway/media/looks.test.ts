@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import t, { type Test } from 'tap';
 import { defaultMediaLimits, type MediaLimits } from '../../../gateway/media/limits.ts';
-import { looks } from '../../../gateway/media/looks.ts';
+import { Looks } from '../../../gateway/media/looks.ts';
 import { bomb, moving, photo, photoWithPlace } from './pictures.ts';
 
 function scene(t: Test, limits: Partial<MediaLimits> = {}) {
   const folder = t.testdir();
   const logged: string[] = [];
   const write = (_: object, words: string): void => void logged.push(words);
-  const all = looks({ ...defaultMediaLimits, ...limits }, { info: write, warn: write, error: write });
+  const all = new Looks({ ...defaultMediaLimits, ...limits }, { info: write, warn: write, error: write });
   t.teardown(() => all.close());
   let files = 0;
   const look = async (bytes: Buffer) => {
@@ -25,7 +25,11 @@ function scene(t: Test, limits: Partial<MediaLimits> = {}) {
 t.test('FIL3 an image is made anew: upright, without metadata, with a smaller one and a preview', async (t) => {
   const { look } = scene(t, { thumb_pixels: 100 });
   const original = await photoWithPlace();
-  t.match(await sharp(original).metadata(), { exif: Buffer, orientation: 6, width: 300 }, 'the test has what it is about');
+  t.match(
+    await sharp(original).metadata(),
+    { exif: Buffer, orientation: 6, width: 300 },
+    'the test has what it is about',
+  );
   const { found, copy, thumb } = await look(original);
   t.match(found, { kind: 'image', type: 'image/jpeg', width: 200, height: 300, thumb: true });
   const after = await sharp(await copy()).metadata();
@@ -70,18 +74,21 @@ t.test('FIL3 an image of too many pixels is refused by its header, one of too ma
   t.equal((await look(Buffer.alloc(1))).found, 'busy');
 });
 
-t.test('FIL3 a file of which the process dies, or that takes too long, is failed, and the next one is looked into', async (t) => {
-  const greedy = scene(t, { image_memory_bytes_max: 1 });
-  const picture = await photo(3_000, 3_000);
-  t.equal((await greedy.look(picture)).found, 'failed');
-  t.equal((await greedy.look(picture)).found, 'failed', 'by another process');
-  t.equal(greedy.logged.length, 2);
-  const slow = scene(t, { image_ms_max: 1 });
-  const [first, second] = await Promise.all([slow.look(picture), slow.look(picture)]);
-  t.same([first?.found, second?.found], ['failed', 'failed']);
-  const good = scene(t);
-  t.match((await good.look(picture)).found, { kind: 'image' });
-});
+t.test(
+  'FIL3 a file of which the process dies, or that takes too long, is failed, and the next one is looked into',
+  async (t) => {
+    const greedy = scene(t, { image_memory_bytes_max: 1 });
+    const picture = await photo(3_000, 3_000);
+    t.equal((await greedy.look(picture)).found, 'failed');
+    t.equal((await greedy.look(picture)).found, 'failed', 'by another process');
+    t.equal(greedy.logged.length, 2);
+    const slow = scene(t, { image_ms_max: 1 });
+    const [first, second] = await Promise.all([slow.look(picture), slow.look(picture)]);
+    t.same([first?.found, second?.found], ['failed', 'failed']);
+    const good = scene(t);
+    t.match((await good.look(picture)).found, { kind: 'image' });
+  },
+);
 
 t.test('FIL3 so many files wait and no more', async (t) => {
   const { look } = scene(t, { looks_waiting_max: 2 });

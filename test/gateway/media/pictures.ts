@@ -4,7 +4,9 @@ import sharp from 'sharp';
 
 export async function photo(width = 600, height = 400): Promise<Buffer> {
   const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
-  return sharp({ create: { width, height, channels: 3, background: 'teal', noise } }).jpeg().toBuffer();
+  return sharp({ create: { width, height, channels: 3, background: 'teal', noise } })
+    .jpeg()
+    .toBuffer();
 }
 
 /** A photograph taken with the camera turned, and a note of where. */
@@ -30,7 +32,9 @@ export function bomb(width: number, height: number): Buffer {
 /** Two pictures that follow one another. */
 export async function moving(): Promise<Buffer> {
   const raw = Buffer.alloc(20 * 40 * 3, 200).fill(10, 0, 20 * 20 * 3);
-  return sharp(raw, { raw: { width: 20, height: 40, channels: 3, pageHeight: 20 } }).gif({ delay: [100, 100] }).toBuffer();
+  return sharp(raw, { raw: { width: 20, height: 40, channels: 3, pageHeight: 20 } })
+    .gif({ delay: [100, 100] })
+    .toBuffer();
 }
 
 function chunk(type: string, data: Buffer): Buffer {

@@ -31,7 +31,14 @@ function take(call: ReturnType<typeof tus>, upload: string) {
 }
 
 /** A request that breaks off: its head says more bytes than come. */
-function cutOff({ url }: Stage, path: string, token: string, offset: number, said: number, bytes: string): Promise<void> {
+function cutOff(
+  { url }: Stage,
+  path: string,
+  token: string,
+  offset: number,
+  said: number,
+  bytes: string,
+): Promise<void> {
   const socket = connect(Number(new URL(url).port), '127.0.0.1');
   const head = [
     `PATCH ${path} HTTP/1.1`,
@@ -81,7 +88,11 @@ t.test('FIL1 an upload is for whom it began with, and nobody reads it', async (t
   const [alice, eve] = await Promise.all([server.client('alice'), server.client('eve')]);
   const [call, other] = [tus(server.url, alice.token()), tus(server.url, eve.token())];
   const at = await begin(call, 3);
-  for (const [method, headers] of [['HEAD', {}], ['PATCH', { 'upload-offset': '0', ...type }], ['DELETE', {}]] as const) {
+  for (const [method, headers] of [
+    ['HEAD', {}],
+    ['PATCH', { 'upload-offset': '0', ...type }],
+    ['DELETE', {}],
+  ] as const) {
     t.equal((await other(method, at, headers, method === 'PATCH' ? 'abc' : undefined)).status, 404, method);
   }
   t.equal((await call('PATCH', at, { 'upload-offset': '0', ...type }, 'abc')).status, 204);
