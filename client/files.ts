@@ -1,5 +1,5 @@
 import { isGroupId } from '../proto/decode.ts';
-import type { FileKind, MessageAt, MessageEvent, SentFile } from '../proto/words.ts';
+import type { FileFacts, FileKind, GroupId, MessageAt, MessageEvent, SentFile } from '../proto/words.ts';
 import { type AccountApi, bodyOf, type Fetch, unreachable } from './account-api.ts';
 import { RingpostError } from './errors.ts';
 import type { Session } from './session.ts';
@@ -53,6 +53,12 @@ export class Files {
     const { file } = message.more ?? {};
     if (file === undefined) throw new RingpostError('unknown_file', 'This message has no file.', false);
     return { ...file, via: this.#at(message) };
+  }
+
+  /** The picture of a group, as `groups.members` or an event tells of it: for `url` and `download`. */
+  pictureOf(group: GroupId, file: FileFacts): SentFile {
+    const via = { with: group, from: this.#host.session.tokens.user, seq: 1 };
+    return { ...file, kind: 'image', name: 'picture', via };
   }
 
   /** An address that is good for this user and some minutes, until `until`. `thumb`: of a smaller image, where there is one. */

@@ -77,6 +77,11 @@ export function maySend(kind: FileKind, { type, width }: FileFacts): boolean {
   }
 }
 
+/** Undefined: it is none. */
+export function fileFactsOf(value: unknown): FileFacts | undefined {
+  return isFields(value) && isFileId(value.id) ? factsOf(value.id, value) : undefined;
+}
+
 /** Of a message. From a client only `id`, `kind`, `name`, `seconds` and `via` are looked at. */
 export function sentFileOf(value: unknown, of: Fields): SentFile | Fault {
   if (!isFields(value)) return malformed('more.file must be an object', of);

@@ -5,11 +5,16 @@ import type { MailOf, Turn } from '../../runtime/index.ts';
 import { releaseFile } from '../holding.ts';
 import { numberKey } from '../numbers.ts';
 import type { GroupMemory } from './memory.ts';
+import { isPicture } from './picture.ts';
 
 type Mail<K extends keyof FileGroupProtocol> = Extract<MailOf<FileGroupProtocol>, { kind: K }>;
 
 export function mayFetch(group: GroupMemory, { user, file, from, seq }: Mail<'mayFetch'>, turn: Turn): void {
   const member = group.members.get(user);
+  if (member !== undefined && isPicture(group, file)) {
+    turn.reply({ ok: true, name: 'picture' });
+    return;
+  }
   const entry = turn.get<GroupEntry>('log', numberKey(seq));
   const isVisible = member !== undefined && (group.about?.shared === true || seq >= member.since);
   const sent = isVisible && entry?.[0] === 'message' && entry[2] === from ? entry[5]?.file : undefined;
@@ -20,6 +25,6 @@ export function mayFetch(group: GroupMemory, { user, file, from, seq }: Mail<'ma
 export function releaseFiles(turn: Turn, seqs: readonly number[]): void {
   for (const seq of seqs) {
     const entry = turn.get<GroupEntry>('log', numberKey(seq));
-    if (entry?.[0] === 'message') releaseFile(turn, entry[5], numberKey(seq));
+    if (entry?.[0] === 'message') releaseFile(turn, entry[5]?.file?.id, numberKey(seq));
   }
 }

@@ -10,6 +10,7 @@ import type { Deed } from './deed.ts';
 import { ask, invite, leave, remove } from './joining.ts';
 import { joinBy, makeLink, unlink } from './links.ts';
 import { deny, done, type GroupMemory, saveMember, sequence, stampOf } from './memory.ts';
+import { setPicture } from './picture.ts';
 import type { AboutRow, Member } from './rows.ts';
 import { timerFor } from './vanishing.ts';
 
@@ -25,7 +26,7 @@ export function post(group: GroupMemory, { id, from, body, more }: Mail<'post'>,
     const vanish = timerFor(group.about, more);
     const kept = withTimer(more, vanish);
     member.last = sequence(group, turn, ['message', id, from, at, body, ...optional(kept)]);
-    holdFile(turn, kept, numberKey(member.last));
+    holdFile(turn, kept?.file?.id, numberKey(member.last));
     if (vanish !== undefined) fadeAt(turn, at + vanish.afterMs, member.last);
     if (member.own.length >= group.limits.group_own_max) member.own.splice(0, member.own.length / 2);
     member.own.push(member.last);
@@ -66,6 +67,9 @@ function byAdmin(group: GroupMemory, turn: Turn, of: Deed, member: Member, about
       change(group, turn, of, { ...about, announce, shared }, { what: 'mode', announce, shared });
       break;
     }
+    case 'picture':
+      setPicture(group, turn, { id, from, deed }, about);
+      break;
     case 'vanish': {
       const { afterMs } = deed;
       change(group, turn, of, { ...about, vanishMs: afterMs }, { what: 'vanishing', afterMs });

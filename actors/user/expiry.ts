@@ -88,8 +88,9 @@ function setExpiry(user: UserMemory, turn: Turn, sweep: Sweep): void {
 
 /** What this row says will not be kept any more, and neither is its file. */
 export function releaseFileOf(user: UserMemory, turn: Turn, row: TimelineRow): void {
-  if (row[0] === 'in') releaseFile(turn, row[8], placeOf(user.self, row[2], { from: row[2], seq: row[3] }));
-  else if (row[0] === 'out') releaseFile(turn, row[7], placeOf(user.self, row[2], { from: user.self, seq: row[3] }));
+  if (row[0] === 'in') releaseFile(turn, row[8]?.file?.id, placeOf(user.self, row[2], { from: row[2], seq: row[3] }));
+  else if (row[0] === 'out')
+    releaseFile(turn, row[7]?.file?.id, placeOf(user.self, row[2], { from: user.self, seq: row[3] }));
 }
 
 /** Another row in the place of row `n`. */

@@ -2,7 +2,7 @@
 import type { FileOwnerProtocol, FileRefusal, Permission } from '../../proto/file-mail.ts';
 import { type FileFacts, type FileId, type MessageAt, maySend, type SentFile } from '../../proto/file-words.ts';
 import type { GroupEntry } from '../../proto/group-mail.ts';
-import type { More } from '../../proto/words.ts';
+import type { GroupDeed, More } from '../../proto/words.ts';
 import type { MailOf, Turn } from '../../runtime/index.ts';
 import { branchAt, isGroup } from '../kinds.ts';
 import { numberKey } from '../numbers.ts';
@@ -94,6 +94,13 @@ export function withFacts(user: UserMemory, turn: Turn, more: More | undefined):
     ...(seconds !== undefined && { seconds }),
   };
   return { ...more, file };
+}
+
+/** The picture of a group is an image that this user has uploaded. */
+export function withPicture(turn: Turn, deed: GroupDeed): GroupDeed | 'unknown_file' {
+  if (deed.what !== 'picture' || deed.file === undefined) return deed;
+  const file = uploadOf(turn, deed.file.id);
+  return file !== undefined && maySend('image', file) ? { what: 'picture', file } : 'unknown_file';
 }
 
 function uploadOf(turn: Turn, id: FileId): FileFacts | undefined {

@@ -18,7 +18,7 @@ import { branchAt, Group } from '../kinds.ts';
 import { numberKey } from '../numbers.ts';
 import { say } from './admission.ts';
 import { armExpiry, armTidy } from './expiry.ts';
-import { withFacts } from './files.ts';
+import { withFacts, withPicture } from './files.ts';
 import { dropStar, forgottenIn } from './marks.ts';
 import { type Attached, conversationWith, saveConversation, type UserMemory } from './memory.ts';
 import { sayToAll } from './presence.ts';
@@ -69,8 +69,13 @@ export function sendToGroup(user: UserMemory, turn: Turn, word: Send, connection
 }
 
 export function arrange(user: UserMemory, turn: Turn, word: Arrange, connection: string, attached: Attached): void {
-  const { id, deed } = word;
+  const { id } = word;
   if (deniedBefore(user, turn, id, attached)) return;
+  const deed = waitingOf(user, turn).has(id) ? word.deed : withPicture(turn, word.deed);
+  if (deed === 'unknown_file') {
+    deny(user, turn, id, deed, attached);
+    return;
+  }
   const comes = deed.what === 'create' || deed.what === 'join';
   const objection = comes ? tooMany(user, turn) : isMember(user, turn, word.with) ? undefined : 'not_a_member';
   // Of a group that was made already the name is remembered.

@@ -74,7 +74,7 @@ function send(user: UserMemory, turn: Turn, word: Send, connection: string, atta
   const n = append(user, turn, at, row);
   turn.put('mid', id, n);
   notePlace(user, turn, to, { from: user.self, seq }, n);
-  holdFile(turn, more, placeOf(user.self, to, { from: user.self, seq }));
+  holdFile(turn, more?.file?.id, placeOf(user.self, to, { from: user.self, seq }));
   if (vanish !== undefined) noteSent(turn, to, seq, n, vanish);
   saveConversation(user, turn, to, { ...conversation, outSeq: seq, last: n });
   armTidy(user, turn, at);
@@ -130,7 +130,7 @@ export function takeMessage(user: UserMemory, mail: Mail<'message'>, turn: Turn)
   const row: TimelineRow = ['in', id, from, seq, at, body, conversation.last, expiresAt, ...optional(more)];
   const n = append(user, turn, at, row);
   notePlace(user, turn, from, { from, seq }, n);
-  holdFile(turn, more, placeOf(user.self, from, { from, seq }));
+  holdFile(turn, more?.file?.id, placeOf(user.self, from, { from, seq }));
   if (more?.vanish !== undefined) noteCame(user, turn, mail, n, more.vanish);
   saveConversation(user, turn, from, { ...conversation, inSeq: seq, last: n });
   armExpiry(user, turn, expiresAt, n);

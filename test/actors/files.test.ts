@@ -293,3 +293,37 @@ t.test('FIL5 a device that comes later has the file in events and pages, until t
   const laptop = connect(world, logIn(world, 'bob', 'laptop'));
   t.notMatch(JSON.stringify(laptop.words), photo.id);
 });
+
+t.test('FIL9 a group has a picture, which its admins set and its members have', async (t) => {
+  const { world, alice, bob, eve, all } = scene();
+  const kept = upload(world, alice, photo);
+  upload(world, alice, song);
+  const group = makeGroup(world, all, 'alice', 'bob');
+  const set = (socket: Socket, file?: FileFacts) =>
+    arrange(world, socket, group, { what: 'picture', ...(file && { file }) });
+  t.equal(set(bob, photo), 'unknown_file', 'he has not uploaded it');
+  upload(world, bob, photo);
+  t.equal(set(bob, photo), 'not_an_admin');
+  t.equal(set(alice, song), 'unknown_file', 'no image');
+  t.equal(set(alice, { ...photo, width: 9 }), 'accepted');
+  t.same(eventsOf(bob, 'group').at(-1)?.change, { what: 'pictured', file: photo }, 'as the server knows it');
+  const entries = eventsOf(bob, 'group').length;
+  t.equal(set(alice, photo), 'accepted');
+  t.equal(eventsOf(bob, 'group').length, entries, 'it was so already');
+  bob.say({ kind: 'roster', req: 1, with: group, after: '', limit: 10 });
+  world.pass(10);
+  t.same(bob.last('members').picture, photo);
+  world.pass(2 * day_ms);
+  t.ok(holders(world, photo).includes(`${group}/picture`));
+  const by = { with: group, from: 'bob', seq: 1 };
+  t.equal(fetchIt(world, bob, photo, by), 'ok');
+  t.equal(fetchIt(world, eve, photo, by), 'unknown_file');
+  world.pass(day_ms);
+  t.equal(isCollected(world, kept), false);
+  t.equal(set(alice), 'accepted');
+  t.same(eventsOf(bob, 'group').at(-1)?.change, { what: 'pictured' });
+  t.equal(fetchIt(world, bob, photo, by), 'unknown_file');
+  world.pass(day_ms + 1_000);
+  t.equal(isCollected(world, kept), true);
+  t.same(world.deadLetters, []);
+});

@@ -35,7 +35,10 @@ const limit = fc.integer({ min: 1, max: clientLimits.page_messages_max });
 const place = fc.oneof(user, fc.constant(''));
 const what = <const W extends string>(word: W) => fc.constant(word);
 
+const sha = fc.stringMatching(/^[0-9a-f]{64}$/);
+const facts = fc.record({ id: sha, type: fc.constant('image/png'), bytes: count, width: count, height: count });
 const deed = fc.oneof(
+  fc.record({ what: what('picture'), file: facts }, { requiredKeys: ['what'] }),
   fc.record({ what: what('title'), title }),
   fc.record({ what: what('about'), about: line }),
   fc.record({ what: fc.constantFrom('add' as const, 'remove' as const), users }),
@@ -52,7 +55,7 @@ const degrees = (most: number) => fc.integer({ min: -most * 10_000_000, max: mos
 const file = fc
   .record(
     {
-      id: fc.stringMatching(/^[0-9a-f]{64}$/),
+      id: sha,
       kind: fc.constantFrom('image' as const, 'video' as const, 'voice' as const, 'file' as const),
       name: line,
       type: fc.constantFrom('image/jpeg', 'application/octet-stream', 'audio/ogg'),
@@ -231,6 +234,7 @@ const change = fc.oneof(
   fc.record({ what: what('created'), title, about: line }),
   fc.record({ what: what('titled'), title }),
   fc.record({ what: what('described'), about: line }),
+  fc.record({ what: what('pictured'), file: facts }, { requiredKeys: ['what'] }),
   fc.record({ what: what('added'), users, title }),
   fc.record({ what: what('removed'), users }),
   fc.record({ what: what('role'), user, role }),
@@ -303,19 +307,22 @@ export const serverWord: fc.Arbitrary<ServerWord> = fc.oneof(
     list: fc.array(fc.record({ group, title }), { maxLength: 3 }),
     next: fc.oneof(group, fc.constant('')),
   }),
-  fc.record({
-    kind: fc.constant('members' as const),
-    req: count,
-    with: group,
-    title,
-    about: line,
-    announce: fc.boolean(),
-    shared: fc.boolean(),
-    vanishMs: count,
-    count,
-    list: fc.array(fc.record({ user, role, since: count }), { maxLength: 3 }),
-    next: place,
-  }),
+  fc
+    .record({
+      kind: fc.constant('members' as const),
+      req: count,
+      with: group,
+      title,
+      about: line,
+      announce: fc.boolean(),
+      shared: fc.boolean(),
+      vanishMs: count,
+      pictured: fc.record({ picture: facts }, { requiredKeys: [] }),
+      count,
+      list: fc.array(fc.record({ user, role, since: count }), { maxLength: 3 }),
+      next: place,
+    })
+    .map(({ pictured, ...rest }) => ({ ...rest, ...pictured })),
   fc.record({
     kind: fc.constantFrom('profiled' as const, 'found' as const),
     req: count,

@@ -62,7 +62,7 @@ t.test('FIL1 FIL5 FIL7 a file goes up in pieces, is sent, and comes down, to who
 });
 
 t.test(
-  'FIL3 FIL9 an image has lost its metadata, and has a preview and a smaller one; equal ones are stored once',
+  'FIL3 FIL8 an image has lost its metadata, and has a preview and a smaller one; equal ones are stored once',
   async (t) => {
     const { client, blobs } = await stage(t, ['gateway.thumb_pixels=100']);
     const [alice, bob] = await Promise.all([client('alice'), client('bob')]);
@@ -129,7 +129,7 @@ t.test('FIL1 a stream goes up, of no length that anybody knows', async (t) => {
   t.equal((await bytesOf(await alice.files.download(empty))).length, 0);
 });
 
-t.test('FIL7 files of a group are for its members', async (t) => {
+t.test('FIL7 FIL9 files of a group, and its picture, are for its members', async (t) => {
   const { client } = await stage(t);
   const [alice, bob, eve] = await Promise.all([client('alice'), client('bob'), client('eve')]);
   const added = new Promise((resolve) => bob.client.on('group', resolve));
@@ -140,6 +140,13 @@ t.test('FIL7 files of a group are for its members', async (t) => {
   const message = await bob.heard(1);
   t.equal((await bytesOf(await bob.client.files.download(message))).toString(), 'the plan');
   t.equal(await code(eve.client.files.download(message)), 'unknown_file');
+  const picture = await alice.client.files.upload(await photo(), { name: 'us' });
+  await alice.client.groups.setPicture(group, picture);
+  const { picture: shown } = await bob.client.groups.members(group);
+  t.match(shown, { id: picture.id, width: 600, height: 400 });
+  const seen = bob.client.files.pictureOf(group, shown!);
+  t.equal(hashOf(await bytesOf(await bob.client.files.download(seen))), picture.id);
+  t.equal(await code(eve.client.files.download(eve.client.files.pictureOf(group, shown!))), 'unknown_file');
   await bob.client.groups.leave(group);
   t.equal(await code(bob.client.files.download(message)), 'unknown_file');
 });
