@@ -90,6 +90,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   let closing: Promise<void> | undefined;
   let isLeaving = false;
   const leaving = (): boolean => isLeaving;
+  const media = await mediaOf(options, tokens, limits, leaving);
 
   const server = httpServer(limits, trustedProxies > 0);
   const boot = randomBytes(6).toString('base64url');
@@ -187,10 +188,11 @@ async function mediaOf(
   options: GatewayOptions,
   tokens: AccessTokens,
   limits: GatewayLimits,
+  leaving: () => boolean,
 ): Promise<Media | undefined> {
   const { files, door, kinds, log } = options;
   if (files === undefined) return undefined;
-  return Media.open({ ...files, door, user: kinds.user, tokens, secrets: options, limits, log });
+  return Media.open({ ...files, door, user: kinds.user, tokens, secrets: options, limits, log, leaving });
 }
 
 const withoutFiles: RawRoute = {

@@ -29,17 +29,24 @@ export function mayUpload(user: UserMemory, { login }: Mail<'mayUpload'>, turn: 
 
 export function uploaded(user: UserMemory, { login, file, forMs }: Mail<'uploaded'>, turn: Turn): void {
   const isNew = turn.get<UploadRow>('upload', file.id) === undefined;
-  const objection = strangerTo(user, turn, login) ?? (isNew && isFull(user, turn) ? 'too_many_files' : undefined);
+  const isTooMuch = isNew && isFull(user, turn, file.bytes);
+  const objection = strangerTo(user, turn, login) ?? (isTooMuch ? 'too_many_files' : undefined);
   if (objection === undefined) turn.put('upload', file.id, { file, until: turn.now + forMs } satisfies UploadRow);
   turn.reply(objection === undefined ? { ok: true } : refused(objection));
 }
 
 /** Takes off what it may not send any more, and looks whether there is room for one more. */
-function isFull({ limits }: UserMemory, turn: Turn): boolean {
-  const rows = turn.range<UploadRow>('upload');
-  const over = rows.filter(([, { until }]) => until <= turn.now);
-  for (const [id] of over) turn.delete('upload', id);
-  return rows.length - over.length >= limits.uploads_max;
+function isFull({ limits }: UserMemory, turn: Turn, more_bytes = 0): boolean {
+  let count = 0;
+  let bytes = more_bytes;
+  for (const [id, { file, until }] of turn.range<UploadRow>('upload')) {
+    if (until <= turn.now) turn.delete('upload', id);
+    else {
+      count++;
+      bytes += file.bytes;
+    }
+  }
+  return count >= limits.uploads_max || bytes > limits.uploads_bytes_max;
 }
 
 export function mayFetch(user: UserMemory, { login, file, by }: Mail<'mayFetch'>, turn: Turn): void {

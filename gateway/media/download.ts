@@ -79,6 +79,7 @@ function safeHeaders({ type, name, thumb }: Ticket): Headers {
     'content-security-policy': "default-src 'none'; sandbox",
     'x-content-type-options': 'nosniff',
     'referrer-policy': 'no-referrer',
+    'access-control-expose-headers': 'content-range, content-disposition, etag',
   };
 }
 

@@ -36,6 +36,8 @@ export interface MediaOptions extends FilesOptions {
   readonly secrets: Secrets;
   readonly limits: GatewayLimits;
   readonly log: Log;
+  /** This node is about to go: what begins should begin elsewhere. */
+  readonly leaving: () => boolean;
 }
 
 /** Uploads that were taken lately: the answer may have been lost. */
@@ -110,6 +112,7 @@ export class Media {
     const objection = this.uploads.objectionTo(claims.user, method, url.split('?', 1)[0] ?? '');
     if (objection !== undefined) return objection;
     if (method === 'POST') {
+      if (this.options.leaving()) return new HttpRefusal('leaving');
       const reply = await this.askUser(claims, { kind: 'mayUpload', login: loginOf(claims) });
       if (reply instanceof HttpRefusal) return reply;
       if (!reply.ok) return new HttpRefusal(fileErrors[reply.code]);

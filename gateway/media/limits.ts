@@ -8,6 +8,8 @@ export interface MediaLimits {
   // ---- uploads
   /** Of one user at one node. */
   readonly uploads_unfinished_max: number;
+  /** Of all uploads at one node, as long as they say that they are. */
+  readonly uploads_total_bytes_max: number;
   /** An upload that was not finished, or not taken, by then is thrown away. */
   readonly upload_ms_max: number;
   /** One request that brings bytes; the upload goes on with the next. */
@@ -43,6 +45,7 @@ export const defaultMediaLimits: MediaLimits = {
   video_bytes_max: 256 * mib_bytes,
   other_bytes_max: 256 * mib_bytes,
   uploads_unfinished_max: 16,
+  uploads_total_bytes_max: 32 * 1024 * mib_bytes,
   upload_ms_max: 24 * hour_ms,
   upload_request_ms_max: 600_000,
   stall_ms_max: 30_000,

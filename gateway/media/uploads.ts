@@ -29,7 +29,14 @@ export interface UploadsOptions {
   readonly url: () => string;
 }
 
+interface Pending {
+  readonly user: UserId;
+  readonly bytes: number;
+}
+
 const sweep_ms_max = 10 * 60_000;
+/** Until others may have been finished. */
+const full_wait_ms = 30_000;
 /** Of an upload's metadata: whose it is. */
 const owner = 'owner';
 
@@ -39,8 +46,8 @@ export class Uploads {
   private readonly notes: FileConfigstore;
   private readonly server: Server;
   private readonly caller = new AsyncLocalStorage<UserId>();
-  /** By id, whose it is: those that are not taken yet. */
-  private readonly owners = new Map<string, UserId>();
+  /** By id, those that are not taken yet. */
+  private readonly pending = new Map<string, Pending>();
   private readonly timer: NodeJS.Timeout;
 
   private constructor(options: UploadsOptions) {
@@ -60,9 +67,9 @@ export class Uploads {
       allowedOrigins: () => true,
       allowedHeaders: ['Authorization'],
       generateUrl: (_, { id }) => `${options.url()}${uploadsPath}/${id}`,
-      onUploadCreate: async (_, { id }) => {
+      onUploadCreate: async (_, { id, size }) => {
         const user = this.caller.getStore() ?? '';
-        this.owners.set(id, user);
+        this.pending.set(id, { user, bytes: size ?? largest(limits) });
         return { metadata: { [owner]: user } };
       },
     });
@@ -86,20 +93,23 @@ export class Uploads {
     const id = path.slice(uploadsPath.length + 1);
     if (method === 'POST') {
       if (id !== '') return new HttpRefusal('wrong_method', undefined, 'HEAD, PATCH, DELETE');
-      const count = [...this.owners.values()].filter((one) => one === user).length;
-      const isFull = count >= this.options.limits.uploads_unfinished_max;
-      return isFull ? new HttpRefusal('too_many_uploads', sweep_ms_max) : undefined;
+      const { uploads_unfinished_max, uploads_total_bytes_max } = this.options.limits;
+      const all = [...this.pending.values()];
+      const isFull = all.reduce((sum, { bytes }) => sum + bytes, 0) >= uploads_total_bytes_max;
+      if (isFull) return new HttpRefusal('overloaded', full_wait_ms);
+      const own = all.filter((one) => one.user === user).length;
+      return own >= uploads_unfinished_max ? new HttpRefusal('too_many_uploads', full_wait_ms) : undefined;
     }
     if (id === '') return new HttpRefusal('wrong_method', undefined, 'POST, OPTIONS');
     // The library would hand out what was uploaded, unchecked.
     if (method === 'GET') return new HttpRefusal('wrong_method', undefined, 'HEAD, PATCH, DELETE');
-    return this.owners.get(id) === user ? undefined : new HttpRefusal('unknown_upload');
+    return this.pending.get(id)?.user === user ? undefined : new HttpRefusal('unknown_upload');
   }
 
   async handle(request: IncomingMessage, response: ServerResponse, user: UserId): Promise<void> {
     request.setTimeout(this.options.limits.stall_ms_max, () => request.destroy());
     await this.caller.run(user, () => this.server.handle(request, response));
-    if (request.method === 'DELETE' && response.statusCode === 204) this.owners.delete(idOf(request.url ?? ''));
+    if (request.method === 'DELETE' && response.statusCode === 204) this.pending.delete(idOf(request.url ?? ''));
   }
 
   /** What is allowed is told to anybody. */
@@ -108,19 +118,19 @@ export class Uploads {
   }
 
   async whole(id: string, user: UserId): Promise<WholeUpload | HttpRefusal> {
-    if (this.owners.get(id) !== user) return new HttpRefusal('unknown_upload');
+    if (this.pending.get(id)?.user !== user) return new HttpRefusal('unknown_upload');
     try {
       const { size, offset } = await this.store.getUpload(id);
       if (size === undefined || offset < size) return new HttpRefusal('unfinished_upload');
       return { file: join(this.options.folder, id), bytes: size };
     } catch {
-      this.owners.delete(id);
+      this.pending.delete(id);
       return new HttpRefusal('unknown_upload');
     }
   }
 
   async discard(id: string): Promise<void> {
-    this.owners.delete(id);
+    this.pending.delete(id);
     await rm(join(this.options.folder, id), { force: true });
     await this.notes.delete(id).catch(() => undefined);
   }
@@ -128,12 +138,14 @@ export class Uploads {
   private async sweep(): Promise<void> {
     try {
       await this.server.cleanUpExpiredUploads();
-      const before = [...this.owners.keys()];
+      const before = [...this.pending.keys()];
       const kept = new Set(await this.notes.list());
-      for (const id of before) if (!kept.has(id)) this.owners.delete(id);
+      for (const id of before) if (!kept.has(id)) this.pending.delete(id);
       for (const id of kept) {
-        const user = this.owners.get(id) ?? (await this.notes.get(id))?.metadata?.[owner];
-        if (user) this.owners.set(id, user);
+        if (this.pending.has(id)) continue;
+        const note = await this.notes.get(id);
+        const user = note?.metadata?.[owner];
+        if (user) this.pending.set(id, { user, bytes: note?.size ?? largest(this.options.limits) });
       }
     } catch (error) {
       this.options.log.warn({ error }, 'uploads that have expired could not be thrown away');

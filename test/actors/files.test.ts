@@ -274,6 +274,9 @@ t.test(
     upload(world, alice, song);
     t.match(ask(), { ok: false, code: 'too_many_files' });
     t.match(upload(world, alice, song), song, 'one that it has already');
+    const few = scene({ uploads_bytes_max: 2_500 });
+    upload(few.world, few.alice, photo);
+    t.throws(() => upload(few.world, few.alice, song), /too_many_files/, 'by their bytes, too');
     world.pass(day_ms);
     t.match(ask(), { ok: true });
   },

@@ -1,6 +1,9 @@
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import t from 'tap';
-import { until } from '../stage.ts';
+import { File, Group } from '../../../actors/index.ts';
+import { folderStorage } from '../../../gateway/index.ts';
+import { stage as edgeStage, until } from '../stage.ts';
 import { type Stage, stage } from './stage.ts';
 
 const type = { 'content-type': 'application/offset+octet-stream' };
@@ -135,6 +138,30 @@ t.test('FIL2 uploads have a size, a number and a life', async (t) => {
   await new Promise((resolve) => setTimeout(resolve, 900));
   t.match(await call('HEAD', last), { status: 404 });
   t.equal((await call('POST', '/v1/uploads', { 'upload-length': '9' })).status, 201);
+});
+
+t.test('FIL2 all uploads of a node have a size', async (t) => {
+  const server = await stage(t, ['gateway.uploads_total_bytes_max=1000']);
+  const alice = await server.client('alice');
+  const call = tus(server.url, alice.token());
+  const at = await begin(call, 1_000);
+  t.match(await call('POST', '/v1/uploads', { 'upload-length': '1' }), { status: 503, code: 'overloaded' });
+  t.equal((await call('DELETE', at)).status, 204);
+  t.match(await take(call, await begin(call, 0)), { status: 200 }, 'and room again');
+});
+
+t.test('FIL1 a node that leaves begins none', async (t) => {
+  const folder = t.testdir();
+  const storage = await folderStorage(join(folder, 'files'));
+  const kinds = { file: File, group: Group };
+  const files = { storage, uploadsFolder: join(folder, 'uploads'), kinds, url: () => '' };
+  const { gateway, register } = await edgeStage(t, {}, { files });
+  const { accessToken } = await register('alice');
+  gateway.leave();
+  const call = tus(gateway.url, accessToken);
+  t.match(await call('POST', '/v1/uploads', { 'upload-length': '1' }), { status: 503, code: 'leaving' });
+  const { call: plain } = await edgeStage(t);
+  t.match(await plain('POST', '/v1/uploads'), { status: 501, body: { error: { code: 'no_files' } } });
 });
 
 t.test('FIL1 a page of another site may not, one of this site is told how', async (t) => {
