@@ -42,7 +42,7 @@ function streamSource(stream: AsyncIterable<Uint8Array>): UploadSource {
     size: undefined,
     async piece(from, most) {
       if (from < start || from > start + kept.size) {
-        throw new RingpostError('gone', 'The upload was lost, and its stream can be read only once.', true);
+        throw new RingpostError('gone', 'The upload was lost, and its stream can be read only once.', false);
       }
       const parts: BlobPart[] = [kept.slice(from - start)];
       let size = start + kept.size - from;
