@@ -1,8 +1,6 @@
 /** Questions of HTTP requests to actors. */
-import type { Claims } from '../proto/mail.ts';
 import type { Door, Protocol, Ref, ReplyOf } from '../runtime/index.ts';
 import { HttpRefusal } from './errors.ts';
-import type { AccessTokens } from './tokens.ts';
 
 /** The reply, or what the client is told when there is none. */
 export async function ask<P extends Protocol, K extends keyof P & string>(
@@ -20,12 +18,4 @@ export async function ask<P extends Protocol, K extends keyof P & string>(
     case 'unknown':
       return new HttpRefusal('unknown_outcome', 1_000);
   }
-}
-
-/** Whose request it is, by its access token alone: whether the session is still there only the account knows. */
-export async function claimsOf(tokens: AccessTokens, bearer: string | undefined): Promise<Claims | HttpRefusal> {
-  if (bearer === undefined) return new HttpRefusal('unauthorised');
-  const verified = await tokens.verify(bearer);
-  if (verified.kind === 'valid') return verified.claims;
-  return new HttpRefusal(verified.kind === 'expired' ? 'expired_token' : 'unauthorised');
 }

@@ -90,11 +90,9 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   let closing: Promise<void> | undefined;
   let isLeaving = false;
   const leaving = (): boolean => isLeaving;
-  const media = await mediaOf(options, tokens, limits, leaving);
-
   const server = httpServer(limits, trustedProxies > 0);
-  const boot = randomBytes(6).toString('base64url');
-  const clients = connections({ door, connection: kinds.connection, limits, log, boot });
+  const { user, connection } = kinds;
+  const clients = connections({ door, connection, limits, log, boot: randomBytes(6).toString('base64url') });
   const noEntry = (): NoEntry | undefined => {
     if (isLeaving) return 'leaving';
     if (!serving()) return 'not_serving';
@@ -102,25 +100,22 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   };
   const overloaded = (): boolean => clients.overloaded;
   const { admit } = clients;
-  const { user } = kinds;
   const callers = new Callers({ door, user, limits, tokens });
   const admission = new Admission(limits);
-  const media = await mediaOf(options, tokens, limits);
+  const media = await mediaOf(options, callers, limits, noEntry);
   const builders = forBuilders(options, limits, tokens, callers);
   const accounts = { door, user, limits, passwords: passwords(limits), tokens, callers, overloaded };
   const sockets = new HttpSockets({ callers, admission, limits, noEntry, admit });
   const own = [healthRoute(noEntry), ...accountRoutes(accounts), ...(media?.routes ?? [])];
   const routes = [...own, ...builders.routes, ...sockets.routes];
-  const raw = media?.raw ?? [withoutFiles];
   const unanswered = { count: 0 };
   const around = { limits, allowedOrigins, trustedProxies, log, leaving, unanswered };
-  server.on('request', requestListener({ routes, raw, ...around }));
+  server.on('request', requestListener({ routes, raw: media?.raw ?? [withoutFiles], ...around }));
   const handshakes = new Handshakes({ tokens, admission, limits, allowedOrigins, trustedProxies, log, noEntry, admit });
   server.on('upgrade', (request, socket, head) => handshakes.upgrade(request, socket, head));
 
   const port = await listen(server, options.host, options.port).catch(async (error) => {
     await clients.close(0);
-    media?.close();
     throw error;
   });
 
@@ -186,13 +181,12 @@ function forBuilders(options: GatewayOptions, limits: GatewayLimits, tokens: Acc
 
 async function mediaOf(
   options: GatewayOptions,
-  tokens: AccessTokens,
+  callers: Callers,
   limits: GatewayLimits,
-  leaving: () => boolean,
+  noEntry: () => NoEntry | undefined,
 ): Promise<Media | undefined> {
-  const { files, door, kinds, log } = options;
-  if (files === undefined) return undefined;
-  return Media.open({ ...files, door, user: kinds.user, tokens, secrets: options, limits, log, leaving });
+  const { files, door, log } = options;
+  return files && Media.open({ ...files, door, callers, secrets: options, limits, log, noEntry });
 }
 
 const withoutFiles: RawRoute = {

@@ -64,7 +64,7 @@ function permission(
   if (objection !== undefined) return refused(objection);
   if (by === undefined) return uploadOf(turn, file) ? { ok: true, name: '', ask: false } : refused('unknown_file');
   if (isGroup(by.with)) {
-    const isOpen = memberSince(user, turn, by.with) !== undefined && !isForgotten(user, turn, by.with, by);
+    const isOpen = memberSince(user, turn, by.with) > 0 && !isForgotten(user, turn, by.with, by);
     return isOpen ? { ok: true, name: '', ask: true } : refused('unknown_file');
   }
   const sent = sentBy(user, turn, by);
@@ -123,7 +123,7 @@ function sentBy(user: UserMemory, turn: Turn, { with: other, from, seq }: Messag
     return row?.[0] === 'out' ? row[7]?.file : undefined;
   }
   const since = memberSince(user, turn, other);
-  if (since === undefined || seq < since || isForgotten(user, turn, other, { from, seq })) return undefined;
+  if (since === 0 || seq < since || isForgotten(user, turn, other, { from, seq })) return undefined;
   const entry = turn.peek<GroupEntry>(branchAt(turn.partition, other), 'log', numberKey(seq));
   return entry?.[0] === 'message' && entry[2] === from ? entry[5]?.file : undefined;
 }

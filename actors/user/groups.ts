@@ -30,12 +30,7 @@ import { announce, append, stampOf } from './timeline.ts';
 type Mail<K extends keyof MemberProtocol> = Extract<MailOf<MemberProtocol>, { kind: K }>;
 
 function isMember(user: UserMemory, turn: Turn, group: GroupId): boolean {
-  return memberSince(user, turn, group) !== undefined;
-}
-
-/** Number of the entry that brought this user; undefined for a group that it is no member of. */
-export function memberSince(user: UserMemory, turn: Turn, group: GroupId): number | undefined {
-  return membershipsOf(user, turn).get(group)?.since;
+  return membershipsOf(user, turn).has(group);
 }
 
 /** Number of the entry that brought this user into the group; 0: it is in no such group. */

@@ -5,13 +5,14 @@ import { Fault } from '../../proto/fault.ts';
 import type { FileProtocol, KeptFile } from '../../proto/file-mail.ts';
 import { type FileFacts, isFileId, type MessageAt, messageAtOf } from '../../proto/file-words.ts';
 import type { GroupProtocol } from '../../proto/group-mail.ts';
-import type { Claims, UserProtocol } from '../../proto/mail.ts';
+import type { Claims } from '../../proto/mail.ts';
 import type { ActorKind, Door, Log } from '../../runtime/index.ts';
-import { ask, claimsOf } from '../asking.ts';
-import { HttpRefusal } from '../errors.ts';
+import { ask } from '../asking.ts';
+import type { Callers } from '../callers.ts';
+import { HttpRefusal, type NoEntry, refusalOf } from '../errors.ts';
 import { type Answer, bearerOf, type Call, type RawRoute, type Route } from '../http.ts';
 import type { GatewayLimits } from '../limits.ts';
-import type { AccessTokens, Secrets } from '../tokens.ts';
+import type { Secrets } from '../tokens.ts';
 import { type Collector, collector } from './collector.ts';
 import { download } from './download.ts';
 import { fileErrors, keep } from './keeping.ts';
@@ -31,13 +32,12 @@ export interface FilesOptions {
 
 export interface MediaOptions extends FilesOptions {
   readonly door: Door;
-  readonly user: ActorKind<UserProtocol>;
-  readonly tokens: AccessTokens;
+  readonly callers: Callers;
   readonly secrets: Secrets;
   readonly limits: GatewayLimits;
   readonly log: Log;
-  /** This node is about to go: what begins should begin elsewhere. */
-  readonly leaving: () => boolean;
+  /** What begins should begin elsewhere. */
+  readonly noEntry: () => NoEntry | undefined;
 }
 
 /** Uploads that were taken lately: the answer may have been lost. */
@@ -107,13 +107,14 @@ export class Media {
       await this.uploads.tell(request, response);
       return undefined;
     }
-    const claims = await claimsOf(this.options.tokens, bearerOf(request));
+    const claims = await this.options.callers.claimed({ bearer: bearerOf(request) });
     if (claims instanceof HttpRefusal) return claims;
     const objection = this.uploads.objectionTo(claims.user, method, url.split('?', 1)[0] ?? '');
     if (objection !== undefined) return objection;
     if (method === 'POST') {
-      if (this.options.leaving()) return new HttpRefusal('leaving');
-      const reply = await this.askUser(claims, { kind: 'mayUpload', login: loginOf(claims) });
+      const shut = this.options.noEntry();
+      if (shut !== undefined) return refusalOf(shut);
+      const reply = await this.options.callers.ask(claims.user, { kind: 'mayUpload', login: loginOf(claims) });
       if (reply instanceof HttpRefusal) return reply;
       if (!reply.ok) return new HttpRefusal(fileErrors[reply.code]);
     }
@@ -123,7 +124,7 @@ export class Media {
 
   /** `{ upload }`: all its bytes have come. May be asked again, and is answered the same. */
   private async take(call: Call): Promise<Answer | HttpRefusal> {
-    const claims = await claimsOf(this.options.tokens, call.bearer);
+    const claims = await this.options.callers.claimed(call);
     if (claims instanceof HttpRefusal) return claims;
     const body = await call.json();
     if (body instanceof HttpRefusal) return body;
@@ -160,8 +161,8 @@ export class Media {
 
   /** `{ by?: { with, from, seq }, thumb? }`: an address for the file, where this user may have it by that message, or has uploaded it. */
   private async address(call: Call): Promise<Answer | HttpRefusal> {
-    const { tokens, door, kinds, limits } = this.options;
-    const claims = await claimsOf(tokens, call.bearer);
+    const { callers, door, kinds, limits } = this.options;
+    const claims = await callers.claimed(call);
     if (claims instanceof HttpRefusal) return claims;
     const body = await call.json();
     if (body instanceof HttpRefusal) return body;
@@ -186,9 +187,9 @@ export class Media {
 
   /** What the file is called there, if this user may have it now. */
   private async nameOf(claims: Claims, file: string, by: MessageAt | undefined): Promise<string | HttpRefusal> {
-    const { door, kinds, limits } = this.options;
+    const { callers, door, kinds, limits } = this.options;
     const login = loginOf(claims);
-    const reply = await this.askUser(claims, { kind: 'mayFetch', login, file, ...(by && { by }) });
+    const reply = await callers.ask(claims.user, { kind: 'mayFetch', login, file, ...(by && { by }) });
     if (reply instanceof HttpRefusal) return reply;
     if (!reply.ok) return new HttpRefusal(fileErrors[reply.code]);
     if (!reply.ask || by === undefined) return reply.name;
@@ -208,19 +209,11 @@ export class Media {
     if (typeof ticket === 'string') return new HttpRefusal(ticket);
     const bearer = bearerOf(request);
     if (bearer !== undefined) {
-      const claims = await claimsOf(this.options.tokens, bearer);
+      const claims = await this.options.callers.claimed({ bearer });
       if (claims instanceof HttpRefusal) return claims;
       if (claims.user !== ticket.user) return new HttpRefusal('bad_signature');
     }
     return download(this.options, ticket, request, response, headers);
-  }
-
-  private askUser<K extends 'mayUpload' | 'mayFetch'>(
-    { user }: Claims,
-    mail: { readonly kind: K } & UserProtocol[K]['mail'],
-  ) {
-    const { door, limits } = this.options;
-    return ask<UserProtocol, K>(door, this.options.user.ref(user), mail, limits.ask_wait_ms_max);
   }
 }
 

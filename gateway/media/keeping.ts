@@ -5,9 +5,10 @@ import { rm, stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import type { FileProtocol, FileRefusal, KeptFile } from '../../proto/file-mail.ts';
 import type { FileFacts } from '../../proto/file-words.ts';
-import type { Claims, UserProtocol } from '../../proto/mail.ts';
+import type { Claims } from '../../proto/mail.ts';
 import type { ActorKind, Door } from '../../runtime/index.ts';
 import { ask } from '../asking.ts';
+import type { Callers } from '../callers.ts';
 import { type ErrorCode, HttpRefusal } from '../errors.ts';
 import type { Look } from './image-worker.ts';
 import type { MediaLimits } from './limits.ts';
@@ -17,7 +18,7 @@ import type { WholeUpload } from './uploads.ts';
 
 export interface KeepingOptions {
   readonly door: Door;
-  readonly user: ActorKind<UserProtocol>;
+  readonly callers: Callers;
   readonly file: ActorKind<FileProtocol>;
   readonly storage: Storage;
   readonly looks: Looks;
@@ -65,12 +66,8 @@ export async function keep(
     if (kept instanceof HttpRefusal) return kept;
     const { generation: _, ...file } = kept;
     const { device, session } = claims;
-    const reply = await ask(
-      options.door,
-      options.user.ref(claims.user),
-      { kind: 'uploaded', login: { device, session }, file, forMs: options.limits.file_grace_ms },
-      options.limits.ask_wait_ms_max,
-    );
+    const forMs = options.limits.file_grace_ms;
+    const reply = await options.callers.ask(claims.user, { kind: 'uploaded', login: { device, session }, file, forMs });
     if (reply instanceof HttpRefusal) return reply;
     return reply.ok ? file : new HttpRefusal(fileErrors[reply.code]);
   } finally {

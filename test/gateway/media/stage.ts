@@ -57,6 +57,8 @@ export async function stage(t: Test, settings: readonly string[] = []): Promise<
       dataFolder: join(folder, 'data'),
       secret: new Uint8Array(32).fill(7),
       advertise: '',
+      privateTargets: false,
+      pushContact: '',
       files: storage,
     });
     port = Number(new URL(server.url).port);

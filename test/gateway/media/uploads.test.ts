@@ -111,7 +111,7 @@ t.test('FIL1 an upload is for whom it began with, and nobody reads it', async (t
   t.match(await nobody('POST', '/v1/files', { 'content-type': 'application/json' }, '{}'), { status: 401 });
   const without = await fetch(`${server.url}/v1/uploads`, { method: 'POST', headers: { 'upload-length': '3' } });
   t.equal(without.status, 401);
-  await alice.client.deactivate();
+  await alice.client.account.deactivate();
   t.match(await call('POST', '/v1/uploads', { 'upload-length': '3' }), { status: 401 }, 'the account has ended');
 });
 
