@@ -27,8 +27,8 @@ import { addBot, dropBot, listBots, registerBot, retire, retireBot } from './use
 import { clear, isFor, takeGone } from './user/ending.ts';
 import { expire, tidy } from './user/expiry.ts';
 import { exportPage } from './user/exporting.ts';
+import { fileQuestions } from './user/files.ts';
 import { pinned, starred } from './user/finding.ts';
-import { mayFetch, mayUpload, uploaded } from './user/files.ts';
 import {
   askGroup,
   invited,
@@ -88,9 +88,7 @@ export function userBehaviour(limits: MessengerLimits): AnyBehaviour {
       pushDue,
       retire,
       aside,
-      mayUpload,
-      uploaded,
-      mayFetch,
+      ...fileQuestions,
       attach,
       detach: (user, { connection }) => detach(user, connection),
       words,

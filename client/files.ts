@@ -1,7 +1,8 @@
 import { isGroupId } from '../proto/decode.ts';
 import type { FileFacts, FileKind, GroupId, MessageAt, MessageEvent, SentFile } from '../proto/words.ts';
 import { type AccountApi, bodyOf, type Fetch, unreachable } from './account-api.ts';
-import { RingpostError } from './errors.ts';
+import { asRingpostError, RingpostError } from './errors.ts';
+import { sdkLimits } from './limits.ts';
 import type { Session } from './session.ts';
 import { upload } from './upload.ts';
 import { type UploadBytes, uploadSource } from './upload-source.ts';
@@ -68,9 +69,8 @@ export class Files {
   ): Promise<{ readonly url: string; readonly until: number }> {
     const { api, session } = this.#host;
     const file = 'seq' in message ? this.of(message) : message;
-    const { url, until } = await session.authorised((token) =>
-      api.fileAddress(file.id, { by: file.via, thumb }, token),
-    );
+    const ask = { by: file.via, thumb };
+    const { url, until } = await patiently(() => session.authorised((token) => api.fileAddress(file.id, ask, token)));
     return { url: api.url + url, until };
   }
 
@@ -101,4 +101,17 @@ export class Files {
 function kindOf({ type, width }: { readonly type: string; readonly width?: number }): FileKind {
   if (width !== undefined) return 'image';
   return type.startsWith('video/') ? 'video' : 'file';
+}
+
+/** A question that may be asked again, while who knows the answer moves. */
+async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await ask();
+    } catch (error) {
+      const { retry, afterMs = sdkLimits.overload_wait_ms_min } = asRingpostError(error);
+      if (!retry || tries >= sdkLimits.upload_takes_max) throw error;
+      await new Promise((resolve) => setTimeout(resolve, Math.min(afterMs, sdkLimits.refused_wait_ms_max)));
+    }
+  }
 }

@@ -136,7 +136,7 @@ function toldOf(user: UserMemory, turn: Turn, other: UserId, answer: ProfileAnsw
 }
 
 /** Whether this user has ever had to do with another one. */
-function knows(user: UserMemory, turn: Turn, other: UserId): boolean {
+export function knows(user: UserMemory, turn: Turn, other: UserId): boolean {
   const { inSeq, outSeq } = conversationWith(user, turn, other);
   return inSeq > 0 || outSeq > 0 || isContact(user, turn, other);
 }

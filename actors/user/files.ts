@@ -22,12 +22,14 @@ export interface UploadRow {
 
 // ---------------------------------------------------------------- what the gateway asks
 
-export function mayUpload(user: UserMemory, { login }: Mail<'mayUpload'>, turn: Turn): void {
+export const fileQuestions = { mayUpload, uploaded, mayFetch };
+
+function mayUpload(user: UserMemory, { login }: Mail<'mayUpload'>, turn: Turn): void {
   const objection = strangerTo(user, turn, login) ?? (isFull(user, turn) ? 'too_many_files' : undefined);
   turn.reply(objection === undefined ? { ok: true } : refused(objection));
 }
 
-export function uploaded(user: UserMemory, { login, file, forMs }: Mail<'uploaded'>, turn: Turn): void {
+function uploaded(user: UserMemory, { login, file, forMs }: Mail<'uploaded'>, turn: Turn): void {
   const isNew = turn.get<UploadRow>('upload', file.id) === undefined;
   const isTooMuch = isNew && isFull(user, turn, file.bytes);
   const objection = strangerTo(user, turn, login) ?? (isTooMuch ? 'too_many_files' : undefined);
@@ -49,7 +51,7 @@ function isFull({ limits }: UserMemory, turn: Turn, more_bytes = 0): boolean {
   return count >= limits.uploads_max || bytes > limits.uploads_bytes_max;
 }
 
-export function mayFetch(user: UserMemory, { login, file, by }: Mail<'mayFetch'>, turn: Turn): void {
+function mayFetch(user: UserMemory, { login, file, by }: Mail<'mayFetch'>, turn: Turn): void {
   turn.reply(permission(user, turn, login, file, by));
 }
 

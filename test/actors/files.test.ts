@@ -231,6 +231,21 @@ t.test('FIL8 what vanishes or expires lets go of its file', async (t) => {
   t.same(world.deadLetters, []);
 });
 
+t.test('FIL8 what an account kept lets go of its files when the account ends', async (t) => {
+  const { world, alice } = scene();
+  upload(world, alice, photo);
+  for (let i = 0; i < 3; i++) send(world, alice, 'bob', fileIn(photo));
+  t.equal(holders(world, photo).length, 7);
+  world.ask(User.ref('alice'), { kind: 'deactivate' });
+  world.pass(1_000);
+  t.same(holders(world, photo), ['@alice', ...[1, 2, 3].map((n) => `bob/alice/i/0000000${n}`)]);
+  world.ask(User.ref('bob'), { kind: 'deactivate' });
+  world.pass(day_ms);
+  t.same(holders(world, photo), ['@alice']);
+  t.equal(world.rowsOf('user/alice', 'upload').size, 0);
+  t.same(world.deadLetters, []);
+});
+
 t.test('FIL8 a file that comes again while it is collected is another generation, and stays', async (t) => {
   const { world, alice, bob } = scene();
   const first = upload(world, alice, photo, hour_ms);
