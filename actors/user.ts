@@ -27,6 +27,7 @@ import { addBot, dropBot, listBots, registerBot, retire, retireBot } from './use
 import { clear, isFor, takeGone } from './user/ending.ts';
 import { expire, tidy } from './user/expiry.ts';
 import { exportPage } from './user/exporting.ts';
+import { fileQuestions } from './user/files.ts';
 import { pinned, starred } from './user/finding.ts';
 import {
   askGroup,
@@ -87,6 +88,7 @@ export function userBehaviour(limits: MessengerLimits): AnyBehaviour {
       pushDue,
       retire,
       aside,
+      ...fileQuestions,
       attach,
       detach: (user, { connection }) => detach(user, connection),
       words,

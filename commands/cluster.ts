@@ -63,6 +63,8 @@ export async function cluster(args: readonly string[], terminal: Terminal): Prom
       join(dataFolder, name),
       '--secret',
       join(dataFolder, 'secret'),
+      '--files',
+      join(dataFolder, 'files'),
     ];
     const journal = ['--nats', nats.urls.join(','), '--replicas', String(servers)];
     return {

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { clusterConfig } from '../cluster.config.ts';
 import { natsPorts } from '../runtime/io/index.ts';
+import { filesHelp, filesOptions, openFiles } from './files.ts';
 import { untilStopped } from './lifetime.ts';
 import {
   limitsOf,
@@ -29,6 +30,7 @@ export const nodeHelp = `ringpost node NAME: one node of a cluster; nats-server 
   --advertise URL        where clients reach this very node, or "own" for where it listens: they are told to prefer the node
                          that their account lives on (not told)
   --data FOLDER          this node's own folder (${clusterConfig.dataFolder}/NAME)
+${filesHelp('none: without it there are no files; all nodes need the same place')}
 ${outwardHelp}  --set PART.BOUND=N     changes a limit; PART is runtime, gateway or messenger; may be given often
   --end-with-parent      stop when standard input ends: for programs that start nodes
   --help                 this text
@@ -47,6 +49,7 @@ export async function node(args: readonly string[], terminal: Terminal): Promise
       host: { type: 'string' },
       advertise: { type: 'string' },
       data: { type: 'string' },
+      ...filesOptions,
       set: { type: 'string', multiple: true },
       ...outwardOptions,
       'end-with-parent': { type: 'boolean' },
@@ -70,6 +73,7 @@ export async function node(args: readonly string[], terminal: Terminal): Promise
     dataFolder,
     log: openLog(dataFolder, (line) => terminal.tell(`${name}: ${line}`)),
   });
+  const files = await openFiles(options, '');
   const server = await openServer({
     ports,
     limits,
@@ -81,6 +85,7 @@ export async function node(args: readonly string[], terminal: Terminal): Promise
     ...outwardOf(options),
     secret,
     advertise: textOf(options, 'advertise', ''),
+    files,
   });
   if (options['end-with-parent'] === true) {
     const { stdin } = process;

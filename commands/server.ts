@@ -2,8 +2,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { Connection, Desk, messengerBehaviours, User } from '../actors/index.ts';
-import { createGateway, type Gateway } from '../gateway/index.ts';
+import { Connection, Desk, File, Group, messengerBehaviours, User } from '../actors/index.ts';
+import { createGateway, type Gateway, type Storage } from '../gateway/index.ts';
 import { type Log, Node } from '../runtime/index.ts';
 import type { OpenPorts } from '../runtime/io/index.ts';
 import { Departure } from './departure.ts';
@@ -25,6 +25,8 @@ export interface ServerOptions {
   readonly pushContact: string;
   /** Where clients reach this node, when they may know; '' otherwise. 'own': where it listens. */
   readonly advertise: string;
+  /** Where files of messages are kept; undefined: nowhere. */
+  readonly files: Storage | undefined;
 }
 
 export interface Server {
@@ -60,6 +62,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
       log: ports.log,
       limits: limits.gateway,
       serving: () => isUp && ports.network.connected(),
+      ...(options.files && { files: filesOf(options, options.files, () => node.notice) }),
     });
   } catch (error) {
     await ports.close();
@@ -98,6 +101,10 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     throw error;
   }
   return server;
+}
+
+function filesOf({ dataFolder }: ServerOptions, storage: Storage, url: () => string) {
+  return { storage, uploadsFolder: join(dataFolder, 'uploads'), kinds: { file: File, group: Group }, url };
 }
 
 /** For benchmarks: what the engine has counted, as JSON. */

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { clusterConfig } from '../cluster.config.ts';
 import { embeddedPorts } from '../runtime/io/index.ts';
+import { filesHelp, filesOptions, openFiles } from './files.ts';
 import { untilStopped } from './lifetime.ts';
 import { limitsOf, outwardHelp, outwardOf, outwardOptions, parseOptions, textOf, wholeNumber } from './options.ts';
 import { openSecret } from './secret.ts';
@@ -13,6 +14,7 @@ export const startHelp = `ringpost start: the whole of Ringpost in one process, 
   --port N               where clients connect (${clusterConfig.port}; 0 takes a free port)
   --host ADDRESS         which interface to listen on (${clusterConfig.host})
   --data FOLDER          where everything is kept (${clusterConfig.dataFolder}/embedded)
+${filesHelp('FOLDER/files')}
 ${outwardHelp}  --set PART.BOUND=N     changes a limit; PART is runtime, gateway or messenger; may be given often
   --help                 this text
 `;
@@ -23,6 +25,7 @@ export async function start(args: readonly string[], terminal: Terminal): Promis
     port: { type: 'string' },
     host: { type: 'string' },
     data: { type: 'string' },
+    ...filesOptions,
     set: { type: 'string', multiple: true },
     ...outwardOptions,
   });
@@ -33,6 +36,7 @@ export async function start(args: readonly string[], terminal: Terminal): Promis
   const { partitions } = clusterConfig;
   const log = openLog(dataFolder, terminal.tell);
   const ports = await embeddedPorts({ node: 'solo', partitions, dataFolder, log });
+  const files = await openFiles(options, join(dataFolder, 'files'));
   const server = await openServer({
     ports,
     limits,
@@ -44,6 +48,7 @@ export async function start(args: readonly string[], terminal: Terminal): Promis
     ...outwardOf(options),
     secret: openSecret(join(dataFolder, 'secret')),
     advertise: '',
+    files,
   });
   const at = port === clusterConfig.port ? '' : ` --url ${server.url}`;
   terminal.say(`Ringpost is up at ${server.url}, keeping its data in ${dataFolder}.

@@ -9,13 +9,14 @@ import { Admission } from './admission.ts';
 import { Bots } from './bots.ts';
 import { Callers } from './callers.ts';
 import { connections } from './connections.ts';
-import { type NoEntry, refusalOf } from './errors.ts';
+import { HttpRefusal, type NoEntry, refusalOf } from './errors.ts';
 import { Exports } from './exports.ts';
 import { Handshakes } from './handshake.ts';
 import { Hooks } from './hooks.ts';
-import { type Route, requestListener } from './http.ts';
+import { type RawRoute, type Route, requestListener } from './http.ts';
 import { HttpSockets } from './http-sockets.ts';
 import { defaultGatewayLimits, type GatewayLimits } from './limits.ts';
+import { type FilesOptions, Media } from './media/index.ts';
 import type { AllowedOrigins } from './origins.ts';
 import { Outward } from './outward.ts';
 import { passwords } from './passwords.ts';
@@ -27,6 +28,9 @@ import { Words } from './words.ts';
 
 export type { GatewayLimits } from './limits.ts';
 export { defaultGatewayLimits } from './limits.ts';
+export { folderStorage } from './media/folder-storage.ts';
+export type { FilesOptions } from './media/index.ts';
+export type { Storage } from './media/storage.ts';
 export type { AllowedOrigins } from './origins.ts';
 
 const last_answers_look_ms = 5;
@@ -57,6 +61,8 @@ export interface GatewayOptions {
   readonly privateTargets?: boolean;
   /** Whom push services may write to about this server: a mailto: or https: address. */
   readonly pushContact?: string;
+  /** Where files of messages are kept; without it there are none. */
+  readonly files?: FilesOptions;
   /** Reverse proxies in front whose X-Forwarded-For is believed; 0 by default. */
   readonly trustedProxies?: number;
 }
@@ -84,15 +90,9 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   let closing: Promise<void> | undefined;
   let isLeaving = false;
   const leaving = (): boolean => isLeaving;
-
   const server = httpServer(limits, trustedProxies > 0);
-  const clients = connections({
-    door,
-    connection: kinds.connection,
-    limits,
-    log,
-    boot: randomBytes(6).toString('base64url'),
-  });
+  const { user, connection } = kinds;
+  const clients = connections({ door, connection, limits, log, boot: randomBytes(6).toString('base64url') });
   const noEntry = (): NoEntry | undefined => {
     if (isLeaving) return 'leaving';
     if (!serving()) return 'not_serving';
@@ -100,15 +100,17 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   };
   const overloaded = (): boolean => clients.overloaded;
   const { admit } = clients;
-  const { user } = kinds;
   const callers = new Callers({ door, user, limits, tokens });
   const admission = new Admission(limits);
+  const media = await mediaOf(options, callers, limits, noEntry);
   const builders = forBuilders(options, limits, tokens, callers);
   const accounts = { door, user, limits, passwords: passwords(limits), tokens, callers, overloaded };
   const sockets = new HttpSockets({ callers, admission, limits, noEntry, admit });
-  const routes = [healthRoute(noEntry), ...accountRoutes(accounts), ...builders.routes, ...sockets.routes];
+  const own = [healthRoute(noEntry), ...accountRoutes(accounts), ...(media?.routes ?? [])];
+  const routes = [...own, ...builders.routes, ...sockets.routes];
   const unanswered = { count: 0 };
-  server.on('request', requestListener({ routes, limits, allowedOrigins, trustedProxies, log, leaving, unanswered }));
+  const around = { limits, allowedOrigins, trustedProxies, log, leaving, unanswered };
+  server.on('request', requestListener({ routes, raw: media?.raw ?? [withoutFiles], ...around }));
   const handshakes = new Handshakes({ tokens, admission, limits, allowedOrigins, trustedProxies, log, noEntry, admit });
   server.on('upgrade', (request, socket, head) => handshakes.upgrade(request, socket, head));
 
@@ -125,6 +127,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     const endMs = performance.now() + limits.last_answers_ms_max;
     while (unanswered.count > 0 && performance.now() < endMs) await pause(last_answers_look_ms);
     server.closeAllConnections();
+    media?.close();
     await stopped;
   }
   return {
@@ -176,11 +179,26 @@ function forBuilders(options: GatewayOptions, limits: GatewayLimits, tokens: Acc
   };
 }
 
+async function mediaOf(
+  options: GatewayOptions,
+  callers: Callers,
+  limits: GatewayLimits,
+  noEntry: () => NoEntry | undefined,
+): Promise<Media | undefined> {
+  const { files, door, log } = options;
+  return files && Media.open({ ...files, door, callers, secrets: options, limits, log, noEntry });
+}
+
+const withoutFiles: RawRoute = {
+  takes: (_, path) => /^\/v1\/(files|uploads)(\/|$)/.test(path),
+  run: async () => new HttpRefusal('no_files'),
+};
+
 function httpServer(limits: GatewayLimits, behindProxy: boolean): Server {
   const server = createServer({
     maxHeaderSize: limits.header_bytes_max,
     headersTimeout: limits.headers_ms_max,
-    requestTimeout: limits.request_ms_max,
+    requestTimeout: Math.max(limits.request_ms_max, limits.upload_request_ms_max),
     keepAliveTimeout: limits.keep_alive_ms,
     connectionsCheckingInterval: limits.sweep_ms,
   });

@@ -35,7 +35,10 @@ const limit = fc.integer({ min: 1, max: clientLimits.page_messages_max });
 const place = fc.oneof(user, fc.constant(''));
 const what = <const W extends string>(word: W) => fc.constant(word);
 
+const sha = fc.stringMatching(/^[0-9a-f]{64}$/);
+const facts = fc.record({ id: sha, type: fc.constant('image/png'), bytes: count, width: count, height: count });
 const deed = fc.oneof(
+  fc.record({ what: what('picture'), file: facts }, { requiredKeys: ['what'] }),
   fc.record({ what: what('title'), title }),
   fc.record({ what: what('about'), about: line }),
   fc.record({ what: fc.constantFrom('add' as const, 'remove' as const), users }),
@@ -49,6 +52,22 @@ const deed = fc.oneof(
 const groupKind = fc.constant('group' as const);
 
 const degrees = (most: number) => fc.integer({ min: -most * 10_000_000, max: most * 10_000_000 });
+const file = fc
+  .record(
+    {
+      id: sha,
+      kind: fc.constantFrom('image' as const, 'video' as const, 'voice' as const, 'file' as const),
+      name: line,
+      type: fc.constantFrom('image/jpeg', 'application/octet-stream', 'audio/ogg'),
+      bytes: count,
+      size: fc.record({ width: count, height: count }),
+      preview: fc.stringMatching(/^[A-Za-z0-9+/]{0,40}={0,2}$/),
+      thumb: fc.constant(true as const),
+      seconds: count,
+    },
+    { requiredKeys: ['id', 'kind', 'name', 'type', 'bytes'] },
+  )
+  .map(({ size, ...rest }) => ({ ...rest, ...size }));
 /** At least one thing: an empty one is the same as none. */
 const more = fc
   .record(
@@ -58,10 +77,15 @@ const more = fc
       mentions: fc.uniqueArray(user, { maxLength: 5 }),
       place: fc.record({ north: degrees(90), east: degrees(180), name: line }),
       card: fc.record({ name: line, user: place, phone: line, email: line }),
+      file,
     },
     { requiredKeys: [] },
   )
   .filter((one) => Object.keys(one).length > 0) as fc.Arbitrary<More>;
+
+/** By another message, which only a client says. */
+const via = fc.record({ with: conversation, from: user, seq: fc.integer({ min: 1 }) });
+const forwarded = fc.record({ file, via }).map(({ file, via }): More => ({ file: { ...file, via } }));
 
 const groupWord: fc.Arbitrary<ClientWord> = fc.oneof(
   fc.record({ kind: groupKind, id, with: group, deed }),
@@ -140,7 +164,7 @@ const amendment = fc.oneof(
 
 export const clientWord: fc.Arbitrary<ClientWord> = fc.oneof(
   fc.record(
-    { kind: fc.constant('send' as const), id, to: conversation, body: text, more },
+    { kind: fc.constant('send' as const), id, to: conversation, body: text, more: fc.oneof(more, forwarded) },
     { requiredKeys: ['kind', 'id', 'to', 'body'] },
   ) as fc.Arbitrary<ClientWord>,
   groupWord,
@@ -210,6 +234,7 @@ const change = fc.oneof(
   fc.record({ what: what('created'), title, about: line }),
   fc.record({ what: what('titled'), title }),
   fc.record({ what: what('described'), about: line }),
+  fc.record({ what: what('pictured'), file: facts }, { requiredKeys: ['what'] }),
   fc.record({ what: what('added'), users, title }),
   fc.record({ what: what('removed'), users }),
   fc.record({ what: what('role'), user, role }),
@@ -282,19 +307,22 @@ export const serverWord: fc.Arbitrary<ServerWord> = fc.oneof(
     list: fc.array(fc.record({ group, title }), { maxLength: 3 }),
     next: fc.oneof(group, fc.constant('')),
   }),
-  fc.record({
-    kind: fc.constant('members' as const),
-    req: count,
-    with: group,
-    title,
-    about: line,
-    announce: fc.boolean(),
-    shared: fc.boolean(),
-    vanishMs: count,
-    count,
-    list: fc.array(fc.record({ user, role, since: count }), { maxLength: 3 }),
-    next: place,
-  }),
+  fc
+    .record({
+      kind: fc.constant('members' as const),
+      req: count,
+      with: group,
+      title,
+      about: line,
+      announce: fc.boolean(),
+      shared: fc.boolean(),
+      vanishMs: count,
+      pictured: fc.record({ picture: facts }, { requiredKeys: [] }),
+      count,
+      list: fc.array(fc.record({ user, role, since: count }), { maxLength: 3 }),
+      next: place,
+    })
+    .map(({ pictured, ...rest }) => ({ ...rest, ...pictured })),
   fc.record({
     kind: fc.constantFrom('profiled' as const, 'found' as const),
     req: count,

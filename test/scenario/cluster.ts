@@ -88,8 +88,8 @@ export interface ClusterUnderTest {
   stop(): Promise<void>;
 }
 
-/** Three nodes on three nats-servers, everything in a folder of their own. */
-export async function startCluster(count = 3): Promise<ClusterUnderTest> {
+/** Three nodes on three nats-servers, everything in a folder of their own. `settings`: `part.bound=number`. */
+export async function startCluster(count = 3, settings: readonly string[] = []): Promise<ClusterUnderTest> {
   const folder = mkdtempSync(join(tmpdir(), 'ringpost-scenario-'));
   const nats = await startNats({ servers: 3, folder: join(folder, 'nats') });
   const nodes: ServerProcess[] = [];
@@ -105,6 +105,9 @@ export async function startCluster(count = 3): Promise<ClusterUnderTest> {
       join(folder, name),
       '--secret',
       join(folder, 'secret'),
+      '--files',
+      join(folder, 'files'),
+      ...settings.flatMap((setting) => ['--set', setting]),
     ];
     nodes.push(new ServerProcess(name, await freePort(), args));
   }

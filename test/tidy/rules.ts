@@ -58,6 +58,12 @@ const TABLE: readonly Row[] = [
   { at: 'runtime/io/', inside: ['runtime/'], packages: ['nats', 'lmdb', 'msgpackr'], node: 'any' },
   { at: 'runtime/', inside: [], never: ['runtime/io/'], packages: [], node: 'types' },
   { at: 'actors/', inside: ['proto/', 'runtime/index.ts'], packages: ['@noble/hashes'], node: 'types' },
+  {
+    at: 'gateway/media/',
+    inside: ['proto/', 'runtime/index.ts', 'gateway/'],
+    packages: ['@tus/server', '@tus/file-store', 'sharp', 'file-type', '@aws-sdk/client-s3', '@aws-sdk/lib-storage'],
+    node: 'any',
+  },
   { at: 'gateway/', inside: ['proto/', 'runtime/index.ts'], packages: ['ws', 'jose', 'pino', 'web-push'], node: 'any' },
   {
     at: 'console/',
