@@ -75,7 +75,7 @@ export class AccountApi {
   /** Where a file is for some minutes: a path, for any of the urls. */
   async fileAddress(
     file: FileId,
-    ask: { readonly by?: MessageAt | undefined; readonly thumb: boolean },
+    ask: { readonly by?: MessageAt | undefined; readonly of?: UserId | undefined; readonly thumb: boolean },
     accessToken: string,
   ): Promise<{ readonly url: string; readonly until: number }> {
     const body = await this.call('POST', `/v1/files/${file}`, ask, accessToken);

@@ -1,5 +1,5 @@
 import { isGroupId } from '../proto/decode.ts';
-import type { FileFacts, FileKind, GroupId, MessageAt, MessageEvent, SentFile } from '../proto/words.ts';
+import type { FileFacts, FileKind, GroupId, MessageAt, MessageEvent, SentFile, UserId } from '../proto/words.ts';
 import { type AccountApi, bodyOf, type Fetch, unreachable } from './account-api.ts';
 import { asRingpostError, RingpostError } from './errors.ts';
 import { sdkLimits } from './limits.ts';
@@ -23,6 +23,11 @@ export interface UploadOptions {
   /** Bytes that the server has, and of how many, where that is known. */
   readonly onProgress?: (sent: number, of: number | undefined) => void;
   readonly signal?: AbortSignal;
+}
+
+/** The picture of a group or a user. */
+export interface Picture extends SentFile {
+  readonly of: GroupId | UserId;
 }
 
 /** A message, as its event or a page tells of it. */
@@ -56,27 +61,26 @@ export class Files {
     return { ...file, via: this.#at(message) };
   }
 
-  /** The picture of a group, as `groups.members` or an event tells of it: for `url` and `download`. */
-  pictureOf(group: GroupId, file: FileFacts): SentFile {
-    const via = { with: group, from: this.#host.session.tokens.user, seq: 1 };
-    return { ...file, kind: 'image', name: 'picture', via };
+  /** The picture of a group or a user, as `groups.members`, `people.profiles` or an event tells of it: for `url` and `download`. */
+  pictureOf(whose: GroupId | UserId, file: FileFacts): Picture {
+    return { ...file, kind: 'image', name: 'picture', of: whose };
   }
 
   /** An address that is good for this user and some minutes, until `until`. `thumb`: of a smaller image, where there is one. */
   async url(
-    message: WithFile | SentFile,
+    message: WithFile | SentFile | Picture,
     { thumb = false }: { readonly thumb?: boolean } = {},
   ): Promise<{ readonly url: string; readonly until: number }> {
     const { api, session } = this.#host;
     const file = 'seq' in message ? this.of(message) : message;
-    const ask = { by: file.via, thumb };
+    const ask = { ...this.#reason(file), thumb };
     const { url, until } = await patiently(() => session.authorised((token) => api.fileAddress(file.id, ask, token)));
     return { url: api.url + url, until };
   }
 
   /** Its bytes, as a response of `fetch`; `from`: without those before. */
   async download(
-    message: WithFile | SentFile,
+    message: WithFile | SentFile | Picture,
     { thumb = false, from = 0, signal }: { thumb?: boolean; from?: number; signal?: AbortSignal } = {},
   ): Promise<Response> {
     const { fetch = (...args) => globalThis.fetch(...args) } = this.#host;
@@ -90,6 +94,15 @@ export class Files {
     }
     if (!response.ok) await bodyOf(response);
     return response;
+  }
+
+  /** Why this user may have it. */
+  #reason(file: SentFile | Picture): { readonly by?: MessageAt | undefined; readonly of?: UserId } {
+    if (!('of' in file)) return { by: file.via };
+    // Any message of the group will do.
+    return isGroupId(file.of)
+      ? { by: { with: file.of, from: this.#host.session.tokens.user, seq: 1 } }
+      : { of: file.of };
   }
 
   #at({ from, to, seq }: WithFile): MessageAt {

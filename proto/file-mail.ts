@@ -66,6 +66,8 @@ export type FileOwnerProtocol = {
     mail: { readonly login: Login; readonly file: FileId; readonly by?: MessageAt };
     reply: Permission<{ readonly name: string; readonly ask: boolean }>;
   };
+  /** Is it this user's picture, and may `asker` see that? */
+  mayFetchPicture: { mail: { readonly asker: UserId; readonly file: FileId }; reply: Permission };
 };
 
 /** What the gateway asks a group. */

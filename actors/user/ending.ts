@@ -11,6 +11,7 @@ import { knows } from './asking.ts';
 import { releaseFileOf } from './expiry.ts';
 import { conversationWith, type UserMemory } from './memory.ts';
 import { newPeopleMemory } from './people-memory.ts';
+import { dropPicture } from './profile.ts';
 import type { TimelineRow, WaneRow } from './rows.ts';
 import { isBlocked, tellNothing } from './self.ts';
 import { announce, append, rowAt, stampOf } from './timeline.ts';
@@ -51,6 +52,7 @@ export function isFor(user: UserMemory, mail: { readonly kind: string }): boolea
 export function beginToEnd(user: UserMemory, turn: Turn): void {
   for (const watcher of user.presence.watchers.keys()) tellNothing(user, turn, watcher);
   user.presence.watchers.clear();
+  dropPicture(user, turn);
   for (const timer of ['expire', 'tidy', 'fade', 'wane']) turn.clearTimer(timer);
   turn.setTimer('clear', turn.now, { kind: 'clear' });
 }

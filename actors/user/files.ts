@@ -11,6 +11,7 @@ import { findMessage } from './amending.ts';
 import { memberSince } from './groups.ts';
 import { isForgotten } from './marks.ts';
 import type { UserMemory } from './memory.ts';
+import { shownTo } from './profile.ts';
 import { rowAt } from './timeline.ts';
 
 type Mail<K extends keyof FileOwnerProtocol> = Extract<MailOf<FileOwnerProtocol>, { kind: K }>;
@@ -22,7 +23,7 @@ export interface UploadRow {
 
 // ---------------------------------------------------------------- what the gateway asks
 
-export const fileQuestions = { mayUpload, uploaded, mayFetch };
+export const fileQuestions = { mayUpload, uploaded, mayFetch, mayFetchPicture };
 
 function mayUpload(user: UserMemory, { login }: Mail<'mayUpload'>, turn: Turn): void {
   const objection = strangerTo(user, turn, login) ?? (isFull(user, turn) ? 'too_many_files' : undefined);
@@ -73,6 +74,11 @@ function permission(
   return sent?.id === file ? { ok: true, name: sent.name, ask: false } : refused('unknown_file');
 }
 
+function mayFetchPicture(user: UserMemory, { asker, file }: Mail<'mayFetchPicture'>, turn: Turn): void {
+  const isSeen = shownTo(user, turn, asker).picture?.id === file;
+  turn.reply(isSeen ? { ok: true } : refused('unknown_file'));
+}
+
 function strangerTo(user: UserMemory, turn: Turn, { device, session }: Mail<'mayUpload'>['login']) {
   if (user.account?.state !== 'active') return 'unauthorised' as const;
   return objectionTo(user, turn, device, session);
@@ -108,8 +114,14 @@ export function withFacts(user: UserMemory, turn: Turn, more: More | undefined):
 /** The picture of a group is an image that this user has uploaded. */
 export function withPicture(turn: Turn, deed: GroupDeed): GroupDeed | 'unknown_file' {
   if (deed.what !== 'picture' || deed.file === undefined) return deed;
-  const file = uploadOf(turn, deed.file.id);
-  return file !== undefined && maySend('image', file) ? { what: 'picture', file } : 'unknown_file';
+  const file = imageOf(turn, deed.file.id);
+  return file === undefined ? 'unknown_file' : { what: 'picture', file };
+}
+
+/** An image that this user has uploaded. */
+export function imageOf(turn: Turn, id: FileId): FileFacts | undefined {
+  const file = uploadOf(turn, id);
+  return file !== undefined && maySend('image', file) ? file : undefined;
 }
 
 function uploadOf(turn: Turn, id: FileId): FileFacts | undefined {

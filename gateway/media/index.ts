@@ -1,6 +1,7 @@
 /** Files of messages: uploads, what is kept of them, and downloads. */
 import { mkdir } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isUserId } from '../../proto/decode.ts';
 import { Fault } from '../../proto/fault.ts';
 import type { FileProtocol, KeptFile } from '../../proto/file-mail.ts';
 import { type FileFacts, isFileId, type MessageAt, messageAtOf } from '../../proto/file-words.ts';
@@ -159,7 +160,10 @@ export class Media {
 
   // ---------------------------------------------------------------- out
 
-  /** `{ by?: { with, from, seq }, thumb? }`: an address for the file, where this user may have it by that message, or has uploaded it. */
+  /**
+   * `{ by?: { with, from, seq }, of?: user, thumb? }`: an address for the file, where this user may have it by that message, or has uploaded it, or it is
+   * the picture of that user.
+   */
   private async address(call: Call): Promise<Answer | HttpRefusal> {
     const { callers, door, kinds, limits } = this.options;
     const claims = await callers.claimed(call);
@@ -169,7 +173,9 @@ export class Media {
     if (!isFileId(call.name)) return new HttpRefusal('unknown_file');
     const by = body.by === undefined ? undefined : messageAtOf(body.by, 'by', {});
     if (by instanceof Fault) return new HttpRefusal('malformed');
-    const name = await this.nameOf(claims, call.name, by);
+    if (body.of !== undefined && !isUserId(body.of)) return new HttpRefusal('malformed');
+    const ofUser = isUserId(body.of) ? body.of : undefined;
+    const name = ofUser ? await this.pictureOf(claims, call.name, ofUser) : await this.nameOf(claims, call.name, by);
     if (name instanceof HttpRefusal) return name;
     const found = await ask(door, kinds.file.ref(call.name), { kind: 'find' }, limits.ask_wait_ms_max);
     if (found instanceof HttpRefusal) return found;
@@ -183,6 +189,12 @@ export class Media {
     const until = (Math.floor(Date.now() / file_url_ms) + 2) * file_url_ms;
     const isThumb = small && thumb === true;
     return { url: this.signing.urlOf({ file: id, generation, thumb: isThumb, type, name, user, until }), until };
+  }
+
+  private async pictureOf({ user: asker }: Claims, file: string, user: string): Promise<string | HttpRefusal> {
+    const reply = await this.options.callers.ask(user, { kind: 'mayFetchPicture', asker, file });
+    if (reply instanceof HttpRefusal) return reply;
+    return reply.ok ? user : new HttpRefusal(fileErrors[reply.code]);
   }
 
   /** What the file is called there, if this user may have it now. */

@@ -111,6 +111,7 @@ const profile = fc.record(
     email,
     phone,
     place: fc.record({ north: degrees(90), east: degrees(180), name: fc.constantFrom('', 'Elbe') }),
+    picture: file.map(({ kind: _, name: __, seconds: ___, ...facts }) => facts),
   },
   { requiredKeys: ['name', 'about', 'email', 'phone'] },
 ) as fc.Arbitrary<Profile>;
@@ -137,6 +138,7 @@ const selfDeed = fc.oneof(
       email: audience,
       phone: audience,
       place: audience,
+      picture: audience,
       found: audience,
     },
     { requiredKeys: ['what'] },
