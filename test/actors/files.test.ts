@@ -5,51 +5,17 @@ import type { FileFacts, MessageAt } from '../../proto/file-words.ts';
 import type { More } from '../../proto/words.ts';
 import { answerIn, arrange, eventsOf, makeGroup, people, receive } from './groups.ts';
 import { connect, logIn, messenger, type Socket, type World } from './harness.ts';
+import { loginOf, photo, song, upload } from './uploads.ts';
 
 const hour_ms = 3_600_000;
 const day_ms = 24 * hour_ms;
 let ids = 0;
-
-const photo: FileFacts = {
-  id: 'a'.repeat(64),
-  type: 'image/jpeg',
-  bytes: 1_000,
-  width: 40,
-  height: 30,
-  preview: 'UklGRg==',
-  thumb: true,
-};
-const song: FileFacts = { id: 'b'.repeat(64), type: 'audio/ogg', bytes: 2_000 };
 
 function scene(limits = {}) {
   const world = messenger(limits);
   const all = people(world, 'alice', 'bob', 'carol', 'eve');
   const { alice, bob, carol, eve } = all as { [name in 'alice' | 'bob' | 'carol' | 'eve']: Socket };
   return { world, all, alice, bob, carol, eve };
-}
-
-function loginOf({ claims: { device, session } }: Socket) {
-  return { device, session };
-}
-
-/** As a gateway does it when an upload is complete. */
-function upload(world: World, socket: Socket, facts: FileFacts, forMs = day_ms): KeptFile {
-  const { user } = socket.claims;
-  const offered = world.ask(File.ref(facts.id), { kind: 'offer', user, forMs });
-  const kept =
-    offered.kind === 'known'
-      ? offered.file
-      : world.ask(File.ref(facts.id), {
-          kind: 'stored',
-          user,
-          forMs,
-          file: { ...facts, generation: offered.generation },
-        }).file;
-  if (kept === undefined) throw new Error('it was not taken');
-  const { generation: _, ...file } = kept;
-  const told = world.ask(User.ref(user), { kind: 'uploaded', login: loginOf(socket), file, forMs });
-  if (!told.ok) throw new Error(told.code);
-  return kept;
 }
 
 function fileIn({ id }: FileFacts, more: Partial<More['file']> = {}): More {
@@ -343,52 +309,5 @@ t.test('FIL9 a group has a picture, which its admins set and its members have', 
   t.equal(fetchIt(world, bob, photo, by), 'unknown_file');
   world.pass(day_ms + 1_000);
   t.equal(isCollected(world, kept), true);
-  t.same(world.deadLetters, []);
-});
-
-t.test('PPL1 PPL3 FIL7 a user’s picture is for those who see it, and held as long as it is that', async (t) => {
-  const { world, alice, bob, eve } = scene();
-  const profile = { what: 'profile', name: '', about: '', email: '', phone: '' } as const;
-  const set = (picture?: FileFacts): string => {
-    const id = `p-${++ids}`;
-    alice.say({ kind: 'self', id, deed: { ...profile, name: `${ids}`, ...(picture && { picture }) } });
-    world.pass(10);
-    return answerIn(alice, id);
-  };
-  t.equal(set(photo), 'unknown_file', 'not uploaded');
-  upload(world, alice, song);
-  t.equal(set({ ...song, width: 1, height: 1 }), 'unknown_file', 'whatever a client says of it');
-  const kept = upload(world, alice, photo);
-  t.equal(set({ id: photo.id, type: 'made/up', bytes: 7 }), 'accepted');
-  const seenBy = ({ claims: { user: asker } }: Socket, file = photo.id) =>
-    world.ask(User.ref('alice'), { kind: 'mayFetchPicture', asker, file });
-  t.strictSame(seenBy(bob), { ok: true });
-  t.strictSame(seenBy(bob, song.id), { ok: false, code: 'unknown_file' });
-  bob.say({ kind: 'profiles', req: 1, users: ['alice'] });
-  world.pass(100);
-  t.match(bob.last('profiled').list[0]?.picture, { ...photo });
-  alice.say({ kind: 'self', id: 'block', deed: { what: 'block', user: 'eve', on: true } });
-  world.pass(10);
-  t.strictSame(seenBy(eve), { ok: false, code: 'unknown_file' });
-  alice.say({ kind: 'self', id: 'hide', deed: { what: 'privacy', picture: 'contacts' } });
-  world.pass(10);
-  t.strictSame(seenBy(bob), { ok: false, code: 'unknown_file' });
-  t.strictSame(seenBy(alice), { ok: true });
-  const isGone = (): boolean => {
-    return world.ask(File.ref(photo.id), { kind: 'collect', generation: kept.generation, graceMs: day_ms }).gone;
-  };
-  world.pass(3 * day_ms);
-  t.equal(set(photo), 'accepted', 'kept though the upload is long past');
-  t.notOk(isGone());
-  t.equal(set(), 'accepted');
-  t.equal(set(photo), 'unknown_file');
-  world.pass(3 * day_ms);
-  t.ok(isGone());
-  upload(world, alice, photo);
-  t.equal(set(photo), 'accepted');
-  world.ask(User.ref('alice'), { kind: 'deactivate' });
-  t.strictSame(seenBy(bob), { ok: false, code: 'unknown_file' });
-  world.pass(3 * day_ms);
-  t.ok(world.ask(File.ref(photo.id), { kind: 'collect', generation: kept.generation, graceMs: day_ms }).gone);
   t.same(world.deadLetters, []);
 });
