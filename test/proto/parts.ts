@@ -83,8 +83,8 @@ export const more = fc
 /** By another message, which only a client says. */
 const audience = fc.constantFrom('everyone' as const, 'contacts' as const, 'nobody' as const);
 export const of = fc.record({ from: user, seq: fc.integer({ min: 1 }) });
-export const email = fc.constantFrom('', 'alice@example.org', 'ä@b');
-export const phone = fc.constantFrom('', '+49 (170) 12-34', '112');
+const email = fc.constantFrom('', 'alice@example.org', 'ä@b');
+const phone = fc.constantFrom('', '+49 (170) 12-34', '112');
 export const profile = fc.record(
   {
     name: fc.constantFrom('', 'Alice', '__proto__'),
