@@ -16,6 +16,7 @@ const help = `ringpost: a messenger of your own.
   ringpost drain NAME    empties a node of a running cluster
   ringpost backup DIR    all that a cluster keeps, into a folder, while it runs
   ringpost restore DIR   a cluster out of such a folder
+  ringpost admin         sees a running cluster, and steers it
 
   ringpost COMMAND --help tells more.
 `;
@@ -42,6 +43,10 @@ export async function run(argv: readonly string[], terminal: Terminal = processT
     const { runChat } = await import('./client/chat/index.ts');
     return runChat(args);
   }
+  if (name === 'admin') {
+    const { admin, adminHelp } = await import('./commands/admin.ts');
+    return carryOut(name, { help: adminHelp, run: admin }, args, terminal);
+  }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined) {
     const asked = name === '' || name === '--help' || name === 'help' || name === '-h';
@@ -49,6 +54,10 @@ export async function run(argv: readonly string[], terminal: Terminal = processT
     else terminal.tell(`ringpost has no command "${name}".\n\n${help}`);
     return asked ? 0 : 2;
   }
+  return carryOut(name, command, args, terminal);
+}
+
+async function carryOut(name: string, command: Command, args: readonly string[], terminal: Terminal): Promise<number> {
   if (args.includes('--help') || args.includes('-h')) {
     terminal.say(command.help);
     return 0;

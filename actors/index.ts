@@ -1,5 +1,6 @@
 /** The messenger, as a set of behaviours for the runtime. */
 import type { AnyBehaviour } from '../runtime/index.ts';
+import { auditBehaviour } from './audit.ts';
 import { branchBehaviour } from './branch.ts';
 import { connectionBehaviour } from './connection.ts';
 import { deskBehaviour } from './desk.ts';
@@ -10,6 +11,7 @@ import { defaultMessengerLimits, type MessengerLimits } from './limits.ts';
 import { reportsBehaviour } from './reports.ts';
 import { userBehaviour } from './user.ts';
 
+export { auditLog } from './audit.ts';
 export { Connection, Desk, File, Group, User } from './kinds.ts';
 export { defaultMessengerLimits, type MessengerLimits } from './limits.ts';
 export { reportsAt } from './reports.ts';
@@ -25,5 +27,6 @@ export function messengerBehaviours(settings: Partial<MessengerLimits> = {}): An
     directoryBehaviour(limits),
     reportsBehaviour(limits),
     fileBehaviour(limits),
+    auditBehaviour(limits),
   ];
 }

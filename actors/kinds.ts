@@ -1,4 +1,5 @@
 /** The names by which the messenger's actors know one another; none imports another. */
+import type { AuditProtocol } from '../proto/audit-words.ts';
 import type { DeskProtocol } from '../proto/builder-mail.ts';
 import type { FileProtocol } from '../proto/file-mail.ts';
 import type { BranchProtocol, GroupProtocol } from '../proto/group-mail.ts';
@@ -26,6 +27,9 @@ export const Directory = actorKind<DirectoryProtocol>('directory');
 
 /** `reports/@<partition>/all`: what the users there have reported. */
 export const Reports = actorKind<ReportsProtocol>('reports');
+
+/** `audit/log`: what operators have changed. */
+export const Audit = actorKind<AuditProtocol>('audit');
 
 export function isGroup(conversation: ConversationId): conversation is GroupId {
   return conversation.startsWith('#');

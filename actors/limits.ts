@@ -82,6 +82,9 @@ export interface MessengerLimits {
   readonly reports_max: number;
   readonly reports_kept_max: number;
   readonly reports_page_max: number;
+  /** Entries of the audit log in a page; those whose answers may be asked for again. The log itself has no bound: it is only ever added to, by people. */
+  readonly audit_page_max: number;
+  readonly audit_tickets_max: number;
   readonly report_body_chars_max: number;
   /** Rows that one page of an export of an account's data looks at; one that asks for no more has been given up. */
   readonly export_rows_max: number;
@@ -185,6 +188,8 @@ export const defaultMessengerLimits: MessengerLimits = {
   reports_max: 20,
   reports_kept_max: 1_024,
   reports_page_max: 16,
+  audit_page_max: 25,
+  audit_tickets_max: 256,
   report_body_chars_max: 4_096,
   export_rows_max: 64,
   export_lease_ms: 60 * second_ms,

@@ -51,6 +51,7 @@ import { search } from './user/searching.ts';
 import { release } from './user/self.ts';
 import { carryOut, takeFailure, takeMessage } from './user/sending.ts';
 import { history, inquire, pull } from './user/timeline.ts';
+import { tracing } from './user/tracing.ts';
 import { fade, takeVanished, takeVanishing, wane } from './user/vanishing.ts';
 
 type Mail<K extends keyof UserProtocol> = Extract<MailOf<UserProtocol>, { kind: K }>;
@@ -84,6 +85,7 @@ export function userBehaviour(limits: MessengerLimits): AnyBehaviour {
         hookFailed(user, mail, turn);
         turn.reply(true);
       },
+      ...tracing,
       hookDue,
       pushDue,
       retire,

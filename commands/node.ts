@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { clusterConfig } from '../cluster.config.ts';
 import { natsPorts } from '../runtime/io/index.ts';
+import { consoleHelp, consoleOf, consoleOptions } from './console.ts';
 import { filesHelp, filesOptions, openFiles } from './files.ts';
 import { untilStopped } from './lifetime.ts';
 import {
@@ -31,7 +32,7 @@ export const nodeHelp = `ringpost node NAME: one node of a cluster; nats-server 
                          that their account lives on (not told)
   --data FOLDER          this node's own folder (${clusterConfig.dataFolder}/NAME)
 ${filesHelp('none: without it there are no files; all nodes need the same place')}
-${outwardHelp}  --set PART.BOUND=N     changes a limit; PART is runtime, gateway or messenger; may be given often
+${outwardHelp}${consoleHelp}  --set PART.BOUND=N     changes a limit; PART is runtime, gateway or messenger; may be given often
   --end-with-parent      stop when standard input ends: for programs that start nodes
   --help                 this text
 `;
@@ -52,6 +53,7 @@ export async function node(args: readonly string[], terminal: Terminal): Promise
       ...filesOptions,
       set: { type: 'string', multiple: true },
       ...outwardOptions,
+      ...consoleOptions,
       'end-with-parent': { type: 'boolean' },
     },
     1,
@@ -60,6 +62,7 @@ export async function node(args: readonly string[], terminal: Terminal): Promise
   if (name === undefined) throw new UsageError('A node needs a NAME: ringpost node n1');
   const dataFolder = textOf(options, 'data', join(clusterConfig.dataFolder, name));
   const limits = limitsOf(options);
+  const admin = consoleOf(options, false);
   const port = wholeNumber(options, 'port', clusterConfig.port, 0, 65_535);
   mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
   const { partitions } = clusterConfig;
@@ -83,6 +86,7 @@ export async function node(args: readonly string[], terminal: Terminal): Promise
     port,
     dataFolder,
     ...outwardOf(options),
+    console: admin,
     secret,
     advertise: textOf(options, 'advertise', ''),
     files,
@@ -93,10 +97,16 @@ export async function node(args: readonly string[], terminal: Terminal): Promise
     // Listening to it must not keep a node alive that has stopped. A pipe or a terminal is a socket, a file is not.
     if ('unref' in stdin) stdin.unref();
   }
-  terminal.say(`${name} is up at ${server.url}, with ${server.node.owned.length} of ${partitions} partitions.`);
+  terminal.say(
+    `${name} is up at ${server.url}, with ${server.node.owned.length} of ${partitions} partitions.${adminWords(server)}`,
+  );
   return untilStopped(
     () => server.close(),
     (line) => terminal.tell(`${name}: ${line.trim()}`),
     server.unfit,
   );
+}
+
+function adminWords({ admin }: { readonly admin: string }): string {
+  return admin === '' ? '' : ` The admin console is at ${admin}.`;
 }

@@ -2,10 +2,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { Connection, Desk, File, Group, messengerBehaviours, User } from '../actors/index.ts';
+import { auditLog, Connection, Desk, File, Group, messengerBehaviours, reportsAt, User } from '../actors/index.ts';
+import type { Console } from '../console/index.ts';
 import { createGateway, type Gateway, type Storage } from '../gateway/index.ts';
 import { type Log, Node } from '../runtime/index.ts';
 import type { OpenPorts } from '../runtime/io/index.ts';
+import type { ConsoleSettings } from './console.ts';
 import { Departure } from './departure.ts';
 import type { AllLimits } from './options.ts';
 import { startWatchdog } from './watchdog.ts';
@@ -27,11 +29,15 @@ export interface ServerOptions {
   readonly advertise: string;
   /** Where files of messages are kept; undefined: nowhere. */
   readonly files: Storage | undefined;
+  /** The node's end of the admin console; undefined: none. */
+  readonly console: ConsoleSettings | undefined;
 }
 
 export interface Server {
   readonly url: string;
   readonly node: Node;
+  /** Where the admin console connects, `host:port`; '' where there is none. */
+  readonly admin: string;
   /** Resolves when this process can't serve any more, with words: it should be closed, and started again. */
   readonly unfit: Promise<string>;
   /** Hands partitions over, then clients, stores and closes all. */
@@ -48,31 +54,14 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     partitions,
     settleMs,
   });
-  let gateway: Gateway;
   let isUp = false;
-  try {
-    gateway = await createGateway({
-      door: node,
-      kinds: { user: User, connection: Connection, desk: Desk },
-      privateTargets: options.privateTargets,
-      ...(options.pushContact !== '' && { pushContact: options.pushContact }),
-      host: options.host,
-      port: options.port,
-      secret: options.secret,
-      log: ports.log,
-      limits: limits.gateway,
-      serving: () => isUp && ports.network.connected(),
-      ...(options.files && { files: filesOf(options, options.files, () => node.notice) }),
-    });
-  } catch (error) {
-    await ports.close();
-    throw error;
-  }
+  const { gateway, admin } = await openEdges(options, node, () => isUp);
   const departure = new Departure(node, gateway, ports.log);
   node.notice = options.advertise === 'own' ? gateway.url : options.advertise;
   const unfit = new Promise<string>((resolve) => {
     node.onStoreLost = ({ message }) => resolve(`${message}. Start again: it is rebuilt from snapshots and journal.`);
   });
+  node.figures = () => figuresOf(gateway);
   const watchdog = startWatchdog();
   node.start();
   const figures = (): void => writeFigures(options.dataFolder, node);
@@ -80,13 +69,16 @@ export async function openServer(options: ServerOptions): Promise<Server> {
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     process.off('SIGUSR2', figures);
+    // Whoever watches sees the node leave.
     await departure.stop();
+    await admin?.close();
     await ports.close();
     watchdog.stop();
   };
   const server: Server = {
     url: gateway.url,
     node,
+    admin: admin === undefined ? '' : `${options.console?.host}:${admin.port}`,
     unfit,
     close() {
       closing ??= close();
@@ -105,6 +97,57 @@ export async function openServer(options: ServerOptions): Promise<Server> {
 
 function filesOf({ dataFolder }: ServerOptions, storage: Storage, url: () => string) {
   return { storage, uploadsFolder: join(dataFolder, 'uploads'), kinds: { file: File, group: Group }, url };
+}
+
+/** Where clients and operators connect. What was opened is closed again when it can't be done. */
+async function openEdges(
+  options: ServerOptions,
+  node: Node,
+  isUp: () => boolean,
+): Promise<{ readonly gateway: Gateway; readonly admin: Console | undefined }> {
+  const { ports, limits } = options;
+  let gateway: Gateway | undefined;
+  try {
+    gateway = await createGateway({
+      door: node,
+      kinds: { user: User, connection: Connection, desk: Desk },
+      privateTargets: options.privateTargets,
+      ...(options.pushContact !== '' && { pushContact: options.pushContact }),
+      host: options.host,
+      port: options.port,
+      secret: options.secret,
+      log: ports.log,
+      limits: limits.gateway,
+      serving: () => isUp() && ports.network.connected(),
+      ...(options.files && { files: filesOf(options, options.files, () => node.notice) }),
+    });
+    return { gateway, admin: await openAdmin(options, node, isUp) };
+  } catch (error) {
+    await gateway?.close(0);
+    await ports.close();
+    throw error;
+  }
+}
+
+/** Loaded when asked for: most nodes of a machine under test have none. */
+async function openAdmin(options: ServerOptions, node: Node, serving: () => boolean): Promise<Console | undefined> {
+  if (options.console === undefined) return undefined;
+  const { openConsole } = await import('../console/index.ts');
+  const kinds = { user: User, audit: auditLog, reportsAt };
+  return openConsole({ ...options.console, node, log: options.ports.log, kinds, serving });
+}
+
+/** What operators read of the process, beside what the engine counts. */
+function figuresOf(gateway: Gateway): { readonly [name: string]: number } {
+  const { rss, heapUsed } = process.memoryUsage();
+  const { user, system } = process.cpuUsage();
+  return {
+    connections: gateway.connections(),
+    rss_bytes: rss,
+    heap_bytes: heapUsed,
+    cpu_ms: Math.round((user + system) / 1_000),
+    pid: process.pid,
+  };
 }
 
 /** For benchmarks: what the engine has counted, as JSON. */

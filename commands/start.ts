@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { clusterConfig } from '../cluster.config.ts';
 import { embeddedPorts } from '../runtime/io/index.ts';
+import { consoleHelp, consoleOf, consoleOptions } from './console.ts';
 import { filesHelp, filesOptions, openFiles } from './files.ts';
 import { untilStopped } from './lifetime.ts';
 import { limitsOf, outwardHelp, outwardOf, outwardOptions, parseOptions, textOf, wholeNumber } from './options.ts';
@@ -15,7 +16,7 @@ export const startHelp = `ringpost start: the whole of Ringpost in one process, 
   --host ADDRESS         which interface to listen on (${clusterConfig.host})
   --data FOLDER          where everything is kept (${clusterConfig.dataFolder}/embedded)
 ${filesHelp('FOLDER/files')}
-${outwardHelp}  --set PART.BOUND=N     changes a limit; PART is runtime, gateway or messenger; may be given often
+${outwardHelp}${consoleHelp}  --set PART.BOUND=N     changes a limit; PART is runtime, gateway or messenger; may be given often
   --help                 this text
 `;
 
@@ -28,10 +29,12 @@ export async function start(args: readonly string[], terminal: Terminal): Promis
     ...filesOptions,
     set: { type: 'string', multiple: true },
     ...outwardOptions,
+    ...consoleOptions,
   });
   const dataFolder = textOf(options, 'data', join(clusterConfig.dataFolder, 'embedded'));
   const port = wholeNumber(options, 'port', clusterConfig.port, 0, 65_535);
   const limits = limitsOf(options);
+  const admin = consoleOf(options, true);
   mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
   const { partitions } = clusterConfig;
   const log = openLog(dataFolder, terminal.tell);
@@ -46,6 +49,7 @@ export async function start(args: readonly string[], terminal: Terminal): Promis
     port,
     dataFolder,
     ...outwardOf(options),
+    console: admin,
     secret: openSecret(join(dataFolder, 'secret')),
     advertise: '',
     files,
@@ -58,6 +62,6 @@ Talk to yourself: in two more terminals, in this folder, type
   npx ringpost chat alice --to bob${at}
   npx ringpost chat bob --to alice${at}
 
-Ctrl-C stops it.`);
+${server.admin === '' ? '' : `Operate it: npx ringpost admin nodes --node ${server.admin}\n\n`}Ctrl-C stops it.`);
   return untilStopped(() => server.close(), terminal.tell, server.unfit);
 }

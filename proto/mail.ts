@@ -3,6 +3,7 @@ import type { BuilderProtocol } from './builder-mail.ts';
 import type { FileOwnerProtocol } from './file-mail.ts';
 import type { MemberProtocol } from './group-mail.ts';
 import type { ProfileProtocol } from './people-mail.ts';
+import type { TraceProtocol } from './trace-mail.ts';
 import type {
   Amendment,
   ClientWord,
@@ -95,6 +96,7 @@ export interface Pin {
 export type UserProtocol = MemberProtocol &
   FileOwnerProtocol &
   ProfileProtocol &
+  TraceProtocol &
   BuilderProtocol & {
     // ---- accounts, asked by the gateway
     register: { mail: { readonly password: PasswordHash; readonly session: NewSession }; reply: Outcome };

@@ -48,6 +48,11 @@ export class Cell {
     this.#mails.push(mail);
   }
 
+  /** Of the mails that wait, oldest first. */
+  kinds(most: number): string[] {
+    return this.#mails.slice(this.#head, this.#head + most).flatMap((mail) => mail?.body.kind ?? []);
+  }
+
   first(): Mail | undefined {
     return this.#mails[this.#head];
   }

@@ -3,7 +3,8 @@
  * append is in flight the next gathers; no lingering. All answers of the journal are handled here; a position is never abandoned (A2).
  */
 import type { Limits } from './limits.ts';
-import type { Partition, SealedRecord } from './partition.ts';
+import type { SealedRecord } from './open-record.ts';
+import type { Partition } from './partition.ts';
 import type { Append, AppendOutcome, JournalEntry, Ports } from './ports.ts';
 import { decodeRecord } from './record.ts';
 

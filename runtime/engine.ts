@@ -9,7 +9,7 @@ import { Links } from './links.ts';
 import type { Heartbeat } from './members.ts';
 import { Membership } from './membership.ts';
 import { OwnershipView, type View } from './ownership-view.ts';
-import type { Datagram } from './parcel.ts';
+import type { Datagram, Inquiry } from './parcel.ts';
 import type { Partition, PartitionHost } from './partition.ts';
 import { Placement } from './placement.ts';
 import type { Owner, PartitionId, Ports, StoreDamaged, StoreLost } from './ports.ts';
@@ -37,6 +37,8 @@ export interface EngineOptions {
   storeLost(error: StoreLost): void;
   /** An operator's word has come. */
   toldToDrain(draining: boolean): void;
+  /** Another node asks, or answers, on an operator's behalf. */
+  inquiry(datagram: Inquiry): void;
 }
 
 export class Engine {
@@ -49,7 +51,7 @@ export class Engine {
   readonly post: Post;
   readonly #links: Links;
   readonly #standbys: Standbys;
-  readonly #snapshots: Snapshots;
+  readonly snapshots: Snapshots;
   readonly #writeBehind: WriteBehind;
   readonly #health: Health;
   readonly #rest: Rest;
@@ -114,7 +116,7 @@ export class Engine {
     });
     this.#rest = new Rest(ports, limits, () => this.holdings.all());
     this.#scrub = new Scrub(ports, damaged);
-    this.#snapshots = new Snapshots({ ports, limits, partitions, served: () => this.holdings.all() });
+    this.snapshots = new Snapshots({ ports, limits, partitions, served: () => this.holdings.all() });
     this.post = this.#makePost();
     const partitionHost = this.#partitionHost();
     this.holdings = this.#makeHoldings(partitionHost);
@@ -152,7 +154,7 @@ export class Engine {
       ports: this.#ports,
       limits: this.#limits,
       self: this.#options.self,
-      state: () => this.#state(),
+      state: () => this.state(),
       heard: (heartbeat, news) => {
         this.#links.heard(heartbeat);
         if (news || heartbeat.view > this.ownership.view.version) void this.placement.look(true);
@@ -231,7 +233,7 @@ export class Engine {
     this.#writeBehind.start();
     this.#rest.start();
     this.#standbys.start();
-    this.#snapshots.start();
+    this.snapshots.start();
     this.membership.start();
   }
 
@@ -241,7 +243,7 @@ export class Engine {
     this.placement.stop();
     this.committer.stop();
     this.membership.stop();
-    this.#snapshots.stop();
+    this.snapshots.stop();
     this.#rest.stop();
     this.#scrub.stop();
     this.#writeBehind.stop();
@@ -293,7 +295,8 @@ export class Engine {
     void this.placement.look(prompt);
   }
 
-  #state(): Omit<Heartbeat, 'node' | 'incarnation'> {
+  /** What it says of itself in its heartbeat. */
+  state(): Omit<Heartbeat, 'node' | 'incarnation'> {
     return {
       role: this.#options.owns ? 'owner' : 'guest',
       notice: this.#options.notice(),
@@ -342,6 +345,10 @@ export class Engine {
         return;
       case 'drain':
         if (datagram[1] === this.#options.self.node) this.#options.toldToDrain(datagram[2]);
+        return;
+      case 'question':
+      case 'answer':
+        this.#options.inquiry(datagram);
         return;
     }
   }

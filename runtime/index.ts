@@ -17,8 +17,23 @@ export type {
 } from './actor.ts';
 export { actorKind, behaviour, isAddress } from './actor.ts';
 export type { Asked, Door, OpenOutlet, Refusal } from './door.ts';
+export type {
+  ActorEntry,
+  ActorReport,
+  ActorRow,
+  Answer,
+  ChannelReport,
+  FoundLetter,
+  Inspected,
+  NodeReport,
+  PartitionReport,
+  Question,
+  QuestionKind,
+  Unanswered,
+} from './inspection.ts';
 export type { Limits } from './limits.ts';
 export { defaultLimits } from './limits.ts';
+export type { Heartbeat } from './members.ts';
 export type { NodeCounts, NodeOptions } from './node.ts';
 export { Node } from './node.ts';
 export type { DrainOrder } from './operator.ts';

@@ -43,6 +43,11 @@ export class Membership {
     this.#pauses = new Pauses(host.limits.suspect_ms);
   }
 
+  /** Nodes that were taken for lost, and were not heard of again since. */
+  get lost(): NodeId[] {
+    return [...this.#lost.keys()];
+  }
+
   /** Begins to beat. */
   start(): void {
     this.#beat();

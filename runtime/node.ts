@@ -2,10 +2,15 @@
 import type { Address, AnyBehaviour, MailOf, Protocol, Push, Ref, ReplyOf } from './actor.ts';
 import type { Asked, Door, OpenOutlet } from './door.ts';
 import { Engine } from './engine.ts';
+import { partitionOf } from './hash.ts';
+import { Inquiries } from './inquiries.ts';
+import type { Answer, Inspected, NodeReport, Question, QuestionKind } from './inspection.ts';
+import { Inspector } from './inspector.ts';
 import type { Limits } from './limits.ts';
 import type { Heartbeat } from './members.ts';
 import type { View } from './ownership-view.ts';
-import type { Owner, PartitionId, Ports } from './ports.ts';
+import type { NodeId, Owner, PartitionId, Ports } from './ports.ts';
+import { putQuestion } from './questions.ts';
 
 export interface NodeOptions {
   readonly ports: Ports;
@@ -38,6 +43,8 @@ export class Node implements Door {
   readonly incarnation: string;
   /** What other nodes are to know of this one; set before `start`. */
   notice = '';
+  /** What operators read of the process around it, by name; set before `start`. */
+  figures: (() => { readonly [name: string]: number }) | undefined;
   /** Called when an operator asks, from anywhere in the cluster, that this node be drained, or take its share again. */
   onDrain: ((draining: boolean) => void) | undefined;
   /** Called once the local store can't be used any more: stop the node, and start it in another process, which begins with an empty one. */
@@ -46,6 +53,10 @@ export class Node implements Door {
   readonly #ports: Ports;
   readonly #limits: Limits;
   readonly #engine: Engine;
+  readonly #inspector: Inspector;
+  readonly #inquiries: Inquiries;
+  readonly #partitions: number;
+  #startedAt = 0;
   #stopping: Promise<void> | undefined;
   #stopped = false;
 
@@ -71,11 +82,36 @@ export class Node implements Door {
       notice: () => this.notice,
       toldToDrain: (draining) => this.#toldToDrain(draining),
       storeLost: (error) => this.#storeLost(error),
+      inquiry: (datagram) => this.#inquiries.heard(datagram),
+    });
+    this.#partitions = partitions;
+    this.#inspector = this.#makeInspector();
+    const answer = (question: Question): Promise<Inspected<unknown>> => this.#inspector.answer(question);
+    this.#inquiries = new Inquiries({ ports, incarnation: this.incarnation, answer });
+  }
+
+  #makeInspector(): Inspector {
+    const { holdings, snapshots } = this.#engine;
+    return new Inspector({
+      ports: this.#ports,
+      limits: this.#limits,
+      partitions: this.#partitions,
+      node: () => this.#report(),
+      served: () => holdings.all(),
+      serving: (id) => holdings.serving(id),
+      snapshotOf: (id) => snapshots.status(id),
+      snapshotNow: (id) => snapshots.now(id),
+      push: () => {
+        this.#engine.runner.schedule();
+        this.#engine.afterSlice();
+      },
+      drain: (draining) => this.#toldToDrain(draining),
     });
   }
 
   /** Joins the cluster. Resolves at once; `ready` tells when there is something to talk to. */
   start(): void {
+    this.#startedAt = this.#ports.clock.wallMs();
     this.#engine.start();
   }
 
@@ -139,6 +175,7 @@ export class Node implements Door {
 
   #stopLoops(): void {
     this.#stopped = true;
+    this.#inquiries.stop();
     this.#engine.stopLoops();
   }
 
@@ -192,6 +229,59 @@ export class Node implements Door {
   get counts(): NodeCounts {
     const { appends, records, turns, bytes } = this.#engine.committer.counts;
     return { turns: this.#engine.runner.turns, appends, records, recordTurns: turns, recordBytes: bytes };
+  }
+
+  /**
+   * Asks any node of the cluster about itself or what it serves: the owner of the partition that the question is about, or `at`. Never rejects.
+   * A question that comes to nothing within `waitMs` may have been carried out, if it is one of those that change something.
+   */
+  inspect<K extends QuestionKind>(
+    question: Question<K>,
+    at: NodeId = this.node,
+    waitMs = 5_000,
+  ): Promise<Inspected<Answer<K>>> {
+    const { ownership, membership } = this.#engine;
+    const host = {
+      self: this.node,
+      partitions: this.#partitions,
+      ownerOf: (partition: PartitionId) => ownership.ownerOf(partition),
+      isMember: (node: NodeId) => membership.members.get(node) !== undefined,
+      freshView: () => ownership.fresh(),
+      answer: (asked: Question) => this.#inspector.answer(asked),
+      ask: (node: NodeId, asked: Question, ms: number) => this.#inquiries.ask(node, asked, ms),
+    };
+    return putQuestion(host, question, at, waitMs);
+  }
+
+  /** The partition that an actor lives in. */
+  partitionOf(address: Address): PartitionId {
+    return partitionOf(address, this.#partitions);
+  }
+
+  /** What all live nodes say of themselves, this one included, as it was heard last. */
+  get members(): Heartbeat[] {
+    const { node, incarnation } = this;
+    return [{ node, incarnation, ...this.#engine.state() }, ...this.#engine.membership.members.all()];
+  }
+
+  /** Nodes that were taken for lost, and were not heard of again since. */
+  get lost(): NodeId[] {
+    return this.#engine.membership.lost;
+  }
+
+  #report(): NodeReport {
+    const { holdings } = this.#engine;
+    const { role, notice, leaving, fitness, format, view, owns } = this.#engine.state();
+    let [awakeActors, waitingMails, outboxMails] = [0, 0, 0];
+    for (const { mailboxes, outbox } of holdings.all()) {
+      for (const cell of mailboxes.cells.values()) if (cell.awake) awakeActors++;
+      waitingMails += mailboxes.waiting;
+      outboxMails += outbox.waiting;
+    }
+    const { node, incarnation } = this;
+    const state = { node, incarnation, role, notice, leaving, fitness, format, view, owns };
+    const counts = { awakeActors, waitingMails, outboxMails, ...this.counts };
+    return { ...state, startedAt: this.#startedAt, ...counts, figures: this.figures?.() ?? {} };
   }
 
   /** True when the actor lives on this node now. */

@@ -1,5 +1,6 @@
+import type { Row } from './overlay.ts';
 import type { PartitionId } from './ports.ts';
-import type { ChannelMail } from './record.ts';
+import type { ChannelMail, PartitionRecord } from './record.ts';
 import type { Output } from './turn.ts';
 
 /** What the record needs for one channel's mark of what was taken, besides what is above its watermark. */
@@ -37,4 +38,14 @@ export class OpenRecord {
     this.outputs = [];
     return outputs;
   }
+}
+
+/** A record on its way to the journal, with what waits for it. */
+export interface SealedRecord {
+  readonly record: PartitionRecord;
+  readonly id: string;
+  readonly bytes: Uint8Array;
+  readonly rows: readonly Row[];
+  readonly outputs: readonly Output[];
+  readonly turns: number;
 }

@@ -111,6 +111,25 @@ export class Overlay {
     return this.#merge<V>(fresh, stored, prefix.length, reverse, options.limit ?? Number.POSITIVE_INFINITY);
   }
 
+  /** Actors with rows that the store may not have yet. */
+  *freshActors(): Iterable<Address> {
+    this.#unfold();
+    for (const [actor, tables] of this.#actors) {
+      if ([...tables.values()].some((rows) => this.#hasSome(rows))) yield actor;
+    }
+  }
+
+  /** Tables of an actor with rows that the store may not have yet. */
+  freshTables(actor: Address): string[] {
+    this.#unfold();
+    return [...(this.#actors.get(actor) ?? [])].flatMap(([name, rows]) => (this.#hasSome(rows) ? [name] : []));
+  }
+
+  #hasSome(rows: ReadonlyMap<string, Row>): boolean {
+    for (const row of rows.values()) if (this.#valueOf(row) !== undefined) return true;
+    return false;
+  }
+
   // ---------------------------------------------------------------- turns
 
   /** Keeps what was written since the last call of this or `rollBack`. */

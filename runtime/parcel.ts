@@ -1,6 +1,7 @@
 /** What travels between nodes: parcels, many in a datagram. Arrays, for they are packed and unpacked for every message. */
 import type { Address, ReplyTo } from './actor.ts';
 import type { Refusal } from './door.ts';
+import type { Inspected, Question } from './inspection.ts';
 import type { Heartbeat } from './members.ts';
 import type { Ownership, PartitionId } from './ports.ts';
 import type { PackedMail } from './record.ts';
@@ -45,7 +46,16 @@ export type Datagram =
   /** What the sender of this is about to hand over. */
   | readonly [kind: 'ends', ends: Ends]
   /** An operator's word: the node is to give its partitions away, or to take its share again. */
-  | readonly [kind: 'drain', node: string, draining: boolean];
+  | readonly [kind: 'drain', node: string, draining: boolean]
+  /** What an operator wants to know of the node, asked by another. */
+  | readonly [kind: 'question', node: string, asker: Inquirer, question: Question]
+  | readonly [kind: 'answer', asker: Inquirer, answer: Inspected<unknown>];
+
+/** About what an operator wants to know. */
+export type Inquiry = Extract<Datagram, readonly ['question' | 'answer', ...unknown[]]>;
+
+/** Which question of which process. */
+export type Inquirer = readonly [node: string, incarnation: string, question: number];
 
 /** Node and number of an ask, as the asker that an actor sees. */
 export function askerOf(node: string, incarnation: string, ask: number): ReplyTo {

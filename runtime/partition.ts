@@ -11,10 +11,11 @@ import { DueTimers } from './due-timers.ts';
 import { InnerMail } from './inner-mail.ts';
 import type { Limits } from './limits.ts';
 import { Mailboxes } from './mailboxes.ts';
-import { OpenRecord } from './open-record.ts';
-import { Overlay, type Row } from './overlay.ts';
+import { OpenRecord, type SealedRecord } from './open-record.ts';
+import { Overlay } from './overlay.ts';
 import { type PartitionId, type Ports, StoreDamaged } from './ports.ts';
 import { type ChannelMail, encodeRecord, type PartitionRecord, recordId, type Taken } from './record.ts';
+import { roughBytes } from './size.ts';
 import type { JournalPosition, Standing } from './standing.ts';
 import {
   type Effects,
@@ -45,16 +46,6 @@ export interface PartitionHost {
   settle(at: Partition, from: PartitionId, upTo: number): void;
   /** An invariant does not hold here. */
   broken(partition: Partition, error: unknown): void;
-}
-
-/** A record on its way to the journal, with what waits for it. */
-export interface SealedRecord {
-  readonly record: PartitionRecord;
-  readonly id: string;
-  readonly bytes: Uint8Array;
-  readonly rows: readonly Row[];
-  readonly outputs: readonly Output[];
-  readonly turns: number;
 }
 
 export class Partition implements TurnHost {
@@ -310,6 +301,14 @@ export class Partition implements TurnHost {
     this.#take(mail);
     this.#open.turns++;
     this.#finish(cell, mail);
+  }
+
+  /** An operator's word: takes what was written into the overlay into the open record, with durable mail that goes along with it. */
+  amend(mail?: OutMail): void {
+    this.overlay.keep();
+    this.#open.bytes += this.overlay.takeWrittenBytes() + roughBytes(mail?.body);
+    this.#open.turns++;
+    if (mail !== undefined) this.#post(mail);
   }
 
   // ---------------------------------------------------------------- records

@@ -5,7 +5,8 @@
 import { InChannel, OutChannel } from '../runtime/channel.ts';
 import type { AnyBehaviour, Turn } from '../runtime/index.ts';
 import { InnerMail } from '../runtime/inner-mail.ts';
-import { Partition, type SealedRecord } from '../runtime/partition.ts';
+import type { SealedRecord } from '../runtime/open-record.ts';
+import { Partition } from '../runtime/partition.ts';
 import type { JournalEntry, Ports } from '../runtime/ports.ts';
 import { Post } from '../runtime/post.ts';
 import { type ChannelMail, decodeRecord, type Taken } from '../runtime/record.ts';

@@ -58,6 +58,7 @@ export async function stage(t: Test, settings: readonly string[] = []): Promise<
       secret: new Uint8Array(32).fill(7),
       advertise: '',
       privateTargets: false,
+      console: undefined,
       pushContact: '',
       files: storage,
     });

@@ -1,0 +1,101 @@
+/** `ringpost admin`: one thing at a time, for people and for scripts. */
+import { actor, actors, letters } from './admin/actors.ts';
+import { audit } from './admin/audit.ts';
+import { drain, nodes, partitions, resume, snapshot } from './admin/cluster.ts';
+import { completion } from './admin/completion.ts';
+import { connect, connectHelp, connectOptions, type Errand, failed, isAdminError } from './admin/connect.ts';
+import { groups, reports, trace, user, users } from './admin/users.ts';
+import { parseOptions, UsageError } from './options.ts';
+import type { Terminal } from './terminal.ts';
+
+interface Noun {
+  /** What it takes, and what it does: for people. */
+  readonly usage: string;
+  readonly help: string;
+  /** Words after it that are not options. */
+  readonly words: number;
+  /** For completion. */
+  readonly verbs?: readonly string[];
+  run(errand: Errand): Promise<number>;
+}
+
+const nouns: { readonly [noun: string]: Noun | undefined } = {
+  nodes: { usage: '', help: 'all nodes, and those that were lost', words: 0, run: nodes },
+  partitions: { usage: '[NUMBER]', help: 'all partitions, or one with its channels', words: 1, run: partitions },
+  drain: { usage: 'NODE', help: 'empties a node; --wait SECONDS (60)', words: 1, run: drain },
+  resume: { usage: 'NODE', help: 'it takes its share again', words: 1, run: resume },
+  snapshot: { usage: 'NUMBER', help: 'folds the journal of a partition now', words: 1, run: snapshot },
+  actors: { usage: '[KIND[/PREFIX]]', help: 'awake and asleep; --partition NUMBER', words: 1, run: actors },
+  actor: { usage: 'KIND/KEY [TABLE]', help: 'one actor, or the rows of one of its tables', words: 2, run: actor },
+  'dead-letters': {
+    usage: '[list | show ID | replay ID | drop ID]',
+    help: 'mails whose turns threw',
+    words: 2,
+    verbs: ['list', 'show', 'replay', 'drop'],
+    run: letters,
+  },
+  users: { usage: '[PREFIX]', help: 'by the beginning of their name', words: 1, run: users },
+  user: {
+    usage: 'NAME [revoke DEVICE | deactivate]',
+    help: 'one user with its devices; ends a session, or the account',
+    words: 3,
+    verbs: ['revoke', 'deactivate'],
+    run: user,
+  },
+  groups: { usage: '[PREFIX]', help: 'by the beginning of their id', words: 1, run: groups },
+  reports: { usage: '', help: 'what users have reported', words: 0, run: reports },
+  trace: { usage: 'SENDER ID', help: 'what became of a message', words: 2, run: trace },
+  audit: {
+    usage: '[list | verify]',
+    help: 'what operators have changed; --noted NUMBER:HASH',
+    words: 1,
+    verbs: ['list', 'verify'],
+    run: audit,
+  },
+};
+
+export const adminHelp = `ringpost admin: sees a running cluster, and steers it. Any node answers for all.
+
+${Object.entries(nouns)
+  .map(([noun, known]) => `  ${`${noun} ${known?.usage ?? ''}`.trimEnd().padEnd(52)} ${known?.help ?? ''}`)
+  .join('\n')}
+  ${'completion bash'.padEnd(52)} a script that completes all this in a shell
+
+${connectHelp}  --limit N              of lists (200)
+  --help                 this text
+
+Ends with 0 when it is done, 1 when it could not be, 2 for a command line that makes no sense, 3 for what is not there, 4 when
+the token or certificate does not let it, 5 when no node answered.
+`;
+
+export async function admin(args: readonly string[], terminal: Terminal): Promise<number> {
+  const { options, words } = parseOptions(
+    args,
+    {
+      ...connectOptions,
+      limit: { type: 'string' },
+      partition: { type: 'string' },
+      wait: { type: 'string' },
+      noted: { type: 'string' },
+    },
+    4,
+  );
+  const [name = '', ...rest] = words;
+  if (name === 'completion') {
+    terminal.say(completion(rest[0], nouns));
+    return 0;
+  }
+  const noun = Object.hasOwn(nouns, name) ? nouns[name] : undefined;
+  if (noun === undefined)
+    throw new UsageError(name === '' ? 'What of? ringpost admin nodes' : `There is no "${name}".`);
+  if (rest.length > noun.words) throw new UsageError(`"${rest[noun.words]}" is one word too many.`);
+  const client = connect(options);
+  try {
+    return await noun.run({ client, words: rest, options, terminal, json: options.json === true });
+  } catch (error) {
+    if (isAdminError(error)) return failed(error, terminal);
+    throw error;
+  } finally {
+    client.close();
+  }
+}

@@ -1,0 +1,220 @@
+/** The messages of `proto/admin.proto`, as they are in TypeScript: field by field, in camel case. */
+
+type Paged = { readonly limit: number; readonly page: string };
+type Because = { readonly reason: string };
+
+export interface NodeWords {
+  readonly name: string;
+  readonly incarnation: string;
+  readonly state: 'ALIVE' | 'DRAINING' | 'SILENT' | 'LOST';
+  readonly notice: string;
+  readonly role: string;
+  readonly fitness: string;
+  readonly format: number;
+  readonly view: number;
+  readonly owns: number;
+  readonly copies: number;
+  readonly startedAt: number;
+  readonly awakeActors: number;
+  readonly waitingMails: number;
+  readonly outboxMails: number;
+  readonly turns: number;
+  readonly appends: number;
+  readonly records: number;
+  readonly recordTurns: number;
+  readonly recordBytes: number;
+  readonly figures: { readonly [name: string]: number };
+}
+
+export interface StandbyWords {
+  readonly node: string;
+  readonly number: number;
+  readonly lag: number;
+  readonly likeness: 'SAME' | 'BEHIND' | 'OTHER';
+}
+
+export interface PartitionWords {
+  readonly id: number;
+  readonly owner: string;
+  readonly epoch: number;
+  readonly answered: boolean;
+  readonly number: number;
+  readonly hash: number;
+  readonly standbys: readonly StandbyWords[];
+  readonly awakeActors: number;
+  readonly waitingMails: number;
+  readonly outboxMails: number;
+  readonly rowsWaiting: number;
+  readonly recordBytes: number;
+  readonly snapshotAt: number;
+  readonly snapshotBytes: number;
+  readonly snapshotFailures: number;
+}
+
+export interface ClusterWords {
+  readonly answeredBy: string;
+  readonly at: number;
+  readonly view: number;
+  readonly nodes: readonly NodeWords[];
+  readonly partitions: readonly PartitionWords[];
+}
+
+export interface ChannelWords {
+  readonly partition: number;
+  readonly nextSeq: number;
+  readonly settled: number;
+  readonly waiting: number;
+  readonly watermark: number;
+}
+
+export interface ActorEntryWords {
+  readonly address: string;
+  readonly partition: number;
+  readonly node: string;
+  readonly awake: boolean;
+  readonly waitingMails: number;
+}
+
+export interface ActorWords {
+  readonly address: string;
+  readonly partition: number;
+  readonly node: string;
+  readonly epoch: number;
+  readonly awake: boolean;
+  readonly idleMs: number;
+  readonly waitingMails: readonly string[];
+  readonly tables: readonly string[];
+  readonly timers: readonly { readonly name: string; readonly at: number; readonly mail: string }[];
+}
+
+export interface RowWords {
+  readonly key: string;
+  readonly value: string;
+}
+
+export interface LetterWords {
+  readonly partition: number;
+  readonly id: string;
+  readonly to: string;
+  readonly from: string;
+  readonly kind: string;
+  readonly why: string;
+  readonly at: number;
+  readonly body: string;
+  readonly redacted: boolean;
+}
+
+export interface DeviceWords {
+  readonly device: string;
+  readonly since: number;
+  readonly seen: number;
+  readonly online: boolean;
+}
+
+export interface UserWords {
+  readonly user: string;
+  readonly state: 'active' | 'deactivated';
+  readonly partition: number;
+  readonly node: string;
+  readonly devices: readonly DeviceWords[];
+}
+
+export interface ReportWords {
+  readonly partition: number;
+  readonly number: number;
+  readonly by: string;
+  readonly user: string;
+  readonly reason: string;
+  readonly text: string;
+  readonly at: number;
+  readonly conversation: string;
+  readonly messageSeq: number;
+  readonly messageBody: string;
+}
+
+export interface StepWords {
+  readonly step: 'accepted' | 'arrived' | 'delivered' | 'read' | 'failed';
+  readonly actor: string;
+  readonly node: string;
+  readonly at: number;
+  readonly afterMs: number;
+  readonly why: string;
+}
+
+export interface TraceWords {
+  readonly sender: string;
+  readonly id: string;
+  readonly to: string;
+  readonly seq: number;
+  readonly steps: readonly StepWords[];
+}
+
+export interface AuditEntryWords {
+  readonly number: number;
+  readonly at: number;
+  readonly who: string;
+  readonly role: string;
+  readonly node: string;
+  readonly method: string;
+  readonly target: string;
+  readonly reason: string;
+  readonly outcome: string;
+  readonly previousHash: string;
+  readonly hash: string;
+}
+
+export interface Done {
+  readonly audit: number;
+}
+
+type Letter = { readonly partition: number; readonly id: string };
+
+/** Every method that has one answer. */
+export interface Methods {
+  GetCluster: { request: object; reply: ClusterWords };
+  ListNodes: { request: object; reply: { readonly nodes: readonly NodeWords[] } };
+  ListPartitions: { request: object; reply: { readonly view: number; readonly partitions: readonly PartitionWords[] } };
+  GetPartition: {
+    request: { readonly partition: number };
+    reply: { readonly partition: PartitionWords; readonly channels: readonly ChannelWords[] };
+  };
+  ListActors: {
+    request: { readonly kind: string; readonly keyPrefix: string; readonly partition?: number } & Paged;
+    reply: { readonly actors: readonly ActorEntryWords[]; readonly next: string };
+  };
+  GetActor: { request: { readonly address: string }; reply: ActorWords };
+  ListRows: {
+    request: { readonly address: string; readonly table: string } & Paged;
+    reply: { readonly rows: readonly RowWords[]; readonly next: string; readonly redacted: boolean };
+  };
+  ListDeadLetters: {
+    request: { readonly partition?: number } & Paged;
+    reply: { readonly letters: readonly LetterWords[]; readonly next: string };
+  };
+  GetDeadLetter: { request: Letter; reply: LetterWords };
+  ReplayDeadLetter: { request: Letter & Because; reply: Done };
+  DropDeadLetter: { request: Letter & Because; reply: Done };
+  DrainNode: { request: { readonly node: string } & Because; reply: Done };
+  ResumeNode: { request: { readonly node: string } & Because; reply: Done };
+  SnapshotPartition: { request: { readonly partition: number } & Because; reply: Done };
+  ListUsers: {
+    request: { readonly prefix: string } & Paged;
+    reply: { readonly users: readonly ActorEntryWords[]; readonly next: string };
+  };
+  GetUser: { request: { readonly user: string }; reply: UserWords };
+  RevokeDevice: { request: { readonly user: string; readonly device: string } & Because; reply: Done };
+  DeactivateUser: { request: { readonly user: string } & Because; reply: Done };
+  ListReports: {
+    request: Paged;
+    reply: { readonly reports: readonly ReportWords[]; readonly next: string; readonly redacted: boolean };
+  };
+  TraceMessage: { request: { readonly sender: string; readonly id: string }; reply: TraceWords };
+  ListAudit: {
+    request: { readonly after: number; readonly limit: number };
+    reply: { readonly entries: readonly AuditEntryWords[]; readonly head: number; readonly headHash: string };
+  };
+}
+
+export type MethodName = keyof Methods;
+export type Request<M extends MethodName> = Methods[M]['request'];
+export type Reply<M extends MethodName> = Methods[M]['reply'];

@@ -1,0 +1,156 @@
+/** What may be asked of a node about the engine in it: the words between an operator's console and nodes, and between nodes on its behalf. */
+import type { Address } from './actor.ts';
+import type { DeadLetter } from './dead-letter.ts';
+import type { Fitness } from './members.ts';
+import type { NodeId, PartitionId } from './ports.ts';
+
+/** What a node tells of itself. Sums are since it started. */
+export interface NodeReport {
+  readonly node: NodeId;
+  readonly incarnation: string;
+  readonly role: 'owner' | 'guest';
+  readonly notice: string;
+  readonly leaving: boolean;
+  readonly fitness: Fitness;
+  readonly format: number;
+  /** Version of the ownership register that it acts on. */
+  readonly view: number;
+  readonly owns: number;
+  /** Wall time, ms. */
+  readonly startedAt: number;
+  readonly awakeActors: number;
+  readonly waitingMails: number;
+  readonly outboxMails: number;
+  readonly turns: number;
+  readonly appends: number;
+  readonly records: number;
+  readonly recordTurns: number;
+  readonly recordBytes: number;
+  /** What the process around the engine tells of itself, by name. */
+  readonly figures: { readonly [name: string]: number };
+}
+
+/** What the owner of a partition tells of it. */
+export interface PartitionReport {
+  readonly partition: PartitionId;
+  readonly epoch: number;
+  /** Of the last committed record. */
+  readonly number: number;
+  /** Rolling hash of all records up to it. */
+  readonly chain: number;
+  readonly awakeActors: number;
+  readonly waitingMails: number;
+  /** Sent to other partitions and not taken yet. */
+  readonly outboxMails: number;
+  /** Committed rows that wait for the local store. */
+  readonly rowsWaiting: number;
+  /** Of the records that were committed by this owner. */
+  readonly recordBytes: number;
+  readonly snapshot:
+    | {
+        readonly seq: number;
+        readonly at: number;
+        readonly bytes: number;
+        readonly segments: number;
+        readonly failures: number;
+      }
+    | undefined;
+}
+
+/** A channel between this partition and another. */
+export interface ChannelReport {
+  readonly partition: PartitionId;
+  /** Number of the next mail to it, and up to which all that was sent is taken there. */
+  readonly nextSeq: number;
+  readonly settled: number;
+  readonly waiting: number;
+  /** All mail from it up to here is taken here. */
+  readonly watermark: number;
+}
+
+export interface ActorEntry {
+  readonly address: Address;
+  readonly awake: boolean;
+  readonly waitingMails: number;
+}
+
+export interface ActorReport {
+  readonly address: Address;
+  readonly partition: PartitionId;
+  readonly epoch: number;
+  readonly awake: boolean;
+  /** Since its last mail; 0 for one that is asleep. */
+  readonly idleMs: number;
+  /** Kinds of the mails that wait, oldest first. */
+  readonly waitingMails: readonly string[];
+  readonly tables: readonly string[];
+  /** Durable ones; `at` in wall time, ms. */
+  readonly timers: readonly { readonly name: string; readonly at: number; readonly mail: string }[];
+}
+
+export interface ActorRow {
+  readonly key: string;
+  readonly value: unknown;
+}
+
+export interface FoundLetter extends DeadLetter {
+  readonly id: string;
+}
+
+/** `next`: what to ask after for the next page; '' at the end. */
+interface Page<T> {
+  readonly list: readonly T[];
+  readonly next: string;
+}
+
+interface Cut {
+  /** What was last on the page before; '' for the first page. */
+  readonly after: string;
+  readonly limit: number;
+}
+
+/** Each question with its answer. Those about a partition are for its owner. */
+export interface Questions {
+  node: { ask: object; answer: NodeReport };
+  /** Those that the node serves. */
+  partitions: { ask: object; answer: readonly PartitionReport[] };
+  channels: { ask: { readonly partition: PartitionId }; answer: readonly ChannelReport[] };
+  /** Actors with rows, or awake: those whose address begins with `prefix`. */
+  actors: { ask: { readonly partition: PartitionId; readonly prefix: string } & Cut; answer: Page<ActorEntry> };
+  /** Absent where it has no rows and is not awake. */
+  actor: { ask: { readonly partition: PartitionId; readonly address: Address }; answer: ActorReport };
+  rows: {
+    ask: { readonly partition: PartitionId; readonly address: Address; readonly table: string } & Cut;
+    answer: Page<ActorRow>;
+  };
+  deadLetters: { ask: { readonly partition: PartitionId } & Cut; answer: Page<FoundLetter> };
+  deadLetter: { ask: { readonly partition: PartitionId; readonly id: string }; answer: FoundLetter };
+  /** Answered when it is durable that the mail will have its turn once more, and is no dead letter any longer. */
+  replay: { ask: { readonly partition: PartitionId; readonly id: string }; answer: true };
+  /** Answered when it is durable that it is gone. */
+  drop: { ask: { readonly partition: PartitionId; readonly id: string }; answer: true };
+  /** Answered when the order is taken; `node` tells how far it is. */
+  drain: { ask: { readonly draining: boolean }; answer: true };
+  /** Answered when the snapshot is made, or was not. */
+  snapshot: { ask: { readonly partition: PartitionId }; answer: true };
+}
+
+export type QuestionKind = keyof Questions;
+export type Question<K extends QuestionKind = QuestionKind> = {
+  [Kind in K]: { readonly kind: Kind } & Questions[Kind]['ask'];
+}[K];
+export type Answer<K extends QuestionKind = QuestionKind> = Questions[K]['answer'];
+
+/**
+ * Why there is no answer. `no owner`: nobody owns the partition now, or its owner is changing. `no answer`: the node did not answer in time: it
+ * is dead, or cut off, or does not know the question; what was asked may have been done. `absent`: there is no such actor or letter.
+ */
+export type Unanswered = 'unknown node' | 'unknown partition' | 'no owner' | 'absent' | 'no answer' | 'failed';
+
+export type Inspected<T> =
+  | { readonly kind: 'answer'; readonly value: T }
+  | { readonly kind: 'none'; readonly why: Unanswered; readonly words: string };
+
+export function none(why: Unanswered, words: string = why): { kind: 'none'; why: Unanswered; words: string } {
+  return { kind: 'none', why, words };
+}
