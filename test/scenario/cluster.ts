@@ -40,7 +40,9 @@ export class ServerProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child = child;
-    process.once('exit', () => child.kill('SIGKILL'));
+    const kill = (): void => void child.kill('SIGKILL');
+    process.once('exit', kill);
+    child.once('exit', () => process.off('exit', kill));
     return new Promise((resolve, reject) => {
       const late = setTimeout(() => reject(new Error(`${this.name} was not up in time: ${this.said}`)), up_wait_ms);
       for (const stream of [child.stdout, child.stderr]) {
@@ -107,6 +109,8 @@ export async function startCluster(count = 3, settings: readonly string[] = []):
       join(folder, 'secret'),
       '--files',
       join(folder, 'files'),
+      // Receivers of webhooks are on this machine.
+      '--private-targets',
       ...settings.flatMap((setting) => ['--set', setting]),
     ];
     nodes.push(new ServerProcess(name, await freePort(), args));
