@@ -168,6 +168,7 @@ function attach(user: UserMemory, { connection, claims, hello }: Mail<'attach'>,
     words: 0,
   };
   user.attached.set(connection, attached);
+  turn.count('words', 'hello');
   active(user, turn, attached);
   sawDevice(user, turn, claims);
   greet(user, turn, attached, hello);
@@ -236,6 +237,7 @@ function words(user: UserMemory, { connection, words, number }: Mail<'words'>, t
 }
 
 function take(user: UserMemory, word: ClientWord, connection: string, attached: Attached, turn: Turn): void {
+  turn.count('words', word.kind);
   switch (word.kind) {
     case 'send':
     case 'amend':

@@ -5,6 +5,7 @@ import { natsPorts } from '../runtime/io/index.ts';
 import { consoleHelp, consoleOf, consoleOptions } from './console.ts';
 import { filesHelp, filesOptions, openFiles } from './files.ts';
 import { untilStopped } from './lifetime.ts';
+import { metricsAt, metricsHelp, metricsOf, metricsOptions } from './metrics.ts';
 import {
   limitsOf,
   outwardHelp,
@@ -32,7 +33,7 @@ export const nodeHelp = `ringpost node NAME: one node of a cluster; nats-server 
                          that their account lives on (not told)
   --data FOLDER          this node's own folder (${clusterConfig.dataFolder}/NAME)
 ${filesHelp('none: without it there are no files; all nodes need the same place')}
-${outwardHelp}${consoleHelp}  --set PART.BOUND=N     changes a limit; PART is runtime, gateway or messenger; may be given often
+${outwardHelp}${consoleHelp}${metricsHelp}  --set PART.BOUND=N     changes a limit; PART is runtime, gateway or messenger; may be given often
   --end-with-parent      stop when standard input ends: for programs that start nodes
   --help                 this text
 `;
@@ -54,6 +55,7 @@ export async function node(args: readonly string[], terminal: Terminal): Promise
       set: { type: 'string', multiple: true },
       ...outwardOptions,
       ...consoleOptions,
+      ...metricsOptions,
       'end-with-parent': { type: 'boolean' },
     },
     1,
@@ -62,7 +64,7 @@ export async function node(args: readonly string[], terminal: Terminal): Promise
   if (name === undefined) throw new UsageError('A node needs a NAME: ringpost node n1');
   const dataFolder = textOf(options, 'data', join(clusterConfig.dataFolder, name));
   const limits = limitsOf(options);
-  const admin = consoleOf(options, false);
+  const [admin, metrics] = [consoleOf(options, false), metricsOf(options)];
   const port = wholeNumber(options, 'port', clusterConfig.port, 0, 65_535);
   mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
   const { partitions } = clusterConfig;
@@ -87,6 +89,7 @@ export async function node(args: readonly string[], terminal: Terminal): Promise
     dataFolder,
     ...outwardOf(options),
     console: admin,
+    metrics,
     secret,
     advertise: textOf(options, 'advertise', ''),
     files,
@@ -98,7 +101,7 @@ export async function node(args: readonly string[], terminal: Terminal): Promise
     if ('unref' in stdin) stdin.unref();
   }
   terminal.say(
-    `${name} is up at ${server.url}, with ${server.node.owned.length} of ${partitions} partitions.${adminWords(server)}`,
+    `${name} is up at ${server.url}, with ${server.node.owned.length} of ${partitions} partitions.${adminWords(server)}${metricsAt(server.metricsUrl)}`,
   );
   return untilStopped(
     () => server.close(),

@@ -1,5 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import type { Log } from '../runtime/index.ts';
+import type { Log, Probe } from '../runtime/index.ts';
 import { HttpRefusal } from './errors.ts';
 import type { GatewayLimits } from './limits.ts';
 import { type AllowedOrigins, originAllowed } from './origins.ts';
@@ -59,6 +59,7 @@ export interface HttpOptions {
   readonly leaving: () => boolean;
   /** Counts requests that have no answer yet. */
   readonly unanswered: { count: number };
+  readonly probe: Probe | undefined;
 }
 
 const everyAnswer = {
@@ -133,7 +134,13 @@ export function requestListener(options: HttpOptions): RequestListener {
       options.unanswered.count -= 1;
     });
     if (raw !== undefined) void runRaw(raw, request, response, cors);
-    else void answerTo(request).then((answer) => write(request, response, answer, cors, options.leaving()));
+    else {
+      void answerTo(request).then((answer) => {
+        options.probe?.count('http_requests', String(answer.status), 1);
+        if (answer instanceof HttpRefusal) options.probe?.count('http_refusals', answer.code, 1);
+        write(request, response, answer, cors, options.leaving());
+      });
+    }
   };
 }
 

@@ -201,6 +201,7 @@ export function takeEntry(user: UserMemory, mail: Mail<'entry'>, turn: Turn): vo
   const isAnswer = by === user.self && waitingOf(user, turn).has(id);
   const row: TimelineRow = ['entry', group, seq, at, isAnswer ? id : ''];
   const n = append(user, turn, at, row);
+  if (kind === 'message') turn.count(by === user.self ? 'messages_accepted' : 'messages_arrived', 'group');
   if (kind === 'message' && by !== user.self) armExpiry(user, turn, at + user.limits.message_lifetime_ms, n);
   if (!isAnswer) {
     announce(user, turn, n, row);

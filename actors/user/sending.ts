@@ -78,6 +78,7 @@ function send(user: UserMemory, turn: Turn, word: Send, connection: string, atta
   if (vanish !== undefined) noteSent(turn, to, seq, n, vanish);
   saveConversation(user, turn, to, { ...conversation, outSeq: seq, last: n });
   armTidy(user, turn, at);
+  turn.count('messages_accepted', 'user');
 
   const expiresAt = at + user.limits.message_lifetime_ms;
   turn.tell(User.ref(to), {
@@ -134,6 +135,7 @@ export function takeMessage(user: UserMemory, mail: Mail<'message'>, turn: Turn)
   if (more?.vanish !== undefined) noteCame(user, turn, mail, n, more.vanish);
   saveConversation(user, turn, from, { ...conversation, inSeq: seq, last: n });
   armExpiry(user, turn, expiresAt, n);
+  turn.count('messages_arrived', 'user');
   announce(user, turn, n, row);
 }
 
@@ -145,6 +147,7 @@ export function takeFailure(user: UserMemory, mail: Mail<'failed'>, turn: Turn):
   const at = Math.max(mail.at, stampOf(user, turn));
   const fail: FailRow = { code, at };
   turn.put('fail', key, fail);
+  turn.count('messages_failed', code);
   vanishFailed(turn, from, seq);
   const row: TimelineRow = ['failed', id, from, seq, code, at];
   announce(user, turn, append(user, turn, at, row), row);
