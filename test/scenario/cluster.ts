@@ -90,8 +90,12 @@ export interface ClusterUnderTest {
   stop(): Promise<void>;
 }
 
-/** Three nodes on three nats-servers, everything in a folder of their own. `settings`: `part.bound=number`. */
-export async function startCluster(count = 3, settings: readonly string[] = []): Promise<ClusterUnderTest> {
+/** Three nodes on three nats-servers, everything in a folder of their own. `settings`: `part.bound=number`. `more`: other options of each node. */
+export async function startCluster(
+  count = 3,
+  settings: readonly string[] = [],
+  more: (name: string) => Promise<readonly string[]> = async () => [],
+): Promise<ClusterUnderTest> {
   const folder = mkdtempSync(join(tmpdir(), 'ringpost-scenario-'));
   const nats = await startNats({ servers: 3, folder: join(folder, 'nats') });
   const nodes: ServerProcess[] = [];
@@ -112,6 +116,7 @@ export async function startCluster(count = 3, settings: readonly string[] = []):
       // Receivers of webhooks are on this machine.
       '--private-targets',
       ...settings.flatMap((setting) => ['--set', setting]),
+      ...(await more(name)),
     ];
     nodes.push(new ServerProcess(name, await freePort(), args));
   }

@@ -1,0 +1,229 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { freePort, pause, startCluster } from './cluster.ts';
+import { talk } from './pairs.ts';
+
+const launcher = fileURLToPath(new URL('../../../bin/ringpost.js', import.meta.url));
+const token = (who: string): string => `${who}-token-of-this-very-test`;
+
+interface Said {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** One command of `ringpost admin`, as an operator or a script types it. */
+async function ringpost(as: string, at: string, ...args: readonly string[]): Promise<Said> {
+  const env = { ...process.env, RINGPOST_ADMIN_TOKEN: as === '' ? '' : token(as) };
+  const command = [launcher, 'admin', ...args, '--node', at];
+  const child = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'pipe'], env });
+  let [out, err] = ['', ''];
+  child.stdout.on('data', (chunk) => (out += chunk));
+  child.stderr.on('data', (chunk) => (err += chunk));
+  const [code] = (await once(child, 'close')) as [number];
+  return { code, out, err };
+}
+
+interface NodeSeen {
+  readonly name: string;
+  readonly state: string;
+  readonly owns: number;
+}
+
+interface PartitionSeen {
+  readonly owner: string;
+  readonly answered: boolean;
+  readonly standbys: readonly { readonly node: string; readonly likeness: string }[];
+}
+
+t.setTimeout(280_000);
+t.test('three nodes, three nats-servers, and an operator', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'ringpost-admin-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const tokens = join(folder, 'tokens');
+  writeFileSync(tokens, ['viewer', 'operator', 'admin'].map((role) => `${role} ${role} ${token(role)}\n`).join(''));
+  const at: Record<string, string> = {};
+  const cluster = await startCluster(3, [], async (name) => {
+    const port = await freePort();
+    at[name] = `127.0.0.1:${port}`;
+    return ['--admin-port', String(port), '--admin-tokens', tokens];
+  });
+  t.teardown(() => cluster.stop());
+  const [n1 = '', n2 = '', n3 = ''] = [at.n1, at.n2, at.n3];
+  const seen = async <T>(node: string, ...args: string[]): Promise<T> => {
+    const { code, out, err } = await ringpost('viewer', node, ...args, '--json');
+    if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}: ${err}`);
+    return JSON.parse(out) as T;
+  };
+  /** Asks again until it is so. */
+  const untilSeen = async <T>(
+    node: string,
+    noun: string,
+    isSo: (all: readonly T[]) => boolean,
+  ): Promise<readonly T[]> => {
+    for (let tries = 0; ; tries++) {
+      const all = await seen<readonly T[]>(node, noun);
+      if (isSo(all) || tries >= 60) return all;
+      await pause(300);
+    }
+  };
+
+  await t.test('Any node answers for all', async (t) => {
+    const isWhole = (all: readonly PartitionSeen[]): boolean => all.every(({ standbys }) => standbys.length > 0);
+    for (const node of [n1, n2, n3]) {
+      const nodes = await seen<readonly NodeSeen[]>(node, 'nodes');
+      t.strictSame(
+        nodes.map(({ name, state }) => [name, state]),
+        [
+          ['n1', 'ALIVE'],
+          ['n2', 'ALIVE'],
+          ['n3', 'ALIVE'],
+        ],
+      );
+      t.equal(
+        nodes.reduce((sum, { owns }) => sum + owns, 0),
+        32,
+      );
+      const partitions = await untilSeen<PartitionSeen>(node, 'partitions', isWhole);
+      t.equal(partitions.length, 32);
+      t.ok(partitions.every(({ owner, answered }) => answered && owner !== ''));
+      t.ok(isWhole(partitions), 'each has a copy elsewhere');
+      t.notOk(partitions.some(({ standbys }) => standbys.some(({ likeness }) => likeness === 'OTHER')));
+    }
+    const people = await ringpost('viewer', n1, 'nodes');
+    t.match(people.out, /^NODE +STATE .*\nn1 +alive /);
+  });
+
+  await t.test('An actor is seen, but not what people wrote', async (t) => {
+    const [alice, bob] = [await cluster.client('alice'), await cluster.client('bob')];
+    await Promise.all([alice.connect(), bob.connect()]);
+    const sent = alice.send('bob', 'canary words of the test');
+    await sent.accepted;
+    for (const node of [n1, n2, n3]) {
+      const actor = await seen<{ tables: string[]; awake: boolean }>(node, 'actor', 'user/alice');
+      t.ok(actor.awake);
+      t.ok(actor.tables.includes('tl'));
+      const viewed = await ringpost('viewer', node, 'actor', 'user/alice', 'tl', '--json');
+      t.equal(viewed.code, 0, viewed.err);
+      t.notMatch(viewed.out, /canary/);
+      t.match(viewed.out, /<24 characters>/);
+    }
+    const read = await ringpost('admin', n2, 'actor', 'user/alice', 'tl');
+    t.match(read.out, /canary words of the test/);
+    const secrets = await ringpost('admin', n2, 'actor', 'user/alice', 'device', '--json');
+    t.notMatch(secrets.out, /"refreshHash": "[^<]/, 'secrets are nobody’s to see');
+    const users = await seen<readonly { address: string }[]>(n3, 'users', 'al');
+    t.strictSame(
+      users.map(({ address }) => address),
+      ['user/alice'],
+    );
+    const trace = await untilTraced(() => seen(n3, 'trace', 'alice', sent.id));
+    t.strictSame(
+      trace.steps.map(({ step }) => step),
+      ['accepted', 'arrived', 'delivered'],
+    );
+  });
+
+  await t.test('What is not there, or not allowed, is said with a code, and nothing has changed', async (t) => {
+    const codes = async (...args: [string, string, ...string[]]): Promise<number> => (await ringpost(...args)).code;
+    t.equal(await codes('viewer', n1, 'partitions', '99'), 3);
+    t.equal(await codes('viewer', n1, 'actor', 'user/nobody'), 3);
+    t.equal(await codes('viewer', n1, 'user', 'nobody'), 3);
+    t.equal(await codes('viewer', n1, 'trace', 'alice', 'no-such-message'), 3);
+    t.equal(await codes('viewer', n1, 'dead-letters', 'show', '3.1_x'), 3);
+    t.equal(await codes('operator', n1, 'drain', 'n9', '--yes', '--reason', 'a test'), 3);
+    t.equal(await codes('operator', n1, 'drain', 'n2', '--reason', 'a test'), 2, 'nobody is there to confirm');
+    t.equal(await codes('operator', n1, 'drain', 'n2', '--yes'), 2, 'nor to say why');
+    t.equal(await codes('viewer', n1, 'drain', 'n2', '--yes', '--reason', 'a test'), 4);
+    t.equal(await codes('operator', n1, 'user', 'bob', 'deactivate', '--yes', '--reason', 'a test'), 4);
+    t.equal(await codes('', n1, 'nodes'), 4);
+    t.equal(await codes('stranger', n1, 'nodes'), 4);
+    t.equal(await codes('viewer', `127.0.0.1:${await freePort()}`, 'nodes'), 5);
+    t.equal(await codes('viewer', n1, 'planets'), 2);
+    t.strictSame(await seen(n2, 'audit'), [], 'nothing was begun');
+    t.equal((await seen<{ state: string }>(n2, 'user', 'bob')).state, 'active');
+    t.ok((await seen<readonly NodeSeen[]>(n3, 'nodes')).every(({ state }) => state === 'ALIVE'));
+  });
+
+  await t.test('A node is drained under load, and no send fails', async (t) => {
+    const talking = await talk((user) => cluster.client(user), 'admin', 6, 20);
+    const drained = await ringpost('operator', n1, 'drain', 'n2', '--yes', '--reason', 'new disks', '--json');
+    t.equal(drained.code, 0, drained.err);
+    t.equal((JSON.parse(drained.out) as { empty: boolean }).empty, true);
+    const nodes = await seen<readonly NodeSeen[]>(n3, 'nodes');
+    t.match(
+      nodes.find(({ name }) => name === 'n2'),
+      { state: 'DRAINING', owns: 0 },
+    );
+    const resumed = await ringpost('operator', n2, 'resume', 'n2', '--reason', 'disks are there');
+    t.equal(resumed.code, 0, resumed.err);
+    const back = await untilSeen<NodeSeen>(n1, 'nodes', (all) => all.every(({ owns }) => owns > 0));
+    t.ok(back.every(({ state }) => state === 'ALIVE'));
+    await talking.end(t);
+    t.same(
+      talking.pairs.flatMap(({ troubles }) => troubles),
+      [],
+      'no refusal reached an application, no send failed',
+    );
+  });
+
+  await t.test('Accounts: a session ends, an account ends; all of it is in the audit log', async (t) => {
+    const revoked = await ringpost('operator', n3, 'user', 'bob', 'revoke', 'phone', '--yes', '--reason', 'stolen');
+    t.equal(revoked.code, 0, revoked.err);
+    t.equal((await seen<{ devices: unknown[] }>(n1, 'user', 'bob')).devices.length, 0);
+    const ended = await ringpost('admin', n3, 'user', 'bob', 'deactivate', '--yes', '--reason', 'asked for it');
+    t.equal(ended.code, 0, ended.err);
+    t.equal((await seen<{ state: string }>(n1, 'user', 'bob')).state, 'deactivated');
+    const log = await seen<readonly { who: string; method: string; reason: string; outcome: string }[]>(n1, 'audit');
+    t.strictSame(
+      log.map(({ who, method, reason }) => [who, method, reason]),
+      [
+        ['operator', 'DrainNode', 'new disks'],
+        ['operator', 'ResumeNode', 'disks are there'],
+        ['operator', 'RevokeDevice', 'stolen'],
+        ['admin', 'DeactivateUser', 'asked for it'],
+      ].flatMap((deed) => [deed, deed]),
+    );
+    t.ok(log.every(({ outcome }, i) => (i % 2 === 0 ? outcome === 'begun' : outcome.startsWith('done'))));
+    const verified = await ringpost('viewer', n2, 'audit', 'verify');
+    t.match(verified, { code: 0, out: /8 entries, each as it was written/ });
+  });
+
+  await t.test('A node is killed, and the others say so', async (t) => {
+    const third = cluster.nodes[2];
+    await third?.signal('SIGKILL');
+    const nodes = await untilSeen<NodeSeen>(n1, 'nodes', (all) => all.some(({ state }) => state === 'LOST'));
+    t.equal(nodes.find(({ name }) => name === 'n3')?.state, 'LOST');
+    const partitions = await untilSeen<PartitionSeen>(n2, 'partitions', (all) =>
+      all.every(({ owner, answered }) => answered && owner !== 'n3'),
+    );
+    t.ok(partitions.every(({ owner, answered }) => answered && owner !== 'n3'));
+    const other = await ringpost('viewer', `${n3},${n1}`, 'nodes');
+    t.equal(other.code, 0, 'of several nodes that are named, one that lives is asked');
+    t.equal((await ringpost('operator', n1, 'drain', 'n3', '--yes', '--reason', 'it is dead')).code, 3);
+    const verified = await ringpost('viewer', n1, 'audit', 'verify');
+    t.match(verified, { code: 0, out: /8 entries/ });
+    await third?.start();
+    const back = await untilSeen<NodeSeen>(n1, 'nodes', (all) => all.every(({ state }) => state === 'ALIVE'));
+    t.equal(back.length, 3);
+  });
+});
+
+interface TraceSeen {
+  readonly steps: readonly { readonly step: string }[];
+}
+
+/** Until the receipt has come. */
+async function untilTraced(trace: () => Promise<TraceSeen>): Promise<TraceSeen> {
+  let found = await trace();
+  for (let tries = 0; found.steps.length < 3 && tries < 30; tries++) {
+    await pause(300);
+    found = await trace();
+  }
+  return found;
+}
