@@ -81,10 +81,7 @@ export function userBehaviour(limits: MessengerLimits): AnyBehaviour {
       hook: answering<'hook'>(tellHook),
       hookBatch: (user, _, turn) => turn.reply(hookBatch(user, turn)),
       hookTook: (user, mail, turn) => turn.reply(hookTook(user, mail, turn)),
-      hookFailed: (user, mail, turn) => {
-        hookFailed(user, mail, turn);
-        turn.reply(true);
-      },
+      hookFailed,
       ...tracing,
       hookDue,
       pushDue,

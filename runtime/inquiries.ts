@@ -71,21 +71,24 @@ export class Inquiries {
     if (node === this.#host.ports.network.self) void this.#answer(asker, question);
   }
 
+  /** Never rejects, whatever another node has sent. */
   async #answer(asker: Inquirer, question: Question): Promise<void> {
     const { network, codec, log } = this.#host.ports;
-    const key = asker.join(' ');
-    let answered = this.#answers.get(key);
-    if (answered === undefined) {
-      answered = this.#host.answer(question);
-      this.#answers.set(key, answered);
-      const [oldest] = this.#answers.keys();
-      if (this.#answers.size > answers_kept_max && oldest !== undefined) this.#answers.delete(oldest);
-    }
-    const answer = await answered;
     try {
+      const answer = await this.#answerOnce(asker.join(' '), question);
       network.send(asker[0], codec.pack(['answer', asker, answer] satisfies Datagram));
     } catch (error) {
-      log.warn({ error, question: question.kind }, 'an answer to a node was not sent');
+      log.warn({ error }, 'a question of another node was not answered');
     }
+  }
+
+  #answerOnce(key: string, question: Question): Promise<Inspected<unknown>> {
+    const before = this.#answers.get(key);
+    if (before !== undefined) return before;
+    const answered = this.#host.answer(question);
+    this.#answers.set(key, answered);
+    const [oldest] = this.#answers.keys();
+    if (this.#answers.size > answers_kept_max && oldest !== undefined) this.#answers.delete(oldest);
+    return answered;
   }
 }

@@ -77,7 +77,7 @@ export class Inspector {
 
   /** Never rejects. A question that is not known here, from a newer node, has no answer. */
   async answer(question: Question): Promise<Inspected<unknown>> {
-    const { kind } = question;
+    const kind = question?.kind;
     if (!Object.hasOwn(this.#answers, kind))
       return none('no answer', 'this node is older and does not know the question');
     try {

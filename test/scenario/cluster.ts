@@ -90,9 +90,10 @@ export interface ClusterUnderTest {
   stop(): Promise<void>;
 }
 
-/** Three nodes on three nats-servers, everything in a folder of their own. `more`: options of each node besides. */
+/** Three nodes on three nats-servers, everything in a folder of their own. `settings`: `part.bound=number`. `more`: other options of each node. */
 export async function startCluster(
   count = 3,
+  settings: readonly string[] = [],
   more: (name: string) => Promise<readonly string[]> = async () => [],
 ): Promise<ClusterUnderTest> {
   const folder = mkdtempSync(join(tmpdir(), 'ringpost-scenario-'));
@@ -114,6 +115,7 @@ export async function startCluster(
       join(folder, 'files'),
       // Receivers of webhooks are on this machine.
       '--private-targets',
+      ...settings.flatMap((setting) => ['--set', setting]),
       ...(await more(name)),
     ];
     nodes.push(new ServerProcess(name, await freePort(), args));

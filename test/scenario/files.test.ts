@@ -27,12 +27,7 @@ async function bytesOf(response: Promise<Response>): Promise<Buffer> {
 }
 
 t.test('FIL: files on three nodes of which one dies at every step', async (t) => {
-  const cluster = await startCluster(3, async () => [
-    '--set',
-    `gateway.file_grace_ms=${grace_ms}`,
-    '--set',
-    'gateway.collect_pause_ms=200',
-  ]);
+  const cluster = await startCluster(3, [`gateway.file_grace_ms=${grace_ms}`, 'gateway.collect_pause_ms=200']);
   t.teardown(() => cluster.stop());
   const [n1, n2, n3] = cluster.nodes;
   if (n1 === undefined || n2 === undefined || n3 === undefined) throw new Error('three nodes');
