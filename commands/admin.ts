@@ -1,11 +1,20 @@
-/** `ringpost admin`: one thing at a time, for people and for scripts. */
+/** `ringpost admin`: one thing at a time, for people and for scripts; without a noun the live console. */
+import { AdminClient } from '../console/index.ts';
 import { actor, actors, letters } from './admin/actors.ts';
 import { audit } from './admin/audit.ts';
 import { drain, nodes, partitions, resume, snapshot } from './admin/cluster.ts';
 import { completion } from './admin/completion.ts';
-import { connect, connectHelp, connectOptions, type Errand, failed, isAdminError } from './admin/connect.ts';
+import {
+  clientOptionsOf,
+  connect,
+  connectHelp,
+  connectOptions,
+  type Errand,
+  failed,
+  isAdminError,
+} from './admin/connect.ts';
 import { groups, reports, trace, user, users } from './admin/users.ts';
-import { parseOptions, UsageError } from './options.ts';
+import { type Options, parseOptions, UsageError } from './options.ts';
 import type { Terminal } from './terminal.ts';
 
 interface Noun {
@@ -56,6 +65,7 @@ const nouns: { readonly [noun: string]: Noun | undefined } = {
 
 export const adminHelp = `ringpost admin: sees a running cluster, and steers it. Any node answers for all.
 
+  ${'(nothing)'.padEnd(52)} the live console: all at a glance, ? for its keys
 ${Object.entries(nouns)
   .map(([noun, known]) => `  ${`${noun} ${known?.usage ?? ''}`.trimEnd().padEnd(52)} ${known?.help ?? ''}`)
   .join('\n')}
@@ -85,9 +95,9 @@ export async function admin(args: readonly string[], terminal: Terminal): Promis
     terminal.say(completion(rest[0], nouns));
     return 0;
   }
+  if (name === '') return live(options, terminal);
   const noun = Object.hasOwn(nouns, name) ? nouns[name] : undefined;
-  if (noun === undefined)
-    throw new UsageError(name === '' ? 'What of? ringpost admin nodes' : `There is no "${name}".`);
+  if (noun === undefined) throw new UsageError(`There is no "${name}".`);
   if (rest.length > noun.words) throw new UsageError(`"${rest[noun.words]}" is one word too many.`);
   const client = connect(options);
   try {
@@ -98,4 +108,20 @@ export async function admin(args: readonly string[], terminal: Terminal): Promis
   } finally {
     client.close();
   }
+}
+
+/** The live console. */
+async function live(options: Options, terminal: Terminal): Promise<number> {
+  const settings = clientOptionsOf(options);
+  if (!process.stdin.isTTY || !process.stdout.isTTY) {
+    const known = Object.keys(nouns).join(', ');
+    terminal.tell(`The live console needs a terminal. For scripts: ringpost admin nodes --json; and ${known}.`);
+    return 2;
+  }
+  // Loaded when asked for: nothing else has a use for a library that draws.
+  const { runConsole } = await import('../console/ui/index.ts');
+  return runConsole({
+    addresses: settings.nodes,
+    dial: (address) => new AdminClient({ ...settings, nodes: [address] }),
+  });
 }

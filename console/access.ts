@@ -28,7 +28,7 @@ const look_ms = 1_000;
  * Tokens of a file: a line each of name, role and token, set apart by blanks; lines that begin with # are passed over. Throws with the line's
  * number where one makes no sense.
  */
-function parseTokens(text: string): Token[] {
+export function parseTokens(text: string): Token[] {
   const tokens: Token[] = [];
   for (const [index, line] of text.split('\n').entries()) {
     const words = line.trim().split(/\s+/);

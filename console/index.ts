@@ -1,6 +1,6 @@
 /** The public door of the console: a node's end of it, and the tools'. */
 export type { AccessSettings } from './access.ts';
-export { AdminClient, AdminError } from './client.ts';
+export { AdminClient, type AdminClientOptions, AdminError } from './client.ts';
 export { type Console, openConsole } from './server.ts';
 export type {
   AuditEntryWords,

@@ -1,7 +1,7 @@
 /** How an operator's command reaches a cluster, and what it makes of the answers. */
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
-import { AdminClient, AdminError } from '../../console/index.ts';
+import { AdminClient, type AdminClientOptions, AdminError } from '../../console/index.ts';
 import { type Options, textOf, UsageError } from '../options.ts';
 import type { Terminal } from '../terminal.ts';
 
@@ -34,6 +34,11 @@ export interface Errand {
 }
 
 export function connect(options: Options): AdminClient {
+  return new AdminClient(clientOptionsOf(options));
+}
+
+/** Throws a UsageError for what makes no sense. */
+export function clientOptionsOf(options: Options): AdminClientOptions {
   const nodes = textOf(options, 'node', process.env.RINGPOST_ADMIN_NODE ?? '127.0.0.1:7700').split(',');
   const wrong = nodes.find((node) => !/^(\[[0-9a-f:]+\]|[^\s:/]+):\d{1,5}$/i.test(node));
   if (wrong !== undefined) throw new UsageError(`--node takes HOST:PORT, not "${wrong}".`);
@@ -42,13 +47,13 @@ export function connect(options: Options): AdminClient {
     throw new UsageError('--tls-cert and --tls-key belong together, and to --tls-ca.');
   }
   const token = tokenOf(options);
-  return new AdminClient({
+  return {
     nodes,
     ...(token !== '' && { token }),
     ...(ca && {
       tls: { ca: readFileSync(ca), ...(cert && key && { cert: readFileSync(cert), key: readFileSync(key) }) },
     }),
-  });
+  };
 }
 
 /** Of a line with a name and a role before it, as the nodes have it, the last word. */

@@ -65,9 +65,11 @@ const TABLE: readonly Row[] = [
     node: 'any',
   },
   { at: 'gateway/', inside: ['proto/', 'runtime/index.ts'], packages: ['ws', 'jose', 'pino', 'web-push'], node: 'any' },
+  { at: 'console/ui/', inside: ['console/'], packages: ['ink', 'react'], node: 'any' },
   {
     at: 'console/',
     inside: ['proto/', 'runtime/index.ts'],
+    never: ['console/ui/'],
     packages: ['@grpc/grpc-js', '@grpc/proto-loader', '@grpc/reflection'],
     node: 'any',
   },
