@@ -54,6 +54,7 @@ function late(_: DeskMemory, __: Mail<'late'>, turn: Turn): void {
 
 function answer(desk: DeskMemory, said: ServerWord | null, turn: Turn): void {
   if (desk.waiting === undefined) return;
+  if (said?.kind === 'refused') turn.count('refusals', said.code);
   turn.replyTo(desk.waiting.asker, said);
   desk.waiting = undefined;
   leave(turn);

@@ -2,6 +2,7 @@
 import type { GroupProtocol } from '../proto/group-mail.ts';
 import { type AnyBehaviour, behaviour } from '../runtime/index.ts';
 import { amend } from './group/amending.ts';
+import { mayFetch } from './group/files.ts';
 import { gather, gone, willing } from './group/joining.ts';
 import { type GroupMemory, wakeGroup } from './group/memory.ts';
 import { arrange, post } from './group/posting.ts';
@@ -23,6 +24,7 @@ export function groupBehaviour(limits: MessengerLimits): AnyBehaviour {
       gone,
       marks: takeMarks,
       question,
+      mayFetch,
       typing: passTyping,
       gather,
       fade,

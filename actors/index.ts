@@ -5,13 +5,14 @@ import { branchBehaviour } from './branch.ts';
 import { connectionBehaviour } from './connection.ts';
 import { deskBehaviour } from './desk.ts';
 import { directoryBehaviour } from './directory.ts';
+import { fileBehaviour } from './file.ts';
 import { groupBehaviour } from './group.ts';
 import { defaultMessengerLimits, type MessengerLimits } from './limits.ts';
 import { reportsBehaviour } from './reports.ts';
 import { userBehaviour } from './user.ts';
 
 export { auditLog } from './audit.ts';
-export { Connection, Desk, User } from './kinds.ts';
+export { Connection, Desk, File, Group, User } from './kinds.ts';
 export { defaultMessengerLimits, type MessengerLimits } from './limits.ts';
 export { reportsAt } from './reports.ts';
 
@@ -25,6 +26,7 @@ export function messengerBehaviours(settings: Partial<MessengerLimits> = {}): An
     branchBehaviour(limits),
     directoryBehaviour(limits),
     reportsBehaviour(limits),
+    fileBehaviour(limits),
     auditBehaviour(limits),
   ];
 }

@@ -1,6 +1,7 @@
 /** The names by which the messenger's actors know one another; none imports another. */
 import type { AuditProtocol } from '../proto/audit-words.ts';
 import type { DeskProtocol } from '../proto/builder-mail.ts';
+import type { FileProtocol } from '../proto/file-mail.ts';
 import type { BranchProtocol, GroupProtocol } from '../proto/group-mail.ts';
 import type { ConnectionProtocol, UserProtocol } from '../proto/mail.ts';
 import type { DirectoryProtocol } from '../proto/people-mail.ts';
@@ -18,6 +19,8 @@ export const Desk = actorKind<DeskProtocol>('desk');
 export const Group = actorKind<GroupProtocol>('group');
 /** `branch/@<partition>/<group id>`: lives beside the members there. */
 export const Branch = actorKind<BranchProtocol>('branch');
+/** `file/<hash>`: one for all files of equal bytes. */
+export const File = actorKind<FileProtocol>('file');
 
 /** `directory/<hash>`: of one email or phone number. */
 export const Directory = actorKind<DirectoryProtocol>('directory');

@@ -59,6 +59,11 @@ export interface MessengerLimits {
   readonly search_rows_max: number;
   readonly search_chars_max: number;
 
+  /** Files that one user has uploaded and may send, and their bytes. */
+  readonly uploads_max: number;
+  readonly uploads_bytes_max: number;
+  /** Holders of a file that one turn reads when it looks whether there are any. */
+  readonly holders_looked_max: number;
   /** Of one user: starred messages, pinned conversations, messages of groups that it does not want to see. */
   readonly starred_max: number;
   readonly pinned_max: number;
@@ -167,6 +172,9 @@ export const defaultMessengerLimits: MessengerLimits = {
   search_rows_max: 512,
   search_chars_max: 64 * 1024,
 
+  uploads_max: 1_024,
+  uploads_bytes_max: 4 * 1024 * 1024 * 1024,
+  holders_looked_max: 256,
   starred_max: 4_096,
   pinned_max: 64,
   forgotten_max: 4_096,

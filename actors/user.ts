@@ -27,6 +27,7 @@ import { addBot, dropBot, listBots, registerBot, retire, retireBot } from './use
 import { clear, isFor, takeGone } from './user/ending.ts';
 import { expire, tidy } from './user/expiry.ts';
 import { exportPage } from './user/exporting.ts';
+import { fileQuestions } from './user/files.ts';
 import { pinned, starred } from './user/finding.ts';
 import {
   askGroup,
@@ -80,15 +81,13 @@ export function userBehaviour(limits: MessengerLimits): AnyBehaviour {
       hook: answering<'hook'>(tellHook),
       hookBatch: (user, _, turn) => turn.reply(hookBatch(user, turn)),
       hookTook: (user, mail, turn) => turn.reply(hookTook(user, mail, turn)),
-      hookFailed: (user, mail, turn) => {
-        hookFailed(user, mail, turn);
-        turn.reply(true);
-      },
+      hookFailed,
       ...tracing,
       hookDue,
       pushDue,
       retire,
       aside,
+      ...fileQuestions,
       attach,
       detach: (user, { connection }) => detach(user, connection),
       words,
@@ -166,6 +165,7 @@ function attach(user: UserMemory, { connection, claims, hello }: Mail<'attach'>,
     words: 0,
   };
   user.attached.set(connection, attached);
+  turn.count('words', 'hello');
   active(user, turn, attached);
   sawDevice(user, turn, claims);
   greet(user, turn, attached, hello);
@@ -234,6 +234,7 @@ function words(user: UserMemory, { connection, words, number }: Mail<'words'>, t
 }
 
 function take(user: UserMemory, word: ClientWord, connection: string, attached: Attached, turn: Turn): void {
+  turn.count('words', word.kind);
   switch (word.kind) {
     case 'send':
     case 'amend':

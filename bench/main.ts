@@ -156,12 +156,13 @@ const one2one: Command = {
 
 ${commonUsage}
   --users N                    an even number; they write in pairs (default 400)
+  --metrics                    the servers have an endpoint for Prometheus, which nobody asks
 ${talkUsage}`,
-  options: { ...commonOptions, users: { type: 'string' }, rate: { type: 'string' } },
+  options: { ...commonOptions, users: { type: 'string' }, rate: { type: 'string' }, metrics: { type: 'boolean' } },
   async run(given) {
     const users = numberOf(given, 'users', 400, { least: 2, most: 20_000, whole: true });
     if (users % 2 !== 0) throw new BadOption('--users takes an even number: they write in pairs');
-    const chosen = { ...talkOf(given), users };
+    const chosen = { ...talkOf(given), users, metrics: given.metrics === true };
     await carryOut(given, async (folder, endings, profiles) => {
       const figures = await one2oneBench({ ...chosen, folder, profiles }, endings);
       if (given.json) sayJson(figures);

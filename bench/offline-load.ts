@@ -25,20 +25,25 @@ export type OfflineOrders = {
   fill: { order: null; answer: null };
   /** All connect; from then to the last message. */
   drain: { order: { readonly servers: Servers }; answer: Drained };
+  /** Each message is read by itself; from then to the last receipt at its sender. */
+  read: { order: { readonly servers: Servers }; answer: { readonly spent: Spent; readonly receipts: number } };
 };
 
 const settings = settingsOf<OfflineSettings>();
 const mishaps = new Mishaps();
 const away: RingpostClient[] = [];
+const senders: RingpostClient[] = [];
 const senders_count = 8;
 const drain_wait_ms = 120_000;
 /** Of each user, the numbers of its messages in the order in which they were accepted. */
 const sent = new Map<string, number[]>();
+/** By user: who sent to it, up to which number, and how many read receipts of it have come. */
+const readOf = new Map<string, { readonly sender: string; upTo: number; receipts: number }>();
 const got = new Map<string, number[]>();
 let received = 0;
 
-takeOrders<OfflineOrders>({ fill, drain }, async () => {
-  await Promise.all(away.map((client) => client.close()));
+takeOrders<OfflineOrders>({ fill, drain, read }, async () => {
+  await Promise.all([...away, ...senders].map((client) => client.close()));
 });
 
 function urlOf(at: number): string {
@@ -59,13 +64,16 @@ async function fill(): Promise<null> {
     });
   });
   // Each user has one sender, so that its messages have one order.
-  const senders = await Promise.all(
-    Array.from({ length: senders_count }, async (_, at) => {
-      const client = await newUser(`sender${at}`, urlOf(at));
-      await client.connect();
-      return client;
-    }),
-  );
+  for (let at = 0; at < senders_count; at++) {
+    const client = await newUser(`sender${at}`, urlOf(at));
+    await client.connect();
+    client.on('receipt', ({ with: user, read }) => {
+      const reading = readOf.get(user);
+      if (reading !== undefined && read > reading.upTo)
+        Object.assign(reading, { upTo: read, receipts: reading.receipts + 1 });
+    });
+    senders.push(client);
+  }
   let number = 0;
   for (const sender of senders) {
     const mine = numbers
@@ -76,11 +84,11 @@ async function fill(): Promise<null> {
       const accepted = mine.map((user) => {
         const id = number++;
         sent.set(user, [...(sent.get(user) ?? []), id]);
+        readOf.set(user, { sender: sender.user, upTo: 0, receipts: 0 });
         return sender.send(user, 'x'.repeat(100), { id: `m${id}` }).accepted;
       });
       await Promise.all(accepted);
     }
-    await sender.close();
   }
   return null;
 }
@@ -103,4 +111,23 @@ async function drain({ servers }: { readonly servers: Servers }): Promise<Draine
     outOfOrder += came.filter((number, at) => at > 0 && number < came[at - 1]!).length;
   }
   return { spent, received, lost, duplicates, outOfOrder };
+}
+
+/** One round a message of each user: the next one begins when the receipts of the one before have come. */
+async function read({ servers }: { readonly servers: Servers }): Promise<{ spent: Spent; receipts: number }> {
+  const close = openWindow(servers);
+  const endMs = performance.now() + drain_wait_ms;
+  const rounds = Math.max(...[...sent.values()].map((numbers) => numbers.length));
+  for (let seq = 1; seq <= rounds; seq++) {
+    for (const client of away) {
+      const reading = readOf.get(client.user);
+      if (reading !== undefined && seq <= (sent.get(client.user)?.length ?? 0)) client.read(reading.sender, seq);
+    }
+    while ([...readOf].some(([user, { upTo }]) => upTo < Math.min(seq, sent.get(user)?.length ?? 0))) {
+      if (performance.now() > endMs) break;
+      await sleep(1);
+    }
+  }
+  const receipts = [...readOf.values()].reduce((sum, reading) => sum + reading.receipts, 0);
+  return { spent: close(), receipts };
 }

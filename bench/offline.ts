@@ -26,6 +26,10 @@ export interface OfflineFigures {
   readonly seconds: number;
   readonly msg_per_s: number;
   readonly server_cpu_us_per_msg: number;
+  /** Then every message is read by itself: read receipts that came to their senders, and what one costs. */
+  readonly receipts: number;
+  readonly receipts_per_s: number;
+  readonly server_cpu_us_per_receipt: number;
   readonly gen_cores: number;
   readonly lost: number;
   readonly duplicates: number;
@@ -46,6 +50,7 @@ export async function offlineBench(options: OfflineOptions, endings: Endings): P
   });
   await load.ask('fill', null);
   const { spent, received, lost, duplicates, outOfOrder } = await load.ask('drain', { servers });
+  const reading = await load.ask('read', { servers });
   options.profiles?.measured('offline', spent);
   return {
     workload: 'offline',
@@ -55,6 +60,9 @@ export async function offlineBench(options: OfflineOptions, endings: Endings): P
     seconds: rounded(spent.seconds),
     msg_per_s: rounded(received / spent.seconds),
     server_cpu_us_per_msg: rounded((spent.nodeUs + spent.natsUs) / Math.max(1, received)),
+    receipts: reading.receipts,
+    receipts_per_s: rounded(reading.receipts / reading.spent.seconds),
+    server_cpu_us_per_receipt: rounded((reading.spent.nodeUs + reading.spent.natsUs) / Math.max(1, reading.receipts)),
     gen_cores: rounded(spent.genUs / 1e6 / spent.seconds),
     lost,
     duplicates,

@@ -20,6 +20,8 @@ export interface One2oneOptions {
   readonly set: readonly string[];
   readonly folder: string;
   readonly profiles: Profiles | undefined;
+  /** The servers have an endpoint for Prometheus. */
+  readonly metrics: boolean;
 }
 
 export interface One2oneFigures extends ChatRatios {

@@ -149,7 +149,13 @@ class Searcher {
     this.#overlay = new Overlay(partition, store, codec);
     const behaviour = messengerBehaviours({ search_rows_max: rows }).find(({ kind }) => kind === 'user');
     this.#cell = new Cell(User.ref(self).address, behaviour);
-    this.#host = { id: partition, overlay: this.#overlay, partitionOf: () => partition, uniqueId: () => 'u' };
+    this.#host = {
+      id: partition,
+      overlay: this.#overlay,
+      partitionOf: () => partition,
+      counts: false,
+      uniqueId: () => 'u',
+    };
     const claims = { user: self, device: 'phone', session };
     this.#turn({ kind: 'attach', connection, claims, hello: { kind: 'hello', epoch: 'e', cursor: 0 } });
   }

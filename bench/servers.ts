@@ -26,6 +26,8 @@ export interface RingpostOptions {
   /** As for `ringpost --set`. */
   readonly set: readonly string[];
   readonly profiles: Profiles | undefined;
+  /** With an endpoint for Prometheus. */
+  readonly metrics?: boolean;
 }
 
 /** Seen from dist/bench. */
@@ -46,8 +48,14 @@ const open_doors = [
 ].flatMap((setting) => ['--set', setting]);
 
 export async function startRingpost(options: RingpostOptions, endings: Endings): Promise<Ringpost> {
-  const { profile, folder, profiles } = options;
-  const settings = [...open_doors, ...options.set.flatMap((setting) => ['--set', setting]), '--data', folder];
+  const { profile, folder, profiles, metrics = false } = options;
+  const settings = [
+    ...(await metricsPort(profile, metrics)),
+    ...open_doors,
+    ...options.set.flatMap((setting) => ['--set', setting]),
+    '--data',
+    folder,
+  ];
   const flags = profiles?.flags ?? [];
   const alone = profile === 'embedded';
   const args = alone
@@ -73,6 +81,11 @@ export async function startRingpost(options: RingpostOptions, endings: Endings):
   const nats = tree.filter((pid) => basename(commandOf(pid)[0] ?? '') === 'nats-server');
   const folders = alone ? [folder] : Array.from({ length: nodes_of_cluster }, (_, i) => join(folder, `n${i + 1}`));
   return { urls, servers: { nodes, nats }, counts: async () => sumOf(await Promise.all(askAll(nodes, folders))) };
+}
+
+async function metricsPort(profile: Profile, wanted: boolean): Promise<string[]> {
+  if (!wanted) return [];
+  return ['--metrics-port', profile === 'embedded' ? '0' : String(await portsInARow(nodes_of_cluster))];
 }
 
 function isNode(command: readonly string[]): boolean {

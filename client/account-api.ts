@@ -1,5 +1,7 @@
+import { Fault } from '../proto/fault.ts';
+import { sentFileOf } from '../proto/file-words.ts';
 import type { DeviceState } from '../proto/mail.ts';
-import type { DeviceId, UserId } from '../proto/words.ts';
+import type { DeviceId, FileFacts, FileId, MessageAt, UserId } from '../proto/words.ts';
 import { RingpostError } from './errors.ts';
 import { sdkLimits } from './limits.ts';
 import type { Tokens } from './storage.ts';
@@ -59,6 +61,31 @@ export class AccountApi {
     } finally {
       clearTimeout(late);
     }
+  }
+
+  /** What is to be known of the file that an upload has brought. May be asked again. */
+  async takeUpload(upload: string, accessToken: string): Promise<FileFacts> {
+    const body = await this.call('POST', '/v1/files', { upload }, accessToken);
+    const file = isRecord(body) ? sentFileOf({ ...body, kind: 'file', name: '' }, body) : undefined;
+    if (file === undefined || file instanceof Fault) throw badAnswer();
+    const { kind: _, name: __, ...facts } = file;
+    return facts;
+  }
+
+  /** Where a file is for some minutes: a path, for any of the urls. */
+  async fileAddress(
+    file: FileId,
+    ask: { readonly by?: MessageAt | undefined; readonly of?: UserId | undefined; readonly thumb: boolean },
+    accessToken: string,
+  ): Promise<{ readonly url: string; readonly until: number }> {
+    const body = await this.call('POST', `/v1/files/${file}`, ask, accessToken);
+    if (!isRecord(body) || typeof body.url !== 'string' || typeof body.until !== 'number') throw badAnswer();
+    return { url: body.url, until: body.until };
+  }
+
+  /** The url that answered last. */
+  get url(): string {
+    return this.#urls[this.#turn % this.#urls.length] ?? '';
   }
 
   /** The body of the answer, whatever it is. */
@@ -166,7 +193,8 @@ function wordsOf(cause: unknown): string {
   return nested === undefined ? cause.message : wordsOf(nested);
 }
 
-async function bodyOf(response: Response): Promise<unknown> {
+/** What a response says. Throws a `RingpostError` for what is not carried out. */
+export async function bodyOf(response: Response): Promise<unknown> {
   let body: unknown;
   try {
     body = response.status === 204 ? undefined : await response.json();

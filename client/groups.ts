@@ -3,6 +3,7 @@ import type {
   Accepted,
   Arrange,
   ClientWord,
+  FileFacts,
   GroupDeed,
   GroupId,
   Members,
@@ -58,6 +59,11 @@ export class Groups {
 
   describe(group: GroupId, about: string): Promise<Accepted> {
     return this.#do(group, { what: 'about', about });
+  }
+
+  /** An image that `files.upload` has brought; without one the group has none any more. For members: `files.pictureOf`. */
+  setPicture(group: GroupId, file?: FileFacts): Promise<Accepted> {
+    return this.#do(group, { what: 'picture', ...(file && { file }) });
   }
 
   /** Asks these users in: `group` events tell of those who come, `declined` events of the others. */

@@ -14,6 +14,7 @@ import { botTokens } from './bot-token.ts';
 import { RingpostError } from './errors.ts';
 import { type ClientEventKind, type ClientEventOf, EventHub, type EventStream, type StateNews } from './events.ts';
 import { Exchange } from './exchange.ts';
+import { Files } from './files.ts';
 import { Groups } from './groups.ts';
 import { sdkLimits } from './limits.ts';
 import { messageIds } from './message-id.ts';
@@ -36,6 +37,7 @@ export type { Account, PushSubscriptionLike, Webhook } from './account.ts';
 export { type ErrorCode, RingpostError } from './errors.ts';
 export type { ClientEvent, ClientEventKind, ClientEventOf, EventStream, Numbered, StateNews } from './events.ts';
 export type { ExportLine } from './export.ts';
+export type { Files, UploadOptions } from './files.ts';
 export type { Groups } from './groups.ts';
 export { sdkLimits } from './limits.ts';
 export type { Messages, Said } from './messages.ts';
@@ -83,6 +85,8 @@ type State = StateNews['state'] | 'idle';
  * ```
  */
 export class RingpostClient {
+  /** Files of messages: up and down. */
+  readonly files: Files;
   /** Groups: making them, and all that their members may do besides sending. */
   readonly groups: Groups;
   /** Messages that were sent: editing them, taking them back, reactions. */
@@ -141,6 +145,7 @@ export class RingpostClient {
       changed: () => this.#keeper.changed(),
       state: (news) => this.#stateChanged(news),
     });
+    this.files = new Files({ urls: this.#urls, fetch: options.fetch, api: this.#api, session: this.#session });
     const host = {
       user: () => this.user,
       newId: this.#newId,
@@ -246,9 +251,9 @@ export class RingpostClient {
    * Takes a message on its way, whatever the state of the connection. Sending the same `id` again is the same message. Throws
    * `outbox_full`, `too_long`, `malformed` (not a user name, a group, an id or text) and `closed`; all later news are the handle's.
    */
-  send(to: ConversationId, body: string, { id = this.#newId(), more }: SendOptions = {}): Sent<Send> {
+  send(to: ConversationId, body: string, { id = this.#newId(), more, file }: SendOptions = {}): Sent<Send> {
     const { body_bytes_max } = this.#exchange.limits;
-    const sent = this.#entrust(checkedSend(to, body, { id, more }, body_bytes_max));
+    const sent = this.#entrust(checkedSend(to, body, { id, more, file }, body_bytes_max));
     // The other side takes a message for the end of the typing.
     if (this.#typed.to === to) this.#typed.on = false;
     return sent;

@@ -37,6 +37,18 @@ export const sdkLimits = {
   http_post_chars_max: 60_000,
   http_held_ms_max: 20_000,
 
+  /** One request of an upload: less where the way is slow, more where it is quick, so that it takes about as long. */
+  upload_chunk_bytes_min: 256 * 1024,
+  upload_chunk_bytes_first: 1024 * 1024,
+  upload_chunk_bytes_max: 8 * 1024 * 1024,
+  upload_chunk_ms: 4_000,
+  upload_wait_ms_max: 60_000,
+  /** Failures of an upload in a row before it is begun anew, at the next url, and how often that is done. */
+  upload_tries_max: 6,
+  upload_begins_max: 3,
+  /** How often it is asked what came of an upload that is complete. */
+  upload_takes_max: 4,
+
   /** From the first byte of a connection to `welcome`. */
   welcome_wait_ms_max: 6_000,
   /** First wait before a new connection; doubles with each round over all urls. The real wait is random between 0 and it. */

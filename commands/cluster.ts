@@ -16,6 +16,7 @@ export const clusterHelp = `ringpost cluster: nodes and nats-servers on this mac
   --nats 1|3             how many nats-servers, each with a copy of the journal (${clusterConfig.natsServers})
   --port N               the first node's port, the others take the next ones (${clusterConfig.port})
   --data FOLDER          where everything is kept (${clusterConfig.dataFolder}/cluster)
+  --metrics-port N       where Prometheus finds the first node's GET /metrics, the others' on the next ones (off)
   --no-restart           leave a node that died dead
   --set PART.BOUND=N     changes a limit of all nodes; may be given often
   --help                 this text
@@ -40,6 +41,7 @@ export async function cluster(args: readonly string[], terminal: Terminal): Prom
     nats: { type: 'string' },
     port: { type: 'string' },
     data: { type: 'string' },
+    'metrics-port': { type: 'string' },
     'no-restart': { type: 'boolean' },
     set: { type: 'string', multiple: true },
   });
@@ -48,6 +50,7 @@ export async function cluster(args: readonly string[], terminal: Terminal): Prom
   const count = wholeNumber(options, 'nodes', clusterConfig.nodes, 1, 9);
   const port = wholeNumber(options, 'port', clusterConfig.port, 1, 65_535 - count);
   const dataFolder = textOf(options, 'data', join(clusterConfig.dataFolder, 'cluster'));
+  const metricsPort = wholeNumber(options, 'metrics-port', 0, 1, 65_535 - count);
   limitsOf(options);
   mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
   openSecret(join(dataFolder, 'secret'));
@@ -56,6 +59,7 @@ export async function cluster(args: readonly string[], terminal: Terminal): Prom
   const nodes = Array.from({ length: count }, (_, i): ClusterNode => {
     const name = `n${i + 1}`;
     const set = ((options.set as readonly string[] | undefined) ?? []).flatMap((setting) => ['--set', setting]);
+    const metrics = metricsPort === 0 ? [] : ['--metrics-port', String(metricsPort + i)];
     const where = [
       '--port',
       String(port + i),
@@ -63,6 +67,8 @@ export async function cluster(args: readonly string[], terminal: Terminal): Prom
       join(dataFolder, name),
       '--secret',
       join(dataFolder, 'secret'),
+      '--files',
+      join(dataFolder, 'files'),
     ];
     const journal = ['--nats', nats.urls.join(','), '--replicas', String(servers)];
     return {
@@ -76,6 +82,7 @@ export async function cluster(args: readonly string[], terminal: Terminal): Prom
         'own',
         ...where,
         ...journal,
+        ...metrics,
         ...set,
       ],
       child: undefined,

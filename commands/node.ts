@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { clusterConfig } from '../cluster.config.ts';
 import { natsPorts } from '../runtime/io/index.ts';
 import { consoleHelp, consoleOf, consoleOptions } from './console.ts';
+import { filesHelp, filesOptions, openFiles } from './files.ts';
 import { untilStopped } from './lifetime.ts';
+import { metricsAt, metricsHelp, metricsOf, metricsOptions } from './metrics.ts';
 import {
   limitsOf,
   outwardHelp,
@@ -30,7 +32,8 @@ export const nodeHelp = `ringpost node NAME: one node of a cluster; nats-server 
   --advertise URL        where clients reach this very node, or "own" for where it listens: they are told to prefer the node
                          that their account lives on (not told)
   --data FOLDER          this node's own folder (${clusterConfig.dataFolder}/NAME)
-${outwardHelp}${consoleHelp}  --set PART.BOUND=N     changes a limit; PART is runtime, gateway or messenger; may be given often
+${filesHelp('none: without it there are no files; all nodes need the same place')}
+${outwardHelp}${consoleHelp}${metricsHelp}  --set PART.BOUND=N     changes a limit; PART is runtime, gateway or messenger; may be given often
   --end-with-parent      stop when standard input ends: for programs that start nodes
   --help                 this text
 `;
@@ -48,9 +51,11 @@ export async function node(args: readonly string[], terminal: Terminal): Promise
       host: { type: 'string' },
       advertise: { type: 'string' },
       data: { type: 'string' },
+      ...filesOptions,
       set: { type: 'string', multiple: true },
       ...outwardOptions,
       ...consoleOptions,
+      ...metricsOptions,
       'end-with-parent': { type: 'boolean' },
     },
     1,
@@ -59,7 +64,7 @@ export async function node(args: readonly string[], terminal: Terminal): Promise
   if (name === undefined) throw new UsageError('A node needs a NAME: ringpost node n1');
   const dataFolder = textOf(options, 'data', join(clusterConfig.dataFolder, name));
   const limits = limitsOf(options);
-  const admin = consoleOf(options, false);
+  const [admin, metrics] = [consoleOf(options, false), metricsOf(options)];
   const port = wholeNumber(options, 'port', clusterConfig.port, 0, 65_535);
   mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
   const { partitions } = clusterConfig;
@@ -73,6 +78,7 @@ export async function node(args: readonly string[], terminal: Terminal): Promise
     dataFolder,
     log: openLog(dataFolder, (line) => terminal.tell(`${name}: ${line}`)),
   });
+  const files = await openFiles(options, '');
   const server = await openServer({
     ports,
     limits,
@@ -83,8 +89,10 @@ export async function node(args: readonly string[], terminal: Terminal): Promise
     dataFolder,
     ...outwardOf(options),
     console: admin,
+    metrics,
     secret,
     advertise: textOf(options, 'advertise', ''),
+    files,
   });
   if (options['end-with-parent'] === true) {
     const { stdin } = process;
@@ -93,7 +101,7 @@ export async function node(args: readonly string[], terminal: Terminal): Promise
     if ('unref' in stdin) stdin.unref();
   }
   terminal.say(
-    `${name} is up at ${server.url}, with ${server.node.owned.length} of ${partitions} partitions.${adminWords(server)}`,
+    `${name} is up at ${server.url}, with ${server.node.owned.length} of ${partitions} partitions.${adminWords(server)}${metricsAt(server.metricsUrl)}`,
   );
   return untilStopped(
     () => server.close(),

@@ -2,14 +2,16 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { auditLog, Connection, Desk, messengerBehaviours, reportsAt, User } from '../actors/index.ts';
+import { auditLog, Connection, Desk, File, Group, messengerBehaviours, reportsAt, User } from '../actors/index.ts';
 import type { Console } from '../console/index.ts';
-import { createGateway, type Gateway } from '../gateway/index.ts';
+import { createGateway, type Gateway, type Storage } from '../gateway/index.ts';
+import type { MetricsAt } from '../metrics/index.ts';
 import { type Log, Node } from '../runtime/index.ts';
 import type { OpenPorts } from '../runtime/io/index.ts';
 import type { ConsoleSettings } from './console.ts';
 import { Departure } from './departure.ts';
-import type { AllLimits } from './options.ts';
+import { type OpenMetrics, openMetrics } from './metrics.ts';
+import { type AllLimits, UsageError } from './options.ts';
 import { startWatchdog } from './watchdog.ts';
 
 export interface ServerOptions {
@@ -27,12 +29,18 @@ export interface ServerOptions {
   readonly pushContact: string;
   /** Where clients reach this node, when they may know; '' otherwise. 'own': where it listens. */
   readonly advertise: string;
+  /** Where files of messages are kept; undefined: nowhere. */
+  readonly files: Storage | undefined;
   /** The node's end of the admin console; undefined: none. */
   readonly console: ConsoleSettings | undefined;
+  /** Where Prometheus finds its metrics, if they are wanted. */
+  readonly metrics?: MetricsAt | undefined;
 }
 
 export interface Server {
   readonly url: string;
+  /** '' where there are no metrics. */
+  readonly metricsUrl: string;
   readonly node: Node;
   /** Where the admin console connects, `host:port`; '' where there is none. */
   readonly admin: string;
@@ -44,7 +52,24 @@ export interface Server {
 
 /** Resolves when the node serves its share and takes clients. */
 export async function openServer(options: ServerOptions): Promise<Server> {
-  const { ports, limits, partitions, settleMs } = options;
+  const { ports } = options;
+  let metrics: OpenMetrics | undefined;
+  try {
+    if (options.metrics?.port === options.port && options.port !== 0) {
+      throw new UsageError(`--metrics-port takes another port than the clients', which is ${options.port}.`);
+    }
+    metrics = options.metrics && (await openMetrics(options.metrics));
+    return await openMeasured(options, metrics);
+  } catch (error) {
+    await metrics?.close();
+    await ports.close();
+    throw error;
+  }
+}
+
+async function openMeasured(options: ServerOptions, metrics: OpenMetrics | undefined): Promise<Server> {
+  const { limits, partitions, settleMs } = options;
+  const ports = { ...options.ports, ...(metrics && { probe: metrics.probe }) };
   const node = new Node({
     ports,
     limits: limits.runtime,
@@ -53,7 +78,8 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     settleMs,
   });
   let isUp = false;
-  const { gateway, admin } = await openEdges(options, node, () => isUp);
+  const { gateway, admin } = await openEdges(options, node, () => isUp, metrics);
+  metrics?.show(node, gateway, ports);
   const departure = new Departure(node, gateway, ports.log);
   node.notice = options.advertise === 'own' ? gateway.url : options.advertise;
   const unfit = new Promise<string>((resolve) => {
@@ -71,10 +97,12 @@ export async function openServer(options: ServerOptions): Promise<Server> {
     await departure.stop();
     await admin?.close();
     await ports.close();
+    await metrics?.close();
     watchdog.stop();
   };
   const server: Server = {
     url: gateway.url,
+    metricsUrl: metrics?.url ?? '',
     node,
     admin: admin === undefined ? '' : `${options.console?.host}:${admin.port}`,
     unfit,
@@ -93,11 +121,16 @@ export async function openServer(options: ServerOptions): Promise<Server> {
   return server;
 }
 
+function filesOf({ dataFolder }: ServerOptions, storage: Storage, url: () => string) {
+  return { storage, uploadsFolder: join(dataFolder, 'uploads'), kinds: { file: File, group: Group }, url };
+}
+
 /** Where clients and operators connect. What was opened is closed again when it can't be done. */
 async function openEdges(
   options: ServerOptions,
   node: Node,
   isUp: () => boolean,
+  metrics: OpenMetrics | undefined,
 ): Promise<{ readonly gateway: Gateway; readonly admin: Console | undefined }> {
   const { ports, limits } = options;
   let gateway: Gateway | undefined;
@@ -113,11 +146,12 @@ async function openEdges(
       log: ports.log,
       limits: limits.gateway,
       serving: () => isUp() && ports.network.connected(),
+      ...(metrics && { probe: metrics.probe }),
+      ...(options.files && { files: filesOf(options, options.files, () => node.notice) }),
     });
     return { gateway, admin: await openAdmin(options, node, isUp) };
   } catch (error) {
     await gateway?.close(0);
-    await ports.close();
     throw error;
   }
 }

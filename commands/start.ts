@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { clusterConfig } from '../cluster.config.ts';
 import { embeddedPorts } from '../runtime/io/index.ts';
 import { consoleHelp, consoleOf, consoleOptions } from './console.ts';
+import { filesHelp, filesOptions, openFiles } from './files.ts';
 import { untilStopped } from './lifetime.ts';
+import { metricsAt, metricsHelp, metricsOf, metricsOptions } from './metrics.ts';
 import { limitsOf, outwardHelp, outwardOf, outwardOptions, parseOptions, textOf, wholeNumber } from './options.ts';
 import { openSecret } from './secret.ts';
 import { openLog, openServer } from './server.ts';
@@ -14,7 +16,8 @@ export const startHelp = `ringpost start: the whole of Ringpost in one process, 
   --port N               where clients connect (${clusterConfig.port}; 0 takes a free port)
   --host ADDRESS         which interface to listen on (${clusterConfig.host})
   --data FOLDER          where everything is kept (${clusterConfig.dataFolder}/embedded)
-${outwardHelp}${consoleHelp}  --set PART.BOUND=N     changes a limit; PART is runtime, gateway or messenger; may be given often
+${filesHelp('FOLDER/files')}
+${outwardHelp}${consoleHelp}${metricsHelp}  --set PART.BOUND=N     changes a limit; PART is runtime, gateway or messenger; may be given often
   --help                 this text
 `;
 
@@ -24,18 +27,22 @@ export async function start(args: readonly string[], terminal: Terminal): Promis
     port: { type: 'string' },
     host: { type: 'string' },
     data: { type: 'string' },
+    ...filesOptions,
     set: { type: 'string', multiple: true },
     ...outwardOptions,
     ...consoleOptions,
+    ...metricsOptions,
   });
   const dataFolder = textOf(options, 'data', join(clusterConfig.dataFolder, 'embedded'));
   const port = wholeNumber(options, 'port', clusterConfig.port, 0, 65_535);
   const limits = limitsOf(options);
   const admin = consoleOf(options, true);
+  const metrics = metricsOf(options);
   mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
   const { partitions } = clusterConfig;
   const log = openLog(dataFolder, terminal.tell);
   const ports = await embeddedPorts({ node: 'solo', partitions, dataFolder, log });
+  const files = await openFiles(options, join(dataFolder, 'files'));
   const server = await openServer({
     ports,
     limits,
@@ -46,11 +53,13 @@ export async function start(args: readonly string[], terminal: Terminal): Promis
     dataFolder,
     ...outwardOf(options),
     console: admin,
+    metrics,
     secret: openSecret(join(dataFolder, 'secret')),
     advertise: '',
+    files,
   });
   const at = port === clusterConfig.port ? '' : ` --url ${server.url}`;
-  terminal.say(`Ringpost is up at ${server.url}, keeping its data in ${dataFolder}.
+  terminal.say(`Ringpost is up at ${server.url}, keeping its data in ${dataFolder}.${metricsAt(server.metricsUrl)}
 
 Talk to yourself: in two more terminals, in this folder, type
 

@@ -1,5 +1,6 @@
 import type { AccountRefusal, Claims, DeviceState, UserProtocol } from '../proto/mail.ts';
 import type { ActorKind, Door, ReplyOf } from '../runtime/index.ts';
+import { ask } from './asking.ts';
 import { type ErrorCode, HttpRefusal } from './errors.ts';
 import type { Call } from './http.ts';
 import type { GatewayLimits } from './limits.ts';
@@ -55,19 +56,11 @@ export class Callers {
   }
 
   /** The actor's answer, or why there is none. */
-  async ask<K extends keyof UserProtocol & string>(
+  ask<K extends keyof UserProtocol & string>(
     user: string,
     mail: { readonly kind: K } & UserProtocol[K]['mail'],
   ): Promise<ReplyOf<UserProtocol, K> | HttpRefusal> {
     const { door, limits } = this.#options;
-    const asked = await door.ask(this.#options.user.ref(user), mail, limits.ask_wait_ms_max);
-    switch (asked.kind) {
-      case 'reply':
-        return asked.value;
-      case 'refused':
-        return new HttpRefusal(asked.why === 'full' ? 'overloaded' : 'unavailable', 1_000);
-      case 'unknown':
-        return new HttpRefusal('unknown_outcome', 1_000);
-    }
+    return ask(door, this.#options.user.ref(user), mail, limits.ask_wait_ms_max);
   }
 }

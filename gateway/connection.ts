@@ -6,6 +6,7 @@ import { Parked } from './parked.ts';
 import { isAnswer, Passage } from './passage.ts';
 import type { Socket, Surroundings } from './surroundings.ts';
 import type { Share } from './turns.ts';
+import type { Transport } from './wire.ts';
 
 /**
  * - `introducing`: the actor does not know the socket yet. Reading is paused; what was read already waits in `parked`.
@@ -81,6 +82,10 @@ export class Connection implements Waiter {
   /** Bytes written that the client has not read. */
   get unreadBytes(): number {
     return this.closed ? 0 : this.socket.wire.unreadBytes;
+  }
+
+  get transport(): Transport {
+    return this.socket.wire.transport;
   }
 
   get share(): Share {
@@ -159,6 +164,9 @@ export class Connection implements Waiter {
   // ---------------------------------------------------------------- frames from the client
 
   private frame(bytes: Uint8Array | string): void {
+    const { traffic } = this.around;
+    traffic.framesIn++;
+    traffic.bytesIn += bytes.length;
     this.alive = true;
     this.spoken = true;
     if (this.phase === 'open') {
@@ -244,6 +252,9 @@ export class Connection implements Waiter {
       // Nothing is lost: what this client has not confirmed is in its timeline, and comes when it resumes.
       this.giveUp('overloaded');
     } else {
+      const { traffic } = this.around;
+      traffic.framesOut++;
+      traffic.bytesOut += push.length;
       wire.send(push);
     }
   }

@@ -1,7 +1,8 @@
 import type { Claims, ConnectionProtocol } from '../proto/mail.ts';
 import type { Encoding } from '../proto/words.ts';
-import type { ActorKind, Door, Log } from '../runtime/index.ts';
+import type { ActorKind, Door, Fill, Log, Probe } from '../runtime/index.ts';
 import { Connection } from './connection.ts';
+import { type EdgeFigures, fillOf } from './figures.ts';
 import { Lanes } from './lane.ts';
 import type { GatewayLimits } from './limits.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -12,6 +13,8 @@ export interface Connections {
   readonly open: number;
   /** Even sockets that ask for little wait too long by now. */
   readonly overloaded: boolean;
+  /** With bounds of others. */
+  figures(others: readonly Fill[]): EdgeFigures;
   admit(wire: Wire, claims: Claims, encoding: Encoding): void;
   /** Sends clients to other nodes, one after another, until `stay`. Resolves when those that were here have gone or were closed. */
   handOver(): Promise<void>;
@@ -27,6 +30,7 @@ export interface ConnectionsOptions {
   readonly log: Log;
   /** Makes actor names of this process unlike those of a process before it with the same node name. `[A-Za-z0-9_-]+` */
   readonly boot: string;
+  readonly probe: Probe | undefined;
 }
 
 /** Even with no grace the close frames get a moment to leave. */
@@ -34,18 +38,11 @@ const farewellMsMin = 100;
 const closingStepMs = 20;
 
 export function connections(options: ConnectionsOptions): Connections {
-  const { door, limits, log } = options;
+  const { limits, log } = options;
   const all = new Set<Connection>();
   const noted = new Map<string, number>();
-  const lanes = new Lanes(limits);
-  const around: Surroundings = {
-    door,
-    limits,
-    log,
-    lanes,
-    parked: { bytes: 0 },
-    note: (what) => noted.set(what, (noted.get(what) ?? 0) + 1),
-  };
+  const around = surroundings(options, noted);
+  const { door, lanes } = around;
   let open = 0;
   let last = 0;
   /** The hand-over of now: another object, or none, and it is off. */
@@ -67,6 +64,7 @@ export function connections(options: ConnectionsOptions): Connections {
     get overloaded() {
       return lanes.overloaded(performance.now());
     },
+    figures: (others) => edgeFigures(all, open, others, around),
     admit(wire, claims, encoding) {
       last += 1;
       open += 1;
@@ -102,6 +100,52 @@ export function connections(options: ConnectionsOptions): Connections {
       for (const connection of all) connection.cutOff();
     },
   };
+}
+
+/** `noted`: how many of each were noted since it was last cleared. */
+function surroundings({ door, limits, log, probe }: ConnectionsOptions, noted: Map<string, number>): Surroundings {
+  return {
+    door,
+    limits,
+    log,
+    lanes: new Lanes(limits),
+    parked: { bytes: 0 },
+    traffic: { framesIn: 0, bytesIn: 0, framesOut: 0, bytesOut: 0 },
+    note(what) {
+      noted.set(what, (noted.get(what) ?? 0) + 1);
+      probe?.count('sockets_ended', what, 1);
+    },
+  };
+}
+
+function edgeFigures(
+  all: ReadonlySet<Connection>,
+  open: number,
+  others: readonly Fill[],
+  around: Surroundings,
+): EdgeFigures {
+  const { limits, parked, lanes, traffic } = around;
+  const sockets = { websocket: 0, events: 0, poll: 0 };
+  let unread = 0;
+  let unreadMost = 0;
+  for (const connection of all) {
+    if (!connection.left) sockets[connection.transport]++;
+    const { unreadBytes } = connection;
+    unread += unreadBytes;
+    unreadMost = Math.max(unreadMost, unreadBytes);
+  }
+  const nowMs = performance.now();
+  const fill = fillOf(limits);
+  const fills = [
+    fill('sockets_max', open),
+    fill('parked_total_bytes_max', parked.bytes),
+    fill('unread_bytes_max', unreadMost),
+    fill('unread_total_bytes_max', unread),
+    fill('lane_bytes_max', lanes.underWay),
+    fill('lane_wait_ms_max', lanes.behindMs(nowMs)),
+    ...others,
+  ];
+  return { sockets, traffic, fills, overloaded: lanes.overloaded(nowMs) };
 }
 
 /** Resolves when all have gone, or it is off. */

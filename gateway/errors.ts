@@ -27,6 +27,19 @@ export const errors = {
     reason: 'This server has no such socket, or not any more; open another one.',
     retry: false,
   },
+  unknown_upload: { status: 404, reason: 'There is no such upload here; begin it again.', retry: false },
+  unknown_file: { status: 404, reason: 'There is no such file for this account.', retry: false },
+  unfinished_upload: { status: 409, reason: 'Not all bytes of this upload have come.', retry: false },
+  bad_signature: { status: 403, reason: 'This address was not made for this file and user.', retry: false },
+  expired_url: { status: 403, reason: 'This address was good for some minutes; ask for another.', retry: false },
+  file_too_large: { status: 413, reason: 'The file is larger than a file of its kind may be.', retry: false },
+  image_too_large: { status: 422, reason: 'The image has more bytes or pixels than an image may have.', retry: false },
+  bad_image: { status: 422, reason: 'The file says that it is an image, and is none.', retry: false },
+  bad_file: { status: 422, reason: 'The file took too much time or memory to be looked into.', retry: false },
+  bad_range: { status: 416, reason: 'The file has no such range of bytes.', retry: false },
+  too_many_uploads: { status: 429, reason: 'Finish some of the uploads that are under way first.', retry: true },
+  too_many_files: { status: 429, reason: 'This account has uploaded as many files lately as it may.', retry: true },
+  no_files: { status: 501, reason: 'This server keeps no files.', retry: false },
   unknown_device: { status: 404, reason: 'The account has no such device.', retry: false },
   wrong_method: { status: 405, reason: 'This address does not take that method.', retry: false },
   out_of_order: {
@@ -104,6 +117,11 @@ export class HttpRefusal {
   get body(): object {
     const { reason, retry } = errors[this.code];
     return { error: { code: this.code, reason, retry, ...(this.afterMs !== undefined && { afterMs: this.afterMs }) } };
+  }
+
+  /** The same request may succeed later. */
+  get retry(): boolean {
+    return errors[this.code].retry;
   }
 
   /** Beyond those of every answer. */

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import type { Claims } from '../proto/mail.ts';
 import { bearerPrefix, closeCodes, type Encoding, subprotocols } from '../proto/words.ts';
-import type { Log } from '../runtime/index.ts';
+import type { Log, Probe } from '../runtime/index.ts';
 import type { Admission } from './admission.ts';
 import { HttpRefusal, type NoEntry, refusalOf } from './errors.ts';
 import { bearerOf } from './http.ts';
@@ -26,6 +26,7 @@ export interface HandshakeOptions {
   readonly noEntry: () => NoEntry | undefined;
   /** A socket whose token is good. */
   readonly admit: (wire: Wire, claims: Claims, encoding: Encoding) => void;
+  readonly probe: Probe | undefined;
 }
 
 /**
@@ -50,14 +51,14 @@ export class Handshakes {
     const encoding = encodingOf(offers);
     const refusal = this.refusalOf(request, socket, encoding);
     if (refusal) {
-      refuse(socket, refusal);
+      this.refuse(socket, refusal);
       return;
     }
     void verified(this.options.tokens, request, offers).then((token) => {
       if (socket.destroyed || encoding === undefined) return;
       const shut = this.options.noEntry();
       if (shut !== undefined) {
-        refuse(socket, refusalOf(shut));
+        this.refuse(socket, refusalOf(shut));
         return;
       }
       try {
@@ -70,6 +71,11 @@ export class Handshakes {
         socket.destroy();
       }
     });
+  }
+
+  private refuse(socket: Duplex, refusal: HttpRefusal): void {
+    this.options.probe?.count('http_refusals', refusal.code, 1);
+    refuse(socket, refusal);
   }
 
   private refusalOf(request: IncomingMessage, socket: Duplex, encoding: Encoding | undefined): HttpRefusal | undefined {

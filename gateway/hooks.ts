@@ -1,9 +1,10 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { HookBatch, HookSettings } from '../proto/builder-mail.ts';
 import { type EventKind, isEventKind } from '../proto/event-kinds.ts';
-import type { Door, Log } from '../runtime/index.ts';
+import type { Door, Fill, Log, Probe } from '../runtime/index.ts';
 import { accountErrors, type Callers } from './callers.ts';
 import { HttpRefusal } from './errors.ts';
+import { fillOf } from './figures.ts';
 import type { Answer, Call, Route } from './http.ts';
 import type { GatewayLimits } from './limits.ts';
 import type { Outward } from './outward.ts';
@@ -14,6 +15,7 @@ export interface HooksOptions {
   readonly limits: GatewayLimits;
   readonly outward: Outward;
   readonly log: Log;
+  readonly probe: Probe | undefined;
 }
 
 /**
@@ -41,6 +43,11 @@ export class Hooks {
       { method: 'POST', path: '/v1/webhook', run: (call) => this.#set(call) },
       { method: 'DELETE', path: '/v1/webhook', run: (call) => this.#remove(call) },
     ];
+  }
+
+  get fills(): readonly Fill[] {
+    const fill = fillOf(this.#options.limits);
+    return [fill('hooks_running_max', this.#running.size), fill('hooks_waiting_max', this.#waiting.size)];
   }
 
   /** What is on its way may still arrive; its account's actor will have it posted again. */
@@ -94,6 +101,7 @@ export class Hooks {
     else if (this.#running.size < hooks_running_max) void this.#serve(user);
     // Whoever finds no place here is signalled again by its timer.
     else if (this.#waiting.size < hooks_waiting_max) this.#waiting.add(user);
+    else this.#options.probe?.count('bounds_reached', 'gateway.hooks_waiting_max', 1);
   }
 
   async #serve(user: string): Promise<void> {
@@ -119,6 +127,7 @@ export class Hooks {
       const why = await outward
         .post(batch.url, ...signed(user, batch))
         .then(({ status }) => (status >= 200 && status < 300 ? '' : `status ${status}`), wordsOf);
+      this.#options.probe?.count('webhooks', why === '' ? 'sent' : 'failed', 1);
       if (why !== '') {
         await callers.ask(user, { kind: 'hookFailed', why });
         return false;

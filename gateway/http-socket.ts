@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Claims } from '../proto/mail.ts';
-import type { Wire, WireEars } from './wire.ts';
+import type { Transport, Wire, WireEars } from './wire.ts';
 
 interface Closing {
   readonly code: number;
@@ -107,6 +107,10 @@ export class HttpSocket implements Wire {
     // A comment: proxies and browsers pass a head on with the first bytes of its body.
     response.write(': open\n\n');
     this.#flush();
+  }
+
+  get transport(): Transport {
+    return this.#reader?.kind === 'stream' ? 'events' : 'poll';
   }
 
   get isRead(): boolean {

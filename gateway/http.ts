@@ -1,5 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import type { Log } from '../runtime/index.ts';
+import type { Log, Probe } from '../runtime/index.ts';
 import { HttpRefusal } from './errors.ts';
 import type { GatewayLimits } from './limits.ts';
 import { type AllowedOrigins, originAllowed } from './origins.ts';
@@ -37,8 +37,20 @@ export interface Route {
   run(call: Call): Promise<Answer | HttpRefusal>;
 }
 
+/** What answers for itself, where bytes come in or go out. */
+export interface RawRoute {
+  takes(method: string, path: string): boolean;
+  /** `headers` are to be in its answer. A refusal is written like that of any route. */
+  run(
+    request: IncomingMessage,
+    response: ServerResponse,
+    headers: { readonly [name: string]: string },
+  ): Promise<HttpRefusal | undefined>;
+}
+
 export interface HttpOptions {
   readonly routes: readonly Route[];
+  readonly raw: readonly RawRoute[];
   readonly limits: GatewayLimits;
   readonly allowedOrigins: AllowedOrigins;
   readonly trustedProxies: number;
@@ -47,6 +59,7 @@ export interface HttpOptions {
   readonly leaving: () => boolean;
   /** Counts requests that have no answer yet. */
   readonly unanswered: { count: number };
+  readonly probe: Probe | undefined;
 }
 
 const everyAnswer = {
@@ -76,13 +89,31 @@ export function requestListener(options: HttpOptions): RequestListener {
         bearer: bearerOf(request),
         query: new URLSearchParams(query),
         accept: (request.headers.accept ?? '').split(/[,;]/, 1)[0]?.trim() ?? '',
-        json: () => readJson(request, options.limits.body_bytes_max),
-        jsonTexts: (bytesMax) => readJsonTexts(request, bytesMax),
+        json: () => readJson(request, options.limits),
+        jsonTexts: (bytesMax) => readJsonTexts(request, options.limits, bytesMax),
       });
     } catch (error) {
       options.log.error({ error, method: request.method, path: found.route.path }, 'a request failed');
       return new HttpRefusal('internal');
     }
+  }
+
+  async function runRaw(
+    route: RawRoute,
+    request: IncomingMessage,
+    response: ServerResponse,
+    cors: { readonly [name: string]: string },
+  ): Promise<void> {
+    let refusal: HttpRefusal | undefined;
+    try {
+      refusal = await route.run(request, response, { vary: 'origin', ...cors });
+    } catch (error) {
+      options.log.error({ error, method: request.method }, 'a request failed');
+      refusal = new HttpRefusal('internal');
+    }
+    if (refusal === undefined) return;
+    if (response.headersSent) response.destroy();
+    else write(request, response, refusal, cors, options.leaving());
   }
 
   return (request, response) => {
@@ -92,7 +123,9 @@ export function requestListener(options: HttpOptions): RequestListener {
       return;
     }
     const cors = origin === undefined ? {} : { 'access-control-allow-origin': origin };
-    if (request.method === 'OPTIONS') {
+    const path = (request.url ?? '').split('?', 1)[0] ?? '';
+    const raw = options.raw.find((route) => route.takes(request.method ?? '', path));
+    if (request.method === 'OPTIONS' && raw === undefined) {
       response.writeHead(204, { ...everyAnswer, ...cors, ...(origin !== undefined && preflight) }).end();
       return;
     }
@@ -100,7 +133,14 @@ export function requestListener(options: HttpOptions): RequestListener {
     response.once('close', () => {
       options.unanswered.count -= 1;
     });
-    void answerTo(request).then((answer) => write(request, response, answer, cors, options.leaving()));
+    if (raw !== undefined) void runRaw(raw, request, response, cors);
+    else {
+      void answerTo(request).then((answer) => {
+        options.probe?.count('http_requests', String(answer.status), 1);
+        if (answer instanceof HttpRefusal) options.probe?.count('http_refusals', answer.code, 1);
+        write(request, response, answer, cors, options.leaving());
+      });
+    }
   };
 }
 
@@ -159,10 +199,10 @@ export function bearerOf(request: IncomingMessage): string | undefined {
   return /^Bearer +([A-Za-z0-9._~+/=-]+)$/i.exec(request.headers.authorization ?? '')?.[1];
 }
 
-async function readJson(request: IncomingMessage, bytesMax: number): Promise<Json | HttpRefusal> {
+async function readJson(request: IncomingMessage, limits: GatewayLimits): Promise<Json | HttpRefusal> {
   // A page of another site can send a body without being asked first (CORS), but not of this type.
   if (!isJson(request)) return new HttpRefusal('unsupported_type');
-  const text = await readUtf8(request, bytesMax);
+  const text = await readUtf8(request, limits, limits.body_bytes_max);
   if (text instanceof HttpRefusal) return text;
   try {
     const value: unknown = JSON.parse(text);
@@ -181,16 +221,26 @@ function isJsonLines(request: IncomingMessage): boolean {
   return /^application\/x-ndjson\s*(;|$)/i.test(request.headers['content-type'] ?? '');
 }
 
-async function readJsonTexts(request: IncomingMessage, bytesMax: number): Promise<readonly string[] | HttpRefusal> {
-  const text = await readUtf8(request, bytesMax);
+async function readJsonTexts(
+  request: IncomingMessage,
+  limits: GatewayLimits,
+  bytesMax: number,
+): Promise<readonly string[] | HttpRefusal> {
+  const text = await readUtf8(request, limits, bytesMax);
   if (text instanceof HttpRefusal) return text;
   if (text === '') return [];
   if (isJson(request)) return [text];
   return isJsonLines(request) ? text.trimEnd().split('\n') : new HttpRefusal('unsupported_type');
 }
 
-async function readUtf8(request: IncomingMessage, bytesMax: number): Promise<string | HttpRefusal> {
-  const bytes = await readBody(request, bytesMax);
+async function readUtf8(
+  request: IncomingMessage,
+  { request_ms_max }: GatewayLimits,
+  bytesMax: number,
+): Promise<string | HttpRefusal> {
+  // The server itself has the patience that uploads need.
+  const late = setTimeout(() => request.destroy(), request_ms_max);
+  const bytes = await readBody(request, bytesMax).finally(() => clearTimeout(late));
   if (bytes instanceof HttpRefusal) return bytes;
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);

@@ -3,19 +3,21 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { DeskProtocol } from '../proto/builder-mail.ts';
 import type { ConnectionProtocol, UserProtocol } from '../proto/mail.ts';
-import type { ActorKind, Door, Log } from '../runtime/index.ts';
+import type { ActorKind, Door, Fill, Log, Probe } from '../runtime/index.ts';
 import { Accounts, type AccountsOptions } from './accounts.ts';
 import { Admission } from './admission.ts';
 import { Bots } from './bots.ts';
 import { Callers } from './callers.ts';
 import { connections } from './connections.ts';
-import { type NoEntry, refusalOf } from './errors.ts';
+import { HttpRefusal, type NoEntry, refusalOf } from './errors.ts';
 import { Exports } from './exports.ts';
+import type { EdgeFigures } from './figures.ts';
 import { Handshakes } from './handshake.ts';
 import { Hooks } from './hooks.ts';
-import { type Route, requestListener } from './http.ts';
+import { type RawRoute, type Route, requestListener } from './http.ts';
 import { HttpSockets } from './http-sockets.ts';
 import { defaultGatewayLimits, type GatewayLimits } from './limits.ts';
+import { type FilesOptions, Media } from './media/index.ts';
 import type { AllowedOrigins } from './origins.ts';
 import { Outward } from './outward.ts';
 import { passwords } from './passwords.ts';
@@ -25,8 +27,12 @@ import { tally } from './tally.ts';
 import { type AccessTokens, accessTokens } from './tokens.ts';
 import { Words } from './words.ts';
 
+export type { EdgeFigures } from './figures.ts';
 export type { GatewayLimits } from './limits.ts';
 export { defaultGatewayLimits } from './limits.ts';
+export { folderStorage } from './media/folder-storage.ts';
+export type { FilesOptions } from './media/index.ts';
+export type { Storage } from './media/storage.ts';
 export type { AllowedOrigins } from './origins.ts';
 
 const last_answers_look_ms = 5;
@@ -57,6 +63,10 @@ export interface GatewayOptions {
   readonly privateTargets?: boolean;
   /** Whom push services may write to about this server: a mailto: or https: address. */
   readonly pushContact?: string;
+  /** Where files of messages are kept; without it there are none. */
+  readonly files?: FilesOptions;
+  /** Hears what is counted here, for operators. */
+  readonly probe?: Probe;
   /** Reverse proxies in front whose X-Forwarded-For is believed; 0 by default. */
   readonly trustedProxies?: number;
 }
@@ -66,6 +76,8 @@ export interface Gateway {
   readonly url: string;
   /** Client sockets that are open. */
   connections(): number;
+  /** How it is now, for operators. */
+  figures(): EdgeFigures;
   /** Takes no more clients; those that are there stay, and requests over HTTP are still carried out. */
   leave(): void;
   /** After `leave`: sends clients to other nodes, one after another. Resolves when those that were there have gone or were closed. */
@@ -78,21 +90,16 @@ export interface Gateway {
 
 /** Opens the edge of a node: accounts over HTTP, clients over WebSocket or over HTTP as well, all on one port. Rejects when it can't listen. */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
-  const { door, kinds, log, allowedOrigins = 'same-host', trustedProxies = 0, serving = () => true } = options;
+  const { door, kinds, log, probe, allowedOrigins = 'same-host', trustedProxies = 0, serving = () => true } = options;
   const limits: GatewayLimits = { ...defaultGatewayLimits, ...options.limits };
   const tokens = await accessTokens(options);
   let closing: Promise<void> | undefined;
   let isLeaving = false;
   const leaving = (): boolean => isLeaving;
-
   const server = httpServer(limits, trustedProxies > 0);
-  const clients = connections({
-    door,
-    connection: kinds.connection,
-    limits,
-    log,
-    boot: randomBytes(6).toString('base64url'),
-  });
+  const { user, connection } = kinds;
+  const boot = randomBytes(6).toString('base64url');
+  const clients = connections({ door, connection, limits, log, boot, probe });
   const noEntry = (): NoEntry | undefined => {
     if (isLeaving) return 'leaving';
     if (!serving()) return 'not_serving';
@@ -100,16 +107,19 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   };
   const overloaded = (): boolean => clients.overloaded;
   const { admit } = clients;
-  const { user } = kinds;
   const callers = new Callers({ door, user, limits, tokens });
   const admission = new Admission(limits);
+  const media = await mediaOf(options, callers, limits, noEntry);
   const builders = forBuilders(options, limits, tokens, callers);
-  const accounts = { door, user, limits, passwords: passwords(limits), tokens, callers, overloaded };
+  const scrypts = passwords(limits, probe);
+  const accounts = { door, user, limits, passwords: scrypts, tokens, callers, overloaded };
   const sockets = new HttpSockets({ callers, admission, limits, noEntry, admit });
-  const routes = [healthRoute(noEntry), ...accountRoutes(accounts), ...builders.routes, ...sockets.routes];
+  const own = [healthRoute(noEntry), ...accountRoutes(accounts), ...(media?.routes ?? [])];
+  const routes = [...own, ...builders.routes, ...sockets.routes];
   const unanswered = { count: 0 };
-  server.on('request', requestListener({ routes, limits, allowedOrigins, trustedProxies, log, leaving, unanswered }));
-  const handshakes = new Handshakes({ tokens, admission, limits, allowedOrigins, trustedProxies, log, noEntry, admit });
+  const common = { limits, allowedOrigins, trustedProxies, log, probe };
+  server.on('request', requestListener({ ...common, routes, raw: media?.raw ?? [withoutFiles], leaving, unanswered }));
+  const handshakes = new Handshakes({ ...common, tokens, admission, noEntry, admit });
   server.on('upgrade', (request, socket, head) => handshakes.upgrade(request, socket, head));
 
   const port = await listen(server, options.host, options.port).catch(async (error) => {
@@ -121,16 +131,16 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     const stopped = new Promise<void>((resolve) => server.close(() => resolve()));
     builders.close();
     await clients.close(graceMs);
-    // Without its answer a client may take a request for failed that was carried out: a refresh token would be lost to it.
-    const endMs = performance.now() + limits.last_answers_ms_max;
-    while (unanswered.count > 0 && performance.now() < endMs) await pause(last_answers_look_ms);
+    await answered(unanswered, limits);
     server.closeAllConnections();
+    media?.close();
     await stopped;
   }
   return {
     port,
     url: urlOf(options.host, port),
     connections: () => clients.open,
+    figures: () => clients.figures([...builders.fills(), ...scrypts.fills]),
     leave() {
       isLeaving = true;
     },
@@ -148,27 +158,35 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   };
 }
 
+/** Without its answer a client may take a request for failed that was carried out: a refresh token would be lost to it. */
+async function answered(unanswered: { readonly count: number }, limits: GatewayLimits): Promise<void> {
+  const endMs = performance.now() + limits.last_answers_ms_max;
+  while (unanswered.count > 0 && performance.now() < endMs) await pause(last_answers_look_ms);
+}
+
 function accountRoutes(options: AccountsOptions): readonly Route[] {
   return [...new Accounts(options).routes, ...new Exports(options.callers, options.limits).routes];
 }
 
 interface Builders {
   readonly routes: readonly Route[];
+  fills(): readonly Fill[];
   close(): void;
 }
 
 /** What there is for those who build on this: bots, words over HTTP, webhooks, pushes. */
 function forBuilders(options: GatewayOptions, limits: GatewayLimits, tokens: AccessTokens, callers: Callers): Builders {
-  const { door, log, kinds, secret, privateTargets = false, pushContact = defaultPushContact } = options;
+  const { door, log, kinds, secret, privateTargets = false, pushContact = defaultPushContact, probe } = options;
   const outward = new Outward({ privateTargets, waitMs: limits.outward_wait_ms_max });
-  const hooks = new Hooks({ door, callers, limits, outward, log });
+  const hooks = new Hooks({ door, callers, limits, outward, log, probe });
   const keys = vapidKeys(secret);
   const pusher = webPusher(keys, pushContact, outward, limits);
-  const pushes = new Pushes({ door, callers, limits, outward, pusher, publicKey: keys.publicKey, log });
+  const pushes = new Pushes({ door, callers, limits, outward, pusher, publicKey: keys.publicKey, log, probe });
   const bots = new Bots({ callers, tokens, limits });
   const words = new Words({ door, desk: kinds.desk, callers, limits });
   return {
     routes: [...bots.routes, ...words.routes, ...hooks.routes, ...pushes.routes],
+    fills: () => [...hooks.fills, ...pushes.fills],
     close() {
       hooks.close();
       pushes.close();
@@ -176,11 +194,26 @@ function forBuilders(options: GatewayOptions, limits: GatewayLimits, tokens: Acc
   };
 }
 
+async function mediaOf(
+  options: GatewayOptions,
+  callers: Callers,
+  limits: GatewayLimits,
+  noEntry: () => NoEntry | undefined,
+): Promise<Media | undefined> {
+  const { files, door, log } = options;
+  return files && Media.open({ ...files, door, callers, secrets: options, limits, log, noEntry });
+}
+
+const withoutFiles: RawRoute = {
+  takes: (_, path) => /^\/v1\/(files|uploads)(\/|$)/.test(path),
+  run: async () => new HttpRefusal('no_files'),
+};
+
 function httpServer(limits: GatewayLimits, behindProxy: boolean): Server {
   const server = createServer({
     maxHeaderSize: limits.header_bytes_max,
     headersTimeout: limits.headers_ms_max,
-    requestTimeout: limits.request_ms_max,
+    requestTimeout: Math.max(limits.request_ms_max, limits.upload_request_ms_max),
     keepAliveTimeout: limits.keep_alive_ms,
     connectionsCheckingInterval: limits.sweep_ms,
   });

@@ -188,9 +188,22 @@ export class Lanes {
     return lane;
   }
 
+  /** Of the node to which most is under way, bytes. */
+  get underWay(): number {
+    let most = 0;
+    for (const lane of this.#lanes.values()) most = Math.max(most, lane.underWay);
+    return most;
+  }
+
+  /** How long even a socket that asks for little has waited by now, at the slowest. */
+  behindMs(nowMs: number): number {
+    let most = 0;
+    for (const lane of this.#lanes.values()) most = Math.max(most, lane.behindMs(nowMs));
+    return most;
+  }
+
   /** Even sockets that ask for little wait too long: no time to take more of them. */
   overloaded(nowMs: number): boolean {
-    for (const lane of this.#lanes.values()) if (lane.behindMs(nowMs) >= this.#limits.overload_ms) return true;
-    return false;
+    return this.behindMs(nowMs) >= this.#limits.overload_ms;
   }
 }

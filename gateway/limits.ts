@@ -1,7 +1,8 @@
 import { clientLimits } from '../proto/words.ts';
+import { defaultMediaLimits, type MediaLimits } from './media/limits.ts';
 
 /** Every bound of the gateway, with its unit last (A9). Settings may change any of them. "Peer": a client's IP address, or its IPv6 /64. */
-export interface GatewayLimits {
+export interface GatewayLimits extends MediaLimits {
   // ---- sockets
   /** One message of a client; a longer one closes its socket (1009). */
   readonly frame_bytes_max: number;
@@ -126,6 +127,7 @@ export interface GatewayLimits {
 }
 
 export const defaultGatewayLimits: GatewayLimits = {
+  ...defaultMediaLimits,
   frame_bytes_max: clientLimits.frame_bytes_max,
   frame_fragments_max: 64,
   frame_chunks_max: 512,

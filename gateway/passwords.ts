@@ -1,18 +1,21 @@
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 import type { PasswordHash } from '../proto/mail.ts';
+import type { Fill, Probe } from '../runtime/index.ts';
+import { fillOf } from './figures.ts';
 import type { GatewayLimits } from './limits.ts';
 
 const saltBytes = 16;
 const hashBytes = 32;
 
 export interface Passwords {
+  readonly fills: readonly Fill[];
   hash(password: string): Promise<PasswordHash | 'busy'>;
   /** `kept` undefined stands for an account that is not there: false, after the same work as for one that is. */
   matches(password: string, kept: PasswordHash | undefined): Promise<boolean | 'busy'>;
 }
 
 /** scrypt (RFC 7914) on libuv's threads, with a bound on how much of it runs and waits: it is meant to be expensive. */
-export function passwords(limits: GatewayLimits): Passwords {
+export function passwords(limits: GatewayLimits, probe?: Probe): Passwords {
   const slots = slotsOf(limits.scrypt_running_max, limits.scrypt_waiting_max);
   const cost = {
     cost: limits.scrypt_cost,
@@ -23,7 +26,10 @@ export function passwords(limits: GatewayLimits): Passwords {
 
   async function bounded<T>(work: () => Promise<T>): Promise<T | 'busy'> {
     const slot = slots.take();
-    if (slot === undefined) return 'busy';
+    if (slot === undefined) {
+      probe?.count('bounds_reached', 'gateway.scrypt_waiting_max', 1);
+      return 'busy';
+    }
     await slot;
     try {
       return await work();
@@ -33,6 +39,10 @@ export function passwords(limits: GatewayLimits): Passwords {
   }
 
   return {
+    get fills() {
+      const fill = fillOf(limits);
+      return [fill('scrypt_running_max', slots.running), fill('scrypt_waiting_max', slots.waiting)];
+    },
     hash: (password) =>
       bounded(async () => {
         const salt = randomBytes(saltBytes);
@@ -67,11 +77,24 @@ function derive(password: string, by: Omit<PasswordHash, 'hash'>): Promise<Buffe
   });
 }
 
+interface Slots {
+  readonly running: number;
+  readonly waiting: number;
+  take(): Promise<void> | undefined;
+  give(): void;
+}
+
 /** `take` answers with a promise of one of `runningMax` slots, or undefined when `waitingMax` wait already. */
-function slotsOf(runningMax: number, waitingMax: number): { take(): Promise<void> | undefined; give(): void } {
+function slotsOf(runningMax: number, waitingMax: number): Slots {
   let running = 0;
   const waiting: (() => void)[] = [];
   return {
+    get running() {
+      return running;
+    },
+    get waiting() {
+      return waiting.length;
+    },
     take() {
       if (running < runningMax) {
         running += 1;

@@ -1,9 +1,10 @@
 import { createECDH, hkdfSync } from 'node:crypto';
 import webPush from 'web-push';
 import type { PushOrder, Subscription } from '../proto/builder-mail.ts';
-import type { Door, Log } from '../runtime/index.ts';
+import type { Door, Fill, Log, Probe } from '../runtime/index.ts';
 import { accountErrors, type Callers } from './callers.ts';
 import { HttpRefusal } from './errors.ts';
+import { fillOf } from './figures.ts';
 import type { Answer, Call, Json, Route } from './http.ts';
 import type { GatewayLimits } from './limits.ts';
 import type { Outward } from './outward.ts';
@@ -26,6 +27,7 @@ export interface PushesOptions {
   /** What a page needs to subscribe: base64url. */
   readonly publicKey: string;
   readonly log: Log;
+  readonly probe: Probe | undefined;
 }
 
 /**
@@ -52,6 +54,11 @@ export class Pushes {
       { method: 'POST', path: '/v1/push', run: (call) => this.#subscribe(call) },
       { method: 'DELETE', path: '/v1/push', run: (call) => this.#unsubscribe(call) },
     ];
+  }
+
+  get fills(): readonly Fill[] {
+    const fill = fillOf(this.#options.limits);
+    return [fill('pushes_running_max', this.#running), fill('pushes_waiting_max', this.#waiting.length)];
   }
 
   close(): void {
@@ -88,6 +95,8 @@ export class Pushes {
   #signalled(user: string, order: PushOrder): void {
     const { pushes_running_max, pushes_waiting_max } = this.#options.limits;
     if (this.#waiting.length >= pushes_waiting_max) {
+      this.#options.probe?.count('bounds_reached', 'gateway.pushes_waiting_max', 1);
+      this.#options.probe?.count('pushes', 'dropped', 1);
       // One line each time that it begins to happen.
       if (this.#dropped++ === 0) this.#options.log.warn({ waiting: this.#waiting.length }, 'pushes are dropped');
       return;
@@ -101,7 +110,8 @@ export class Pushes {
     this.#running++;
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
       try {
-        await this.#push(next.user, next.order);
+        const became = await this.#push(next.user, next.order);
+        this.#options.probe?.count('pushes', became, 1);
       } catch (error) {
         this.#options.log.error({ error }, 'a push failed');
       }
@@ -109,20 +119,21 @@ export class Pushes {
     this.#running--;
   }
 
-  async #push(user: string, { device, subscription, news }: PushOrder): Promise<void> {
+  async #push(user: string, { device, subscription, news }: PushOrder): Promise<'sent' | 'gone' | 'failed'> {
     const { limits, pusher, callers } = this.#options;
     for (let tried = 1; tried <= limits.push_tries_max; tried++) {
       const pushed: Pushed = await pusher.push(subscription, JSON.stringify(news)).catch(() => ({ retryMs: 0 }));
-      if (pushed === 'sent') return;
+      if (pushed === 'sent') return pushed;
       if (pushed === 'gone') {
         await callers.ask(user, { kind: 'pushLapsed', device, endpoint: subscription.endpoint });
-        return;
+        return pushed;
       }
       const waitMs = Math.max(pushed.retryMs, limits.push_retry_ms * 2 ** (tried - 1));
       // Others wait: what has to wait for long is not worth it.
-      if (waitMs > limits.push_retry_ms_max) return;
+      if (waitMs > limits.push_retry_ms_max) return 'failed';
       await new Promise((resolve) => setTimeout(resolve, waitMs));
     }
+    return 'failed';
   }
 }
 

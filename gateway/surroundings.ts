@@ -13,8 +13,17 @@ export interface Surroundings {
   readonly log: Log;
   readonly lanes: Lanes;
   readonly parked: ParkedTotal;
+  readonly traffic: Traffic;
   /** For the log: the edge itself ended a socket (with a word, or `dead`), or its actor could not be told of the end. */
   readonly note: (what: CloseWord | 'dead' | 'untold') => void;
+}
+
+/** What has gone over the sockets of this edge since its start: frames, and their bytes or characters. */
+export interface Traffic {
+  framesIn: number;
+  bytesIn: number;
+  framesOut: number;
+  bytesOut: number;
 }
 
 export interface Socket {

@@ -12,8 +12,12 @@ export interface WireEars {
   ended(): void;
 }
 
+/** By what a client reads: a WebSocket, server-sent events, or polls. */
+export type Transport = 'websocket' | 'events' | 'poll';
+
 /** What carries frames between one client and this edge: a WebSocket, or requests over HTTP. It knows no words. */
 export interface Wire {
+  readonly transport: Transport;
   /** Bytes written that the client has not taken yet. */
   readonly unreadBytes: number;
   /** Called once, before anything else. */
@@ -32,6 +36,7 @@ export interface Wire {
 
 export function webSocketWire(ws: WebSocket): Wire {
   return {
+    transport: 'websocket',
     get unreadBytes() {
       return ws.bufferedAmount;
     },

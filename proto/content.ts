@@ -2,6 +2,7 @@
 
 import { Fault, isCount } from './fault.ts';
 import { badText, type Fields, isFields, isText, isUserId, malformed } from './fields.ts';
+import { type SentFile, sentFileOf } from './file-words.ts';
 import { badTimer, type Timer, timerOf } from './vanish-words.ts';
 import { clientLimits, type UserId } from './words.ts';
 
@@ -26,7 +27,7 @@ export interface Card {
   readonly email: string;
 }
 
-/** The server keeps it with the message and looks into nothing of it but `vanish`. */
+/** The server keeps it with the message and looks into nothing of it but `file` and `vanish`. */
 export interface More {
   /** What this answers, with a few words of it for those who can't look it up. */
   readonly reply?: MessageRef & { readonly quote: string };
@@ -35,6 +36,7 @@ export interface More {
   readonly mentions?: readonly UserId[];
   readonly place?: Place;
   readonly card?: Card;
+  readonly file?: SentFile;
   /** When it is gone; where it is not said, as the conversation has it. In a group always from its sending. */
   readonly vanish?: Timer;
 }
@@ -46,7 +48,7 @@ export function moreOf(value: unknown, of: Fields): More | undefined | Fault {
   if (value === undefined || value === null) return undefined;
   if (!isFields(value)) return malformed('more must be an object', of);
   const more: { -readonly [field in keyof More]: More[field] } = {};
-  const { reply, forwarded, mentions, place, card, vanish } = value;
+  const { reply, forwarded, mentions, place, card, file, vanish } = value;
   if (reply !== undefined) {
     const checked = replyOf(reply, of);
     if (checked instanceof Fault) return checked;
@@ -67,6 +69,11 @@ export function moreOf(value: unknown, of: Fields): More | undefined | Fault {
     const checked = cardOf(card, of);
     if (checked instanceof Fault) return checked;
     more.card = checked;
+  }
+  if (file !== undefined) {
+    const checked = sentFileOf(file, of);
+    if (checked instanceof Fault) return checked;
+    more.file = checked;
   }
   if (vanish !== undefined) {
     const timer = timerOf(vanish);

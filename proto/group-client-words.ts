@@ -13,6 +13,7 @@ import {
   malformed,
   shown,
 } from './fields.ts';
+import { fileFactsOf } from './file-words.ts';
 import { badTimer, isLongEnough, timerOf } from './vanish-words.ts';
 import type { Arrange, GroupDeed, Groups, Reach, Role, Roster, UserId } from './words.ts';
 import { clientLimits } from './words.ts';
@@ -52,6 +53,11 @@ function deedOf(deed: Fields, of: Fields): GroupDeed | Fault {
       const { announce, shared } = deed;
       if (typeof announce === 'boolean' && typeof shared === 'boolean') return { what: 'mode', announce, shared };
       return malformed('group.deed.announce and .shared must be true or false', of);
+    }
+    case 'picture': {
+      if (deed.file === undefined) return { what: 'picture' };
+      const file = fileFactsOf(deed.file);
+      return file === undefined ? malformed('group.deed.file must be a file', of) : { what: 'picture', file };
     }
     case 'vanish': {
       const timer = timerOf({ afterMs: deed.afterMs, since: deed.afterMs === 0 ? 'never' : 'sent' });

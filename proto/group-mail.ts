@@ -1,4 +1,5 @@
 /** Mail to and from the actors of a group: the group itself, and its branches, one in each partition that holds members. */
+import type { FileGroupProtocol } from './file-mail.ts';
 import type {
   Amendment,
   DeclineCode,
@@ -71,7 +72,7 @@ export type GroupRefusal = Extract<
 >;
 
 /** The group actor, `group/#…`. */
-export type GroupProtocol = {
+export type GroupProtocol = FileGroupProtocol & {
   // ---- from users (durable)
   /** A message, or a deed, of `from`: answered by an entry with that id, by `done`, or by `denied`. */
   post: {

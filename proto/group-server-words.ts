@@ -1,6 +1,7 @@
 /** Words of the server about groups, validated. */
 import { type Fault, isCount, isMessageId } from './fault.ts';
 import { bad, type Fields, isFields, isGroupId, isUserId } from './fields.ts';
+import { fileFactsOf } from './file-words.ts';
 import type {
   DeclineCode,
   DeclinedEvent,
@@ -40,7 +41,9 @@ export function members(fields: Fields): Members | Fault {
     if (!isFields(one) || !isUserId(one.user) || !isRole(one.role) || !isCount(one.since)) return bad(fields);
     checked.push({ user: one.user, role: one.role, since: one.since });
   }
-  return { kind: 'members', req, with: group, title, about, announce, shared, vanishMs, count, list: checked, next };
+  const picture = fileFactsOf(fields.picture);
+  const described = { title, about, announce, shared, vanishMs, ...(picture && { picture }) };
+  return { kind: 'members', req, with: group, ...described, count, list: checked, next };
 }
 
 export function reached(fields: Fields): Reached | Fault {
@@ -81,6 +84,7 @@ function changeOf({
   announce,
   shared,
   afterMs,
+  file,
 }: Fields): GroupChange | 'other' | undefined {
   switch (what) {
     case 'created':
@@ -89,6 +93,10 @@ function changeOf({
       return typeof title === 'string' ? { what, title } : undefined;
     case 'described':
       return typeof about === 'string' ? { what, about } : undefined;
+    case 'pictured': {
+      const facts = fileFactsOf(file);
+      return file === undefined || facts !== undefined ? { what, ...(facts && { file: facts }) } : undefined;
+    }
     case 'added':
       return isUsers(users) && typeof title === 'string' ? { what, users, title } : undefined;
     case 'removed':

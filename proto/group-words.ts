@@ -1,4 +1,5 @@
 /** Words about groups. A group's log has one numbering, `seq`, for its messages and for what happens to it. */
+import type { FileFacts } from './file-words.ts';
 import type { MessageId, UserId } from './words.ts';
 
 /** `#` and `[A-Za-z0-9-]{1,48}`, made by the server. */
@@ -28,6 +29,8 @@ export type GroupDeed =
   | { readonly what: 'role'; readonly user: UserId; readonly role: Role }
   /** `announce`: only admins may send. `shared`: new members may read what was sent before they came. */
   | { readonly what: 'mode'; readonly announce: boolean; readonly shared: boolean }
+  /** Of an image that this user has uploaded: only its id is looked at. Without it there is none any more. */
+  | { readonly what: 'picture'; readonly file?: FileFacts }
   /** Messages vanish so long after they were sent; 0: they stay. */
   | { readonly what: 'vanish'; readonly afterMs: number }
   /** Whoever knows `link`, a secret of the client's making, may join: `uses` times, for `forMs`; 0: without end. */
@@ -79,6 +82,7 @@ export interface Members {
   readonly shared: boolean;
   /** So long after it was sent a message vanishes, ms; 0: it stays. */
   readonly vanishMs: number;
+  readonly picture?: FileFacts;
   /** How many there are. */
   readonly count: number;
   readonly list: readonly { readonly user: UserId; readonly role: Role; readonly since: number }[];
@@ -115,6 +119,7 @@ export type GroupChange =
   | { readonly what: 'created'; readonly title: string; readonly about: string }
   | { readonly what: 'titled'; readonly title: string }
   | { readonly what: 'described'; readonly about: string }
+  | { readonly what: 'pictured'; readonly file?: FileFacts }
   /** By an admin, or, by a link, by the user itself. For whom it is the first event it tells the group's title. */
   | { readonly what: 'added'; readonly users: readonly UserId[]; readonly title: string }
   /** By an admin, or by the user itself, who has left. Its last event of this group. */

@@ -31,6 +31,9 @@ export const clientLimits = {
   quote_chars_max: 256,
   mentions_max: 64,
   reaction_chars_max: 32,
+  file_name_chars_max: 128,
+  /** Of an image's blurred preview, in base64. */
+  preview_chars_max: 512,
   /** Of messages that vanish by themselves: the shortest time of a conversation, the longest of any. */
   vanish_ms_min: 5_000,
   vanish_ms_max: 366 * 24 * 60 * 60_000,

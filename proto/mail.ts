@@ -1,5 +1,6 @@
 /** Mail between the actors of the messenger, and between the gateway and them. */
 import type { BuilderProtocol } from './builder-mail.ts';
+import type { FileOwnerProtocol } from './file-mail.ts';
 import type { MemberProtocol } from './group-mail.ts';
 import type { ProfileProtocol } from './people-mail.ts';
 import type { TraceProtocol } from './trace-mail.ts';
@@ -93,6 +94,7 @@ export interface Pin {
 
 /** The user actor, `user/<id>`. */
 export type UserProtocol = MemberProtocol &
+  FileOwnerProtocol &
   ProfileProtocol &
   TraceProtocol &
   BuilderProtocol & {

@@ -3,6 +3,7 @@ import type { Place } from './content.ts';
 import { placeOf } from './content.ts';
 import { Fault, isCount } from './fault.ts';
 import { bad, badCount, badText, type Fields, isFields, isText, isUserId, malformed } from './fields.ts';
+import { type FileFacts, fileFactsOf } from './file-words.ts';
 import { type HandleKind, handleKinds, handleOf } from './handles.ts';
 import { clientLimits, type UserId } from './words.ts';
 
@@ -13,6 +14,8 @@ export interface Profile {
   readonly email: string;
   readonly phone: string;
   readonly place?: Place;
+  /** An image that it has uploaded. */
+  readonly picture?: FileFacts;
 }
 
 /** How these users describe themselves, as far as they let this one know. */
@@ -84,11 +87,13 @@ function isPhone(value: unknown): value is string {
 
 /** Fresh; undefined where a field is missing or not of its shape. */
 export function profileOf(fields: Fields): Profile | undefined {
-  const { name, about, email, phone, place } = fields;
+  const { name, about, email, phone, place, picture } = fields;
   if (!isProfileText(name, clientLimits.card_chars_max)) return undefined;
   if (!isProfileText(about, clientLimits.profile_about_chars_max)) return undefined;
   if (!isEmail(email) || !isPhone(phone)) return undefined;
-  const profile = { name, about, email, phone };
+  const image = fileFactsOf(picture);
+  if (picture !== undefined && picture !== null && image === undefined) return undefined;
+  const profile = { name, about, email, phone, ...(image && { picture: image }) };
   if (place === undefined || place === null) return profile;
   const checked = placeOf(place, fields);
   return checked instanceof Fault || controls.test(checked.name) ? undefined : { ...profile, place: checked };
@@ -100,6 +105,7 @@ export function isSameProfile(one: Profile, other: Profile): boolean {
   const fields = ['name', 'about', 'email', 'phone'] as const;
   return (
     fields.every((field) => one[field] === other[field]) &&
+    one.picture?.id === other.picture?.id &&
     (place === nowhere) === (otherPlace === nowhere) &&
     place.north === otherPlace.north &&
     place.east === otherPlace.east &&

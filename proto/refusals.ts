@@ -15,6 +15,11 @@ export const refusals = {
   retracted: { reason: 'This message was taken back.', retry: false },
   too_many_reactions: { reason: 'This message has as many different reactions as one may have.', retry: false },
   too_many_pins: { reason: 'This conversation has as many pinned messages as one may have.', retry: false },
+  unknown_file: {
+    reason: 'There is no such file, or it is not one that this account may send in this way.',
+    retry: false,
+  },
+  too_many_files: { reason: 'This account has uploaded as many files lately as an account may.', retry: true },
   to_self: { reason: 'A message cannot be sent to its own sender.', retry: false },
   blocked: { reason: 'You have blocked this user.', retry: false },
   too_many_blocked: { reason: 'This account has blocked as many users as an account may.', retry: false },

@@ -42,6 +42,7 @@ export interface Privacy {
   readonly email: Audience;
   readonly phone: Audience;
   readonly place: Audience;
+  readonly picture: Audience;
   /** Who finds it by its email or phone number. */
   readonly found: Audience;
 }
@@ -91,7 +92,7 @@ function deedOf(fields: Fields): SelfDeed | 'bad' | 'other' {
   }
 }
 
-const audiences = ['seen', 'invites', 'about', 'email', 'phone', 'place', 'found'] as const;
+const audiences = ['seen', 'invites', 'about', 'email', 'phone', 'place', 'picture', 'found'] as const;
 
 function privacyDeed(fields: Fields): SelfDeed | undefined {
   const deed: { -readonly [field in keyof Privacy]?: Privacy[field] } = {};

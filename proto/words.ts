@@ -28,6 +28,7 @@ import type { VanishedEvent, VanishingEvent, VanishWord } from './vanish-words.t
 
 export type { Amend, AmendedEvent, Amendment, Reaction } from './amend-words.ts';
 export type { Card, MessageRef, More, Place } from './content.ts';
+export type { FileFacts, FileId, FileKind, MessageAt, SentFile } from './file-words.ts';
 export type * from './group-words.ts';
 export type { Find, Found, GoneEvent, Profile, Profiled, Profiles, UserProfile } from './people-words.ts';
 export type { ReportDeed, ReportReason } from './report-words.ts';

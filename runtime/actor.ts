@@ -147,6 +147,8 @@ export interface Turn {
   sleep(): void;
   /** An id that no other turn gets; not secret. */
   uniqueId(): string;
+  /** For operators' figures, if the turn succeeds: `name` has happened, of the sort `label`. Words of the code, never of users. */
+  count(name: string, label?: string, by?: number): void;
 }
 
 /** Handlers by kind of mail. State is the actor's memory: rebuilt by `wake` from its tables, never written by itself. */

@@ -35,8 +35,15 @@ export class Asks {
     this.#send = send;
   }
 
+  get waiting(): number {
+    return this.#pending.size;
+  }
+
   ask(to: Address, partition: PartitionId, body: { readonly kind: string }, waitMs: number): Promise<Asked<never>> {
-    if (this.#pending.size >= this.#limits.asks_max) return Promise.resolve({ kind: 'refused', why: 'full' });
+    if (this.waiting >= this.#limits.asks_max) {
+      this.#ports.probe?.count('bounds_reached', 'runtime.asks_max', 1);
+      return Promise.resolve({ kind: 'refused', why: 'full' });
+    }
     // Throws on what can't be packed, while it can still be told who asked.
     if (parcelBytes(body) * 2 > this.#limits.datagram_bytes_max)
       return Promise.resolve({ kind: 'refused', why: 'failed' });

@@ -95,6 +95,7 @@ export class Committer {
       this.counts.records++;
       this.counts.turns += sealed.turns;
       this.counts.bytes += sealed.bytes.byteLength;
+      this.#host.ports.probe?.sealed(sealed.turns, sealed.bytes.byteLength);
       batch.push({ partition, sealed });
       if (batch.length === this.#host.limits.append_batch_max) break;
     }
@@ -102,14 +103,17 @@ export class Committer {
   }
 
   async #commit(batch: readonly Waiting[]): Promise<void> {
-    const { clock } = this.#host.ports;
+    const { clock, probe } = this.#host.ports;
     const startedMs = clock.monotonicMs();
+    let triedMs = startedMs;
     let waiting = batch;
     for (let tries = 0; waiting.length > 0 && !this.#stopped; tries++) {
       this.counts.appends++;
       const outcome = await this.#append(waiting);
+      probe?.appended(outcome.kind, waiting.length, clock.monotonicMs() - triedMs);
       for (const { partition } of waiting) if (outcome.kind === 'appended') partition.provenMs = startedMs;
       waiting = await this.#settle(waiting, outcome, tries);
+      if (waiting.length > 0) triedMs = clock.monotonicMs();
     }
     this.#inFlight--;
     this.#stuckSinceMs = undefined;

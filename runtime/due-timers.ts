@@ -1,5 +1,6 @@
 import type { Address } from './actor.ts';
-import type { Partition, PartitionHost } from './partition.ts';
+import type { Partition } from './partition.ts';
+import type { PartitionHost } from './partition-host.ts';
 import type { Cancel } from './ports.ts';
 import { partitionRows } from './turn.ts';
 

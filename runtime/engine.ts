@@ -1,6 +1,7 @@
 /** The parts of a node, put together: what each needs of the others, and the loop that drives them. */
 import type { Address, AnyBehaviour } from './actor.ts';
 import { Committer } from './committer.ts';
+import { figuresOf, type NodeFigures } from './figures.ts';
 import { partitionOf } from './hash.ts';
 import { Health } from './health.ts';
 import { Holdings } from './holdings.ts';
@@ -10,7 +11,8 @@ import type { Heartbeat } from './members.ts';
 import { Membership } from './membership.ts';
 import { OwnershipView, type View } from './ownership-view.ts';
 import type { Datagram, Inquiry } from './parcel.ts';
-import type { Partition, PartitionHost } from './partition.ts';
+import type { Partition } from './partition.ts';
+import type { PartitionHost } from './partition-host.ts';
 import { Placement } from './placement.ts';
 import type { Owner, PartitionId, Ports, StoreDamaged, StoreLost } from './ports.ts';
 import { Post } from './post.ts';
@@ -268,6 +270,18 @@ export class Engine {
 
   partitionOf(address: Address): PartitionId {
     return partitionOf(address, this.#options.partitions);
+  }
+
+  levels(): NodeFigures {
+    const { holdings, runner, post } = this;
+    return {
+      ...figuresOf({ limits: this.#limits, holdings, standbys: this.#standbys, runner, post }),
+      peers: this.membership.members.all().length,
+      fitness: this.#health.fitness,
+      draining: this.placement.leaving,
+      journalStuckMs: Math.max(this.committer.stuckMs, holdings.bumplessMs),
+      storeRefusesMs: this.#writeBehind.refusedMs,
+    };
   }
 
   // ---------------------------------------------------------------- the loop

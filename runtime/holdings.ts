@@ -2,7 +2,8 @@
 import type { Limits } from './limits.ts';
 import type { View } from './ownership-view.ts';
 import type { Ends } from './parcel.ts';
-import type { Partition, PartitionHost } from './partition.ts';
+import type { Partition } from './partition.ts';
+import type { PartitionHost } from './partition-host.ts';
 import { type PartitionId, type Ports, StoreDamaged, type StoreLost } from './ports.ts';
 import type { Replica } from './replica.ts';
 import { TakeoverFailed, type TakeoverHost, takeOver } from './takeover.ts';
@@ -105,6 +106,7 @@ export class Holdings {
   fenced(partition: Partition): void {
     const { id, position } = partition;
     this.#host.ports.log.warn({ partition: id, epoch: position.epoch }, 'fenced: another owner has written');
+    this.#host.ports.probe?.count('partitions_dropped', 'fenced', 1);
     this.#dropThis(partition);
     this.#host.doubtView();
   }
@@ -116,7 +118,9 @@ export class Holdings {
       { partition: id, epoch: position.epoch, error },
       error instanceof StoreDamaged ? 'partition dropped, to be rebuilt' : 'an invariant is broken: partition dropped',
     );
-    if (error instanceof StoreDamaged) this.#host.distrusted.add(id);
+    const isDamaged = error instanceof StoreDamaged;
+    this.#host.ports.probe?.count('partitions_dropped', isDamaged ? 'damaged' : 'broken', 1);
+    if (isDamaged) this.#host.distrusted.add(id);
     this.#dropThis(partition);
   }
 
@@ -170,6 +174,7 @@ export class Holdings {
     }
     this.#host.ended(partitions.map(({ id, position }) => [id, position.number]));
     for (const partition of partitions) this.#dropThis(partition);
+    this.#host.ports.probe?.count('moves', '', partitions.length);
     // Their askers are to hear that they moved before they hear of the new owner.
     this.#host.push();
   }
@@ -210,6 +215,7 @@ export class Holdings {
         const partition = await takeOver(id, epoch, this.#takeover, copy);
         // Another is named, or damage was found in the store that it began with.
         if (this.#stillMine(id, epoch) && !this.#host.distrusted.has(id)) {
+          this.#host.ports.probe?.count('takeovers', copy === undefined ? 'cold' : 'warm', 1);
           this.#serve(partition);
           return;
         }
@@ -223,6 +229,7 @@ export class Holdings {
           break;
         }
         this.#host.ports.log.error({ partition: id, epoch, error }, 'taking over a partition failed; trying again');
+        this.#host.ports.probe?.count('takeovers', 'failed', 1);
         if (this.#host.ports.clock.monotonicMs() >= endMs) {
           // It may be this node's fault: whoever has a sound copy is to have it, or this one once more.
           this.#spent.set(id, epoch);

@@ -17,6 +17,7 @@ export type {
 } from './actor.ts';
 export { actorKind, behaviour, isAddress } from './actor.ts';
 export type { Asked, Door, OpenOutlet, Refusal } from './door.ts';
+export type { Fill, NodeFigures } from './figures.ts';
 export type {
   ActorEntry,
   ActorReport,
@@ -38,4 +39,4 @@ export type { NodeCounts, NodeOptions } from './node.ts';
 export { Node } from './node.ts';
 export type { DrainOrder } from './operator.ts';
 export { askToDrain } from './operator.ts';
-export type { Clock, Log, NodeId, PartitionId, Ports } from './ports.ts';
+export type { Clock, Log, NodeId, PartitionId, Ports, Probe } from './ports.ts';

@@ -174,6 +174,7 @@ export class Links {
 
   #gap(from: NodeId): void {
     this.#host.ports.log.warn({ from }, 'datagrams of a node were lost');
+    this.#host.ports.probe?.count('datagrams_lost', '', 1);
     this.#host.missed(from);
     this.send(from, ['missed'], 16);
   }

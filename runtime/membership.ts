@@ -135,6 +135,7 @@ export class Membership {
     this.#doubts.delete(node);
     this.#lost.set(node, incarnation);
     this.#host.ports.log.warn({ node }, words);
+    this.#host.ports.probe?.count('nodes_lost', '', 1);
     this.#host.lost(node, incarnation, true);
   }
 

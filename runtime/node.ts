@@ -2,6 +2,7 @@
 import type { Address, AnyBehaviour, MailOf, Protocol, Push, Ref, ReplyOf } from './actor.ts';
 import type { Asked, Door, OpenOutlet } from './door.ts';
 import { Engine } from './engine.ts';
+import type { NodeFigures } from './figures.ts';
 import { partitionOf } from './hash.ts';
 import { Inquiries } from './inquiries.ts';
 import type { Answer, Inspected, NodeReport, Question, QuestionKind } from './inspection.ts';
@@ -229,6 +230,11 @@ export class Node implements Door {
   get counts(): NodeCounts {
     const { appends, records, turns, bytes } = this.#engine.committer.counts;
     return { turns: this.#engine.runner.turns, appends, records, recordTurns: turns, recordBytes: bytes };
+  }
+
+  /** How full and how far it is now. */
+  levels(): NodeFigures {
+    return this.#engine.levels();
   }
 
   /**

@@ -6,6 +6,18 @@ import type { Output } from './turn.ts';
 /** What the record needs for one channel's mark of what was taken, besides what is above its watermark. */
 const taken_bytes = 32;
 
+/** A record on its way to the journal, with what waits for it. */
+export interface SealedRecord {
+  readonly record: PartitionRecord;
+  readonly id: string;
+  readonly bytes: Uint8Array;
+  readonly rows: readonly Row[];
+  readonly outputs: readonly Output[];
+  readonly turns: number;
+  /** When those that were measured ended, monotonic ms. */
+  readonly endsMs: readonly number[];
+}
+
 /** What turns have done since the last record was sealed, besides their rows: it becomes the next record together with those. */
 export class OpenRecord {
   /** Mail to other partitions, numbered, by destination. */
@@ -15,6 +27,8 @@ export class OpenRecord {
   /** What waits for the gate. */
   outputs: Output[] = [];
   turns = 0;
+  /** When turns ended, monotonic ms; empty while nobody wants to know. */
+  readonly endsMs: number[] = [];
   /** To be written even if there is nothing in it. */
   needed = false;
   /** About how long the record will be. */

@@ -2,7 +2,7 @@
  * One partition at its owner: its actors, its open record, its gate. Turns gather into the open record while the one before is being
  * appended; at most one of its records is in flight (A2).
  */
-import type { Address, AnyBehaviour } from './actor.ts';
+import type { Address } from './actor.ts';
 import type { Cell, Mail } from './cell.ts';
 import type { Inbox, Outbox } from './channel.ts';
 import { deadLetter } from './dead-letter.ts';
@@ -13,7 +13,9 @@ import type { Limits } from './limits.ts';
 import { Mailboxes } from './mailboxes.ts';
 import { OpenRecord, type SealedRecord } from './open-record.ts';
 import { Overlay } from './overlay.ts';
-import { type PartitionId, type Ports, StoreDamaged } from './ports.ts';
+import type { PartitionHost } from './partition-host.ts';
+import { type PartitionId, StoreDamaged } from './ports.ts';
+import { gated, measured } from './probing.ts';
 import { type ChannelMail, encodeRecord, type PartitionRecord, recordId, type Taken } from './record.ts';
 import { roughBytes } from './size.ts';
 import type { JournalPosition, Standing } from './standing.ts';
@@ -28,26 +30,6 @@ import {
   timeKey,
 } from './turn.ts';
 
-/** What a partition needs of its node. */
-export interface PartitionHost {
-  readonly ports: Ports;
-  readonly limits: Limits;
-  /** `node.incarnation`: who writes. */
-  readonly writer: string;
-  behaviourOf(address: Address): AnyBehaviour | undefined;
-  partitionOf(address: Address): PartitionId;
-  /** The cell has mail to handle. */
-  ready(partition: Partition, cell: Cell): void;
-  /** These have passed the gate. */
-  release(outputs: readonly Output[]): void;
-  /** Durable mail on its way to another partition. */
-  transmit(from: Partition, to: PartitionId, mails: readonly ChannelMail[]): void;
-  /** All mail of the channel up to `upTo` is committed here: its sender may forget it. */
-  settle(at: Partition, from: PartitionId, upTo: number): void;
-  /** An invariant does not hold here. */
-  broken(partition: Partition, error: unknown): void;
-}
-
 export class Partition implements TurnHost {
   readonly id: PartitionId;
   readonly standing: Standing;
@@ -58,6 +40,7 @@ export class Partition implements TurnHost {
   readonly committedTaken: Map<PartitionId, Taken>;
   readonly overlay: Overlay;
   readonly timers: DueTimers;
+  readonly counts: boolean;
   /** No more turns and no more mail; what is under way still becomes durable (it is being handed over). */
   closing = false;
   /** Nothing more at all, the local store included: it was fenced, or dropped. */
@@ -83,6 +66,7 @@ export class Partition implements TurnHost {
     this.inbox = standing.inbox;
     this.committedTaken = standing.taken;
     this.#host = host;
+    this.counts = host.ports.probe !== undefined;
     this.#delays = new Delays(host.ports.timers);
     this.#inner = new InnerMail(id, this.outbox, this.inbox);
     this.overlay = new Overlay(id, host.ports.store, host.ports.codec);
@@ -102,19 +86,23 @@ export class Partition implements TurnHost {
 
   /** Volatile mail, from a socket, an ask or another actor's whisper. */
   deliver(mail: Mail): 'ok' | 'full' {
-    if (this.pressed) return 'full';
-    return this.mailboxes.put(mail, false) ? 'ok' : 'full';
+    const bound = this.pressedBy ?? (this.mailboxes.put(mail, false) ? undefined : 'mailbox_mails_max');
+    if (bound === undefined) return 'ok';
+    this.#host.ports.probe?.count('bounds_reached', `runtime.${bound}`, 1);
+    return 'full';
   }
 
-  /** True when a bound is reached: what is not durable yet is refused until it eases (A9). */
-  get pressed(): boolean {
+  /** The bound that is reached, if any: what is not durable yet is refused until it eases (A9). */
+  get pressedBy(): keyof Limits | undefined {
     const { limits } = this.#host;
-    return (
-      this.mailboxes.waiting >= limits.partition_mails_max ||
-      this.#open.outputs.length >= limits.gate_outputs_max ||
-      this.overlay.committedRows >= limits.store_rows_waiting_max ||
-      this.outbox.full
-    );
+    if (this.mailboxes.waiting >= limits.partition_mails_max) return 'partition_mails_max';
+    if (this.gateOutputs >= limits.gate_outputs_max) return 'gate_outputs_max';
+    if (this.overlay.committedRows >= limits.store_rows_waiting_max) return 'store_rows_waiting_max';
+    return this.outbox.full ? 'outbox_mails_max' : undefined;
+  }
+
+  get gateOutputs(): number {
+    return this.#open.outputs.length;
   }
 
   /** Durable mail by a channel. What is not accepted stays with its sender, who sends it again. */
@@ -149,7 +137,8 @@ export class Partition implements TurnHost {
   runOne(cell: Cell, nowMs: number): void {
     const mail = cell.first();
     if (mail === undefined || !this.running) return;
-    cell.lastMailMs = this.#host.ports.clock.monotonicMs();
+    const { clock, probe } = this.#host.ports;
+    cell.lastMailMs = clock.monotonicMs();
     if (mail.origin?.kind === 'timer') {
       const body = this.timers.bodyOf(mail.to, mail.origin.row, mail.origin.name);
       if (body === undefined) {
@@ -177,6 +166,11 @@ export class Partition implements TurnHost {
     this.#open.bytes += bytes;
     this.#gather(cell, effects);
     this.#finish(cell, mail);
+    if (probe !== undefined) {
+      const endMs = measured(probe, cell, clock.monotonicMs(), effects.counts);
+      // Otherwise it waits for nothing, and there may be no record for long.
+      if (this.dirty) this.#open.endsMs.push(endMs);
+    }
     if (effects.asleep && cell.waiting === 0) this.putToSleep(cell);
   }
 
@@ -257,6 +251,7 @@ export class Partition implements TurnHost {
     cell.awake = false;
     cell.memory = undefined;
     mail.tries++;
+    ports.probe?.count('turns_failed', cell.behaviour?.kind ?? '', 1);
     const about = { partition: this.id, kind: cell.behaviour?.kind, mail: mail.body.kind, tries: mail.tries, error };
     if (mail.origin === undefined) {
       ports.log.error(about, 'a turn threw; its mail was refused');
@@ -293,7 +288,9 @@ export class Partition implements TurnHost {
 
   /** A dead letter is a row of the partition, for an operator to read and replay; its channel goes on. */
   #bury(cell: Cell, mail: Mail, error: unknown): void {
-    const at = this.#host.ports.clock.wallMs();
+    const { clock, probe } = this.#host.ports;
+    const at = clock.wallMs();
+    probe?.count('dead_letters', '', 1);
     if (mail.origin?.kind === 'timer') this.timers.clear(mail.to, mail.origin.row, mail.origin.name);
     this.overlay.put(partitionRows, 'dead', `${timeKey(at)} ${this.uniqueId()}`, deadLetter(mail, error, at));
     this.overlay.keep();
@@ -351,7 +348,8 @@ export class Partition implements TurnHost {
       settled: this.outbox.takeSettled(),
     };
     const bytes = encodeRecord(record, this.#host.ports.codec);
-    this.#sealed = { record, id: recordId(record), bytes, rows, outputs: open.outputs, turns: open.turns };
+    const { outputs, turns, endsMs } = open;
+    this.#sealed = { record, id: recordId(record), bytes, rows, outputs, turns, endsMs };
     this.#open = new OpenRecord();
     return this.#sealed;
   }
@@ -361,7 +359,8 @@ export class Partition implements TurnHost {
     const sealed = this.#sealed;
     if (sealed === undefined || this.stopped) return;
     this.#sealed = undefined;
-    const { record } = sealed;
+    const { record, endsMs } = sealed;
+    if (endsMs.length > 0) gated(this.#host.ports, endsMs);
     this.standing.committed(record, { seq, bytes: sealed.bytes });
     this.committedBytes += sealed.bytes.byteLength;
     this.overlay.commit(sealed.rows);

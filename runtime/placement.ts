@@ -96,7 +96,8 @@ export class Placement {
       this.#unanswered = 0;
     } catch (error) {
       this.#unanswered++;
-      const { log, timers } = this.#host.ports;
+      const { log, timers, probe } = this.#host.ports;
+      probe?.count('register_errors', '', 1);
       if (this.#unanswered === 1) timers.after(look_again_ms, () => void this.look(true));
       const words = 'the ownership register did not answer; trying again';
       // An election in NATS takes a few seconds: no news until it takes longer.

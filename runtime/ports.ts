@@ -237,6 +237,23 @@ export interface Log {
   error(fields: object, words: string): void;
 }
 
+/**
+ * Hears what is measured and counted on the way, for operators; adds up numbers in memory and returns, for some of it is called at each turn.
+ * Names and labels are words of the code, never of users.
+ */
+export interface Probe {
+  /** A turn of an actor of this kind has taken so long, ms. */
+  turned(kind: string, ms: number): void;
+  /** The record of a turn was acknowledged so long after the turn had ended, ms. */
+  gated(ms: number): void;
+  /** The journal has answered an append of so many records after so long, ms. */
+  appended(outcome: AppendOutcome['kind'], records: number, ms: number): void;
+  /** A record is on its way to the journal. */
+  sealed(turns: number, bytes: number): void;
+  /** `name` has happened `by` times more; `label` tells of which sort, '' where there is one. */
+  count(name: string, label: string, by: number): void;
+}
+
 export interface Ports {
   readonly clock: Clock;
   readonly timers: Timers;
@@ -248,4 +265,6 @@ export interface Ports {
   readonly archive: Archive;
   readonly ownership: OwnershipRegister;
   readonly log: Log;
+  /** Absent: nobody wants to know. */
+  readonly probe?: Probe;
 }

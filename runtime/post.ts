@@ -202,7 +202,7 @@ export class Post {
     this.#shed.ease(
       (partition) => {
         const local = serving(partition);
-        return local === undefined ? 'gone' : local.pressed ? 'pressed' : 'eased';
+        return local === undefined ? 'gone' : local.pressedBy === undefined ? 'eased' : 'pressed';
       },
       (partition, node, incarnation) => links.send(node, ['shed', partition], 32, incarnation),
     );
@@ -287,6 +287,7 @@ export class Post {
     }
     // What does not fit is lost as a datagram may be: durable mail is sent again.
     if (parked.length >= this.#host.limits.mailbox_mails_max) {
+      this.#host.ports.probe?.count('bounds_reached', 'runtime.mailbox_mails_max', 1);
       if (parcel[0] === 'ask') this.#refuse(parcel[1], from, 'full');
       return 'full';
     }

@@ -2,7 +2,8 @@
  * A partition's copy, built from its journal: a standby keeps one, and an owner begins with one. It starts from the rows of the local store;
  * where those can't be relied on, from the newest snapshot; where there is none, from the journal's beginning.
  */
-import { Partition, type PartitionHost } from './partition.ts';
+import { Partition } from './partition.ts';
+import type { PartitionHost } from './partition-host.ts';
 import { type JournalEntry, type PartitionId, type Ports, StoreLost } from './ports.ts';
 import { CorruptRecord } from './record.ts';
 import { restoreSnapshot } from './snapshots/restore.ts';

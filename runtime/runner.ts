@@ -44,6 +44,13 @@ export class Runner {
     this.schedule();
   }
 
+  /** Mails of the actor that has most of them waiting. */
+  get longestMailbox(): number {
+    let longest = 0;
+    for (const { cell } of this.#ready) longest = Math.max(longest, cell.waiting);
+    return longest;
+  }
+
   /** A slice will run when the I/O that is ready now has been read. */
   schedule(): void {
     if (this.#scheduled || this.#running) return;

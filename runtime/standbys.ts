@@ -97,6 +97,27 @@ export class Standbys {
     for (const copy of this.#copies.values()) if (!copy.stalled) yield [copy.id, copy.number, copy.chain];
   }
 
+  get count(): number {
+    return this.#copies.size;
+  }
+
+  /** Records by which the copy that is furthest behind lacks what its owner has said of itself. */
+  get lagRecords(): number {
+    let lag = 0;
+    for (const copy of this.#copies.values()) {
+      const [, number = 0] = this.#host.ownersProgress(copy.id) ?? [];
+      lag = Math.max(lag, number - copy.number);
+    }
+    return lag;
+  }
+
+  /** Copies that are not to be promoted. */
+  get stalled(): number {
+    let stalled = 0;
+    for (const copy of this.#copies.values()) if (copy.stalled) stalled++;
+    return stalled;
+  }
+
   /** Of entries that copies have yet to apply. */
   get gatheredBytes(): number {
     let bytes = 0;
@@ -229,6 +250,7 @@ export class Standbys {
 
   #quarantine(id: PartitionId, why: string): void {
     this.#host.ports.log.error({ partition: id, why }, 'a standby is thrown away and built anew');
+    this.#host.ports.probe?.count('standbys_lost', 'quarantined', 1);
     this.#host.distrusted.add(id);
     this.#setBack(id);
     this.#forget(id);
@@ -336,6 +358,7 @@ export class Standbys {
   #giveUp(copy: StandbyCopy, why: string): void {
     if (this.#copies.get(copy.id) !== copy) return;
     this.#host.ports.log.warn({ partition: copy.id, why }, 'a standby is given up for now');
+    this.#host.ports.probe?.count('standbys_lost', 'given_up', 1);
     this.#setBack(copy.id);
     this.#forget(copy.id);
   }

@@ -51,6 +51,13 @@ export interface OutMail {
   readonly asker: ReplyTo | undefined;
 }
 
+/** Something that a turn did, for operators' figures. */
+export interface Counted {
+  readonly name: string;
+  readonly label: string;
+  readonly by: number;
+}
+
 /** What a turn did besides its rows. */
 export interface Effects {
   readonly mails: readonly OutMail[] | undefined;
@@ -62,12 +69,15 @@ export interface Effects {
   readonly asleep: boolean;
   /** What it sends waits for a record, whether or not there is something to write. */
   readonly confirmed: boolean;
+  readonly counts: readonly Counted[] | undefined;
 }
 
 /** The partition as a turn needs it. */
 export interface TurnHost {
   readonly id: PartitionId;
   readonly overlay: Overlay;
+  /** Somebody wants to know what turns count. */
+  readonly counts: boolean;
   partitionOf(address: Address): PartitionId;
   uniqueId(): string;
 }
@@ -193,6 +203,7 @@ class PartitionTurn implements Turn, Effects {
   timerAtMs = Number.POSITIVE_INFINITY;
   asleep = false;
   confirmed = false;
+  counts: Counted[] | undefined;
   #replied = false;
   #over = false;
   readonly #host: TurnHost;
@@ -310,6 +321,12 @@ class PartitionTurn implements Turn, Effects {
 
   uniqueId(): string {
     return this.#host.uniqueId();
+  }
+
+  count(name: string, label = '', by = 1): void {
+    if (!this.#host.counts) return;
+    this.counts ??= [];
+    this.counts.push({ name, label, by });
   }
 
   #write(table: string, key: string, value: unknown): void {

@@ -118,6 +118,7 @@ export class WriteBehind {
     } catch (error) {
       this.#ports.log.error({ error, rows: writes.length }, 'the local store refused a write; it will be tried again');
       for (const { partition } of taken) partition.overlay.putBack();
+      this.#ports.probe?.count('store_errors', '', 1);
       this.#refusedSinceMs ??= this.#ports.clock.monotonicMs();
       if (error instanceof StoreDamaged) this.#damaged(error);
       return;

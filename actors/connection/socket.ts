@@ -49,7 +49,9 @@ export function forward(socket: Socket, words: readonly ClientWord[], turn: Turn
 }
 
 export function push(socket: Socket, words: readonly ServerWord[], turn: Turn): void {
-  if (words.length > 0) turn.push(socket.outlet, encode(words, socket.encoding));
+  if (words.length === 0) return;
+  for (const word of words) if (word.kind === 'refused') turn.count('refusals', word.code);
+  turn.push(socket.outlet, encode(words, socket.encoding));
 }
 
 export function detach(socket: Socket, turn: Turn): void {

@@ -5,6 +5,7 @@ import { amendmentsOf, noteEdit, noteReaction, noteRetraction, reactionOf } from
 import { blank } from '../group-events.ts';
 import { numberKey } from '../numbers.ts';
 import { addPin, pinnedAt, pinnedIn, unpin } from '../pins.ts';
+import { releaseFiles } from './files.ts';
 import { deny, done, type GroupMemory, sequence, stampOf } from './memory.ts';
 import type { AboutRow, Member } from './rows.ts';
 
@@ -79,6 +80,7 @@ function carryOut(group: GroupMemory, turn: Turn, { id, from, of, deed }: Mail<'
     if (deed.on) addPin(turn, place, { by: from, at }, 0, seq);
     else unpin(turn, place);
   } else {
+    releaseFiles(turn, forgets);
     blank(turn, forgets);
     noteRetraction(turn, place, at);
   }

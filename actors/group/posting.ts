@@ -2,12 +2,15 @@
 import type { GroupProtocol } from '../../proto/group-mail.ts';
 import type { GroupChange } from '../../proto/words.ts';
 import type { MailOf, Turn } from '../../runtime/index.ts';
+import { holdFile } from '../holding.ts';
+import { numberKey } from '../numbers.ts';
 import { optional } from '../tuples.ts';
 import { fadeAt, withTimer } from '../vanish.ts';
 import type { Deed } from './deed.ts';
 import { ask, invite, leave, remove } from './joining.ts';
 import { joinBy, makeLink, unlink } from './links.ts';
 import { deny, done, type GroupMemory, saveMember, sequence, stampOf } from './memory.ts';
+import { setPicture } from './picture.ts';
 import type { AboutRow, Member } from './rows.ts';
 import { timerFor } from './vanishing.ts';
 
@@ -23,6 +26,7 @@ export function post(group: GroupMemory, { id, from, body, more }: Mail<'post'>,
     const vanish = timerFor(group.about, more);
     const kept = withTimer(more, vanish);
     member.last = sequence(group, turn, ['message', id, from, at, body, ...optional(kept)]);
+    holdFile(turn, kept?.file?.id, numberKey(member.last));
     if (vanish !== undefined) fadeAt(turn, at + vanish.afterMs, member.last);
     if (member.own.length >= group.limits.group_own_max) member.own.splice(0, member.own.length / 2);
     member.own.push(member.last);
@@ -63,6 +67,9 @@ function byAdmin(group: GroupMemory, turn: Turn, of: Deed, member: Member, about
       change(group, turn, of, { ...about, announce, shared }, { what: 'mode', announce, shared });
       break;
     }
+    case 'picture':
+      setPicture(group, turn, { id, from, deed }, about);
+      break;
     case 'vanish': {
       const { afterMs } = deed;
       change(group, turn, of, { ...about, vanishMs: afterMs }, { what: 'vanishing', afterMs });

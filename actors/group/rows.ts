@@ -12,7 +12,7 @@
  * | fade | time/seq | when a message vanishes: `actors/vanish.ts` |
  * | amend, react, pinned | seq, of reactions seq/user | what has become of messages: `actors/amendments.ts`, `actors/pins.ts` |
  */
-import type { Role, UserId } from '../../proto/words.ts';
+import type { FileFacts, Role, UserId } from '../../proto/words.ts';
 
 export interface AboutRow {
   readonly title: string;
@@ -23,6 +23,7 @@ export interface AboutRow {
   readonly shared: boolean;
   /** So long after it was sent a message vanishes, ms; 0: it stays. */
   readonly vanishMs: number;
+  readonly picture?: FileFacts;
 }
 
 export interface AskedRow {

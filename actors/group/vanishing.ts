@@ -6,6 +6,7 @@ import { amendmentsOf, forget } from '../amendments.ts';
 import { blank } from '../group-events.ts';
 import { numberKey } from '../numbers.ts';
 import { takeFaded } from '../vanish.ts';
+import { releaseFiles } from './files.ts';
 import { type GroupMemory, sequence, stampOf } from './memory.ts';
 import type { AboutRow } from './rows.ts';
 
@@ -29,6 +30,7 @@ export function fade(group: GroupMemory, _: Mail<'fade'>, turn: Turn): void {
     forget(turn, numberKey(seq));
   }
   if (list.length === 0) return;
+  releaseFiles(turn, forgets);
   blank(turn, forgets, true);
   const entry: VanishedEntry = ['vanished', '', '', stampOf(group, turn), list, forgets];
   sequence(group, turn, entry);

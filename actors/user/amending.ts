@@ -7,7 +7,7 @@ import { amendmentsOf, noteEdit, noteReaction, noteRetraction, reactedTo, reacti
 import { User } from '../kinds.ts';
 import { addPin, pinnedAt, pinnedIn, pinsAt, takeOff, unpin } from '../pins.ts';
 import { say } from './admission.ts';
-import { armTidy, replace } from './expiry.ts';
+import { armTidy, releaseFileOf, replace } from './expiry.ts';
 import { deniedBefore, deny } from './groups.ts';
 import { dropStar } from './marks.ts';
 import { type Attached, conversationWith, type UserMemory } from './memory.ts';
@@ -123,6 +123,7 @@ function carryOut(user: UserMemory, turn: Turn, peer: UserId, change: Change): {
 /** What event `n` said is forgotten. */
 export function blank(user: UserMemory, turn: Turn, n: number): void {
   const row = rowAt(user, turn, n);
+  if (row !== undefined) releaseFileOf(user, turn, row);
   if (row?.[0] === 'out') replace(user, turn, n, [row[0], row[1], row[2], row[3], row[4], '', row[6]]);
   else if (row?.[0] === 'in') replace(user, turn, n, [row[0], row[1], row[2], row[3], row[4], '', row[6], row[7]]);
   else if (row?.[0] === 'amended') {

@@ -8,8 +8,10 @@ import type { MailOf, Turn } from '../../runtime/index.ts';
 import { isGroup, User } from '../kinds.ts';
 import { numberOf } from '../numbers.ts';
 import { knows } from './asking.ts';
+import { releaseFileOf } from './expiry.ts';
 import { conversationWith, type UserMemory } from './memory.ts';
 import { newPeopleMemory } from './people-memory.ts';
+import { dropPicture } from './profile.ts';
 import type { TimelineRow, WaneRow } from './rows.ts';
 import { isBlocked, tellNothing } from './self.ts';
 import { announce, append, rowAt, stampOf } from './timeline.ts';
@@ -50,6 +52,7 @@ export function isFor(user: UserMemory, mail: { readonly kind: string }): boolea
 export function beginToEnd(user: UserMemory, turn: Turn): void {
   for (const watcher of user.presence.watchers.keys()) tellNothing(user, turn, watcher);
   user.presence.watchers.clear();
+  dropPicture(user, turn);
   for (const timer of ['expire', 'tidy', 'fade', 'wane']) turn.clearTimer(timer);
   turn.setTimer('clear', turn.now, { kind: 'clear' });
 }
@@ -65,7 +68,9 @@ const steps: readonly Step[] = [
   endContacts,
   endConversations,
   ...['mid', 'nth', 'amend', 'react', 'star', 'forgot', 'pin', 'timer', 'waning', 'mark', 'fail'].map(endTable),
-  ...['seen', 'wait', 'denied', 'privacy', 'profile', 'quota', 'cursor', 'expiry', 'tidy', 'blocked'].map(endTable),
+  ...['seen', 'upload', 'wait', 'denied', 'privacy', 'profile', 'quota', 'cursor', 'expiry', 'tidy', 'blocked'].map(
+    endTable,
+  ),
 ];
 
 export function clear(user: UserMemory, _: Mail<'clear'>, turn: Turn): void {
@@ -132,6 +137,7 @@ function endTimeline(user: UserMemory, turn: Turn, limit: number): number {
   const rows = turn.range<TimelineRow>('tl', { limit });
   for (const [key, row] of rows) {
     turn.delete('tl', key);
+    releaseFileOf(user, turn, row);
     if (row[0] !== 'in') continue;
     const [, id, peer, seq, at] = row;
     if (seq > conversationWith(user, turn, peer).inDelivered) tellFailed(user, turn, peer, id, seq, at);

@@ -4,12 +4,13 @@
  */
 import type { UserProtocol } from '../../proto/mail.ts';
 import type { MailOf, Turn } from '../../runtime/index.ts';
+import { releaseFile } from '../holding.ts';
 import { Group, User } from '../kinds.ts';
 import { numberKey } from '../numbers.ts';
 import { beginToEnd } from './ending.ts';
 import { entryOf } from './events.ts';
 import { conversationWith, topCursor, type UserMemory } from './memory.ts';
-import type { Sweep, TimelineRow } from './rows.ts';
+import { placeOf, type Sweep, type TimelineRow } from './rows.ts';
 import { rowsAfter } from './timeline.ts';
 
 type Mail<K extends keyof UserProtocol> = Extract<MailOf<UserProtocol>, { kind: K }>;
@@ -59,6 +60,7 @@ function expiryOf(user: UserMemory, turn: Turn, row: TimelineRow): number | unde
 function lapse(user: UserMemory, turn: Turn, n: number, row: TimelineRow): void {
   if (row[0] === 'in') {
     const [, id, peer, seq, at, , prev] = row;
+    releaseFileOf(user, turn, row);
     replace(user, turn, n, ['expired', id, peer, seq, at, prev]);
     turn.tell(User.ref(peer), {
       kind: 'failed',
@@ -82,6 +84,13 @@ function setExpiry(user: UserMemory, turn: Turn, sweep: Sweep): void {
   turn.put('expiry', sweep);
   if (sweep.at === 0) turn.clearTimer('expire');
   else turn.setTimer('expire', sweep.at, { kind: 'expire' });
+}
+
+/** What this row says will not be kept any more, and neither is its file. */
+export function releaseFileOf(user: UserMemory, turn: Turn, row: TimelineRow): void {
+  if (row[0] === 'in') releaseFile(turn, row[8]?.file?.id, placeOf(user.self, row[2], { from: row[2], seq: row[3] }));
+  else if (row[0] === 'out')
+    releaseFile(turn, row[7]?.file?.id, placeOf(user.self, row[2], { from: user.self, seq: row[3] }));
 }
 
 /** Another row in the place of row `n`. */

@@ -18,6 +18,7 @@ import { branchAt, Group } from '../kinds.ts';
 import { numberKey } from '../numbers.ts';
 import { say } from './admission.ts';
 import { armExpiry, armTidy } from './expiry.ts';
+import { withFacts, withPicture } from './files.ts';
 import { dropStar, forgottenIn } from './marks.ts';
 import { type Attached, conversationWith, saveConversation, type UserMemory } from './memory.ts';
 import { sayToAll } from './presence.ts';
@@ -51,17 +52,25 @@ function waitingOf(user: UserMemory, turn: Turn): Map<MessageId, GroupId> {
 // ---------------------------------------------------------------- out
 
 export function sendToGroup(user: UserMemory, turn: Turn, word: Send, connection: string, attached: Attached): void {
-  const { id, to, body, more } = word;
+  const { id, to, body } = word;
   if (deniedBefore(user, turn, id, attached)) return;
+  // What the group is asked already it has as it was.
+  const more = waitingOf(user, turn).has(id) ? word.more : withFacts(user, turn, word.more);
   if (!isMember(user, turn, to)) deny(user, turn, id, 'not_a_member', attached);
+  else if (more === 'unknown_file') deny(user, turn, id, more, attached);
   else if (entrust(user, turn, word, to, connection, attached)) {
     turn.tell(Group.ref(to), { kind: 'post', id, from: user.self, body, ...(more && { more }) });
   }
 }
 
 export function arrange(user: UserMemory, turn: Turn, word: Arrange, connection: string, attached: Attached): void {
-  const { id, deed } = word;
+  const { id } = word;
   if (deniedBefore(user, turn, id, attached)) return;
+  const deed = waitingOf(user, turn).has(id) ? word.deed : withPicture(turn, word.deed);
+  if (deed === 'unknown_file') {
+    deny(user, turn, id, deed, attached);
+    return;
+  }
   const comes = deed.what === 'create' || deed.what === 'join';
   const objection = comes ? tooMany(user, turn) : isMember(user, turn, word.with) ? undefined : 'not_a_member';
   // Of a group that was made already the name is remembered.
@@ -192,6 +201,7 @@ export function takeEntry(user: UserMemory, mail: Mail<'entry'>, turn: Turn): vo
   const isAnswer = by === user.self && waitingOf(user, turn).has(id);
   const row: TimelineRow = ['entry', group, seq, at, isAnswer ? id : ''];
   const n = append(user, turn, at, row);
+  if (kind === 'message') turn.count(by === user.self ? 'messages_accepted' : 'messages_arrived', 'group');
   if (kind === 'message' && by !== user.self) armExpiry(user, turn, at + user.limits.message_lifetime_ms, n);
   if (!isAnswer) {
     announce(user, turn, n, row);

@@ -114,6 +114,7 @@ export function hookTook(user: UserMemory, { upTo }: Mail<'hookTook'>, turn: Tur
 
 /** Tried again later and later, and given up after a while of nothing but failures: until it is set again. */
 export function hookFailed(user: UserMemory, { why }: Mail<'hookFailed'>, turn: Turn): void {
+  turn.reply(true);
   const hook = hookOf(user, turn);
   user.heralds.posting = false;
   if (hook === undefined) return;

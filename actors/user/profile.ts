@@ -2,6 +2,8 @@
 import { emptyProfile, isSameProfile } from '../../proto/people-words.ts';
 import type { Privacy, Profile, SelfDeed, UserId } from '../../proto/words.ts';
 import type { Turn } from '../../runtime/index.ts';
+import { holdFile, releaseFile } from '../holding.ts';
+import { imageOf } from './files.ts';
 import type { UserMemory } from './memory.ts';
 import { isAmong, isBlocked, privacyOf } from './self.ts';
 
@@ -14,8 +16,34 @@ export function isProfileNews(user: UserMemory, turn: Turn, deed: Extract<SelfDe
   return !isSameProfile(profileOf(user, turn), deed);
 }
 
+/** With what the server knows of its picture; `unknown_file` when that is none of its images. */
+export function profileInFull(
+  user: UserMemory,
+  turn: Turn,
+  deed: Extract<SelfDeed, { what: 'profile' }>,
+): Extract<SelfDeed, { what: 'profile' }> | 'unknown_file' {
+  const { picture, ...rest } = deed;
+  if (picture === undefined) return rest;
+  const before = profileOf(user, turn).picture;
+  const image = before?.id === picture.id ? before : imageOf(turn, picture.id);
+  return image === undefined ? 'unknown_file' : { ...rest, picture: image };
+}
+
+/** Beside the places of messages. */
+const picturePlace = 'picture';
+
+/** Ends with the account. */
+export function dropPicture(user: UserMemory, turn: Turn): void {
+  releaseFile(turn, profileOf(user, turn).picture?.id, picturePlace);
+}
+
 export function setProfile(user: UserMemory, turn: Turn, deed: Extract<SelfDeed, { what: 'profile' }>): void {
   const { what: _, ...profile } = deed;
+  const before = profileOf(user, turn).picture;
+  if (before?.id !== profile.picture?.id) {
+    releaseFile(turn, before?.id, picturePlace);
+    holdFile(turn, profile.picture?.id, picturePlace);
+  }
   user.people.profile = profile;
   turn.put('profile', profile);
 }
@@ -26,13 +54,15 @@ export function shownTo(user: UserMemory, turn: Turn, other: UserId): Profile {
   if (other === user.self) return profile;
   if (user.account?.state !== 'active' || isBlocked(user, turn, other)) return emptyProfile;
   const privacy = privacyOf(user, turn);
-  const shows = (field: 'about' | 'email' | 'phone' | 'place') => isAmong(user, turn, privacy[field], other);
+  const shows = (field: 'about' | 'email' | 'phone' | 'place' | 'picture') =>
+    isAmong(user, turn, privacy[field], other);
   return {
     name: profile.name,
     about: shows('about') ? profile.about : '',
     email: shows('email') ? profile.email : '',
     phone: shows('phone') ? profile.phone : '',
     ...(profile.place !== undefined && shows('place') && { place: profile.place }),
+    ...(profile.picture !== undefined && shows('picture') && { picture: profile.picture }),
   };
 }
 
@@ -47,6 +77,7 @@ const usual: Privacy = {
   email: 'contacts',
   phone: 'contacts',
   place: 'contacts',
+  picture: 'everyone',
   found: 'nobody',
 };
 

@@ -44,10 +44,19 @@ export function received(user: UserMemory, turn: Turn, device: DeviceId, upTo: n
 /** Tells the senders of the messages in after < n <= upTo. True when a message among them was not delivered before. */
 function deliver(user: UserMemory, turn: Turn, after: number, upTo: number): boolean {
   const newest = new Map<ConversationId, number>();
+  let messages = 0;
+  let entries = 0;
   for (const row of rowsAfter(user, turn, after, upTo, upTo - after)) {
-    if (row[0] === 'in') newest.set(row[2], row[3]);
-    else if (row[0] === 'entry') newest.set(row[1], row[2]);
+    if (row[0] === 'in') {
+      newest.set(row[2], row[3]);
+      messages++;
+    } else if (row[0] === 'entry') {
+      newest.set(row[1], row[2]);
+      entries++;
+    }
   }
+  if (messages > 0) turn.count('messages_delivered', 'user', messages);
+  if (entries > 0) turn.count('messages_delivered', 'group', entries);
   let news = false;
   for (const [peer, seq] of newest) {
     const conversation = conversationWith(user, turn, peer);
@@ -104,6 +113,8 @@ export function takeReceipt(user: UserMemory, mail: Mail<'receipt'>, turn: Turn)
   const delivered = Math.max(outDelivered, read, Math.min(mail.delivered, outSeq));
   if (delivered === outDelivered && read === outRead) return;
   const at = Math.max(mail.at, stampOf(user, turn));
+  if (delivered > outDelivered) turn.count('receipts', 'delivered');
+  if (read > outRead) turn.count('receipts', 'read');
   if (delivered > outDelivered) turn.put('mark', `${peer}/d/${numberKey(delivered)}`, at);
   if (read > outRead) turn.put('mark', `${peer}/r/${numberKey(read)}`, at);
   saveConversation(user, turn, peer, { ...conversation, outDelivered: delivered, outRead: read });

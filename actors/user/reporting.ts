@@ -5,7 +5,7 @@ import type { Turn } from '../../runtime/index.ts';
 import { isGroup } from '../kinds.ts';
 import { reportsAt } from '../reports.ts';
 import { findMessage } from './amending.ts';
-import { eventOf } from './events.ts';
+import { entryTextOf, eventOf } from './events.ts';
 import { headOf, memberSince } from './groups.ts';
 import type { UserMemory } from './memory.ts';
 import { takeQuota } from './quotas.ts';
@@ -29,7 +29,7 @@ export function report(user: UserMemory, turn: Turn, deed: ReportDeed, at: numbe
   turn.tell(reportsAt(turn.partition), { kind: 'report', report: kept });
 }
 
-/** The message as this user has it: of a conversation of two with its last text, of a group with its first. Undefined where it has no such one. */
+/** The message as this user has it, with its text of now. Undefined where it has no such one. */
 function messageOf(user: UserMemory, turn: Turn, { user: other, message }: ReportDeed): Report['message'] {
   if (message === undefined) return undefined;
   const { with: conversation, seq } = message;
@@ -38,7 +38,8 @@ function messageOf(user: UserMemory, turn: Turn, { user: other, message }: Repor
     if (since === 0 || seq < since || seq > headOf(user, turn, conversation)) return undefined;
     const event = eventOf(user, turn, ['entry', conversation, seq, 0, '']);
     if (event.kind !== 'message' || event.from !== other) return undefined;
-    return { with: conversation, id: event.id, seq, at: event.at, body: cut(user, event.body) };
+    const { body } = entryTextOf(user, turn, conversation, seq, event.body);
+    return { with: conversation, id: event.id, seq, at: event.at, body: cut(user, body) };
   }
   if (conversation !== other) return undefined;
   const row = rowAt(user, turn, findMessage(user, turn, other, { from: other, seq }));

@@ -18,6 +18,7 @@
  * | wane | peer/d/seq, peer/r/seq, peer/o/seq | WaneRow: vanishes some time after it is delivered here, or read; of what was sent, when the peer says so |
  * | waning | peer | there are such messages of it |
  * | fade | time/timeline number | when a message vanishes: `actors/vanish.ts` |
+ * | upload | hash | UploadRow: a file that it has uploaded and may send: `actors/user/files.ts` |
  * | mark | peer/d/seq or peer/r/seq | when the peer had delivered or read all sent to it up to seq |
  * | fail | peer/seq | why and when a message sent to it failed |
  * | bot | user | since when it is a bot of this user |

@@ -10,7 +10,7 @@ import { armTidy } from './expiry.ts';
 import { seeToHandles } from './handles.ts';
 import { carryOutMark, isMarkDeed, isMarkNews, objectionToMark } from './marks.ts';
 import type { Attached, UserMemory } from './memory.ts';
-import { isProfileNews, isSamePrivacy, privacyAfter, privacyFrom, setProfile } from './profile.ts';
+import { isProfileNews, isSamePrivacy, privacyAfter, privacyFrom, profileInFull, setProfile } from './profile.ts';
 import { type Objection, objectionToReport, report } from './reporting.ts';
 import type { TimelineRow } from './rows.ts';
 import { announce, append, stampOf } from './timeline.ts';
@@ -75,6 +75,10 @@ export function showsSeen(user: UserMemory, turn: Turn, other: UserId): boolean 
 export function seeToSelf(user: UserMemory, turn: Turn, word: SelfWord, connection: string, attached: Attached): void {
   const { id } = word;
   const deed = inFull(user, turn, word.deed);
+  if (deed === 'unknown_file') {
+    say(turn, attached.to, refused(deed, { id }));
+    return;
+  }
   const objection = objectionTo(user, turn, deed);
   if (objection !== undefined) {
     const { code, ...more } = typeof objection === 'string' ? { code: objection } : objection;
@@ -97,7 +101,8 @@ export function seeToSelf(user: UserMemory, turn: Turn, word: SelfWord, connecti
 }
 
 /** Its event tells all that is so from now on. */
-function inFull(user: UserMemory, turn: Turn, deed: SelfDeed): SelfDeed {
+function inFull(user: UserMemory, turn: Turn, deed: SelfDeed): SelfDeed | 'unknown_file' {
+  if (deed.what === 'profile') return profileInFull(user, turn, deed);
   return deed.what === 'privacy' ? { what: 'privacy', ...privacyAfter(privacyOf(user, turn), deed) } : deed;
 }
 

@@ -3,6 +3,7 @@ import type { UserProtocol } from '../../proto/mail.ts';
 import { refused } from '../../proto/refusals.ts';
 import type { Accepted, Amend, Arrange, SelfWord, Send, VanishWord } from '../../proto/words.ts';
 import type { MailOf, Turn } from '../../runtime/index.ts';
+import { holdFile } from '../holding.ts';
 import { isGroup, User } from '../kinds.ts';
 import { numberKey } from '../numbers.ts';
 import { optional } from '../tuples.ts';
@@ -10,9 +11,10 @@ import { withTimer } from '../vanish.ts';
 import { say } from './admission.ts';
 import { amend, notePlace } from './amending.ts';
 import { armExpiry, armTidy } from './expiry.ts';
-import { acceptedIn, amendInGroup, arrange, sendToGroup } from './groups.ts';
+import { withFacts } from './files.ts';
+import { acceptedIn, amendInGroup, arrange, deniedBefore, deny, sendToGroup } from './groups.ts';
 import { type Attached, conversationWith, saveConversation, type UserMemory } from './memory.ts';
-import type { FailRow, TimelineRow } from './rows.ts';
+import { type FailRow, placeOf, type TimelineRow } from './rows.ts';
 import { hold, isBlocked, seeToSelf } from './self.ts';
 import { countStranger } from './strangers.ts';
 import { announce, append, rowAt, stampOf } from './timeline.ts';
@@ -52,6 +54,12 @@ function send(user: UserMemory, turn: Turn, word: Send, connection: string, atta
     say(turn, attached.to, refused('blocked', { id }));
     return;
   }
+  if (word.more?.file !== undefined && deniedBefore(user, turn, id, attached)) return;
+  const whole = withFacts(user, turn, word.more);
+  if (whole === 'unknown_file') {
+    deny(user, turn, id, whole, attached);
+    return;
+  }
   const afterMs = countStranger(user, turn, to);
   if (afterMs > 0) {
     say(turn, attached.to, refused('too_many_strangers', { id }, { afterMs }));
@@ -60,15 +68,17 @@ function send(user: UserMemory, turn: Turn, word: Send, connection: string, atta
   const conversation = conversationWith(user, turn, to);
   const at = stampOf(user, turn);
   const seq = conversation.outSeq + 1;
-  const vanish = timerFor(user, turn, to, word.more);
-  const more = withTimer(word.more, vanish);
+  const vanish = timerFor(user, turn, to, whole);
+  const more = withTimer(whole, vanish);
   const row: TimelineRow = ['out', id, to, seq, at, body, conversation.last, ...optional(more)];
   const n = append(user, turn, at, row);
   turn.put('mid', id, n);
   notePlace(user, turn, to, { from: user.self, seq }, n);
+  holdFile(turn, more?.file?.id, placeOf(user.self, to, { from: user.self, seq }));
   if (vanish !== undefined) noteSent(turn, to, seq, n, vanish);
   saveConversation(user, turn, to, { ...conversation, outSeq: seq, last: n });
   armTidy(user, turn, at);
+  turn.count('messages_accepted', 'user');
 
   const expiresAt = at + user.limits.message_lifetime_ms;
   turn.tell(User.ref(to), {
@@ -121,9 +131,11 @@ export function takeMessage(user: UserMemory, mail: Mail<'message'>, turn: Turn)
   const row: TimelineRow = ['in', id, from, seq, at, body, conversation.last, expiresAt, ...optional(more)];
   const n = append(user, turn, at, row);
   notePlace(user, turn, from, { from, seq }, n);
+  holdFile(turn, more?.file?.id, placeOf(user.self, from, { from, seq }));
   if (more?.vanish !== undefined) noteCame(user, turn, mail, n, more.vanish);
   saveConversation(user, turn, from, { ...conversation, inSeq: seq, last: n });
   armExpiry(user, turn, expiresAt, n);
+  turn.count('messages_arrived', 'user');
   announce(user, turn, n, row);
 }
 
@@ -135,6 +147,7 @@ export function takeFailure(user: UserMemory, mail: Mail<'failed'>, turn: Turn):
   const at = Math.max(mail.at, stampOf(user, turn));
   const fail: FailRow = { code, at };
   turn.put('fail', key, fail);
+  turn.count('messages_failed', code);
   vanishFailed(turn, from, seq);
   const row: TimelineRow = ['failed', id, from, seq, code, at];
   announce(user, turn, append(user, turn, at, row), row);

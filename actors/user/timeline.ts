@@ -98,7 +98,7 @@ export function pull(user: UserMemory, mail: Mail<'pull'>, turn: Turn): void {
   let chars = 0;
   for (const row of rowsAfter(user, turn, mail.after, user.head, Math.min(mail.limit, frame_events_max))) {
     const event = eventOf(user, turn, row);
-    chars += event.kind === 'message' ? event.body.length : 0;
+    chars += event.kind === 'message' ? event.body.length + (event.more?.file?.preview?.length ?? 0) : 0;
     if (chars > frame_body_chars_max && list.length > 0) break;
     list.push(event);
   }

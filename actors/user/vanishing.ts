@@ -13,7 +13,7 @@ import { numberKey } from '../numbers.ts';
 import { fadeAt, takeFaded } from '../vanish.ts';
 import { say } from './admission.ts';
 import { blank } from './amending.ts';
-import { armTidy, replace } from './expiry.ts';
+import { armTidy, releaseFileOf, replace } from './expiry.ts';
 import { dropStar } from './marks.ts';
 import { type Attached, conversationWith, type UserMemory } from './memory.ts';
 import { placeOf, type TimelineRow, type TimerRow, type WaneRow } from './rows.ts';
@@ -186,6 +186,7 @@ export function erase(user: UserMemory, turn: Turn, peer: UserId, of: MessageRef
   const message = rowAt(user, turn, n);
   if (message?.[0] !== 'in' && message?.[0] !== 'out') return;
   const [kind, id, , seq, at, , prev] = message;
+  releaseFileOf(user, turn, message);
   const own = kind === 'out' ? ([true] as const) : ([] as const);
   replace(user, turn, n, ['expired', id, peer, seq, at, prev, ...own]);
 }

@@ -3,6 +3,7 @@ import type { MessageState } from '../../proto/words.ts';
 import { RingpostError } from '../errors.ts';
 import { botCommands } from './bot-commands.ts';
 import { failureWords } from './failures.ts';
+import { fileCommands } from './file-commands.ts';
 import { groupCommands } from './group-commands.ts';
 import { chatLimits } from './limits.ts';
 import { messageCommands } from './message-commands.ts';
@@ -32,6 +33,7 @@ const commands: { readonly [name: string]: Command | undefined } = {
   },
   ...messageCommands,
   ...searchCommands,
+  ...fileCommands,
   ...groupCommands,
   ...peopleCommands,
   ...botCommands,

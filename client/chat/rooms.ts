@@ -53,6 +53,8 @@ export function happening({ by, change }: GroupEvent): string {
       return `${by} renamed the group`;
     case 'described':
       return `${by} described the group: ${change.about}`;
+    case 'pictured':
+      return change.file === undefined ? `${by} took the picture away` : `${by} changed the picture`;
     case 'added':
       return change.users.includes(by) ? `${by} came by an invitation` : `${by} added ${change.users.join(', ')}`;
     case 'removed':

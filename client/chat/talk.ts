@@ -8,10 +8,12 @@ import {
   type GroupId,
   type MessageEvent,
   type Presence,
+  type SentFile,
   type VanishedEvent,
 } from '../../proto/words.ts';
 import type { ClientEvent, RingpostClient, StateNews } from '../index.ts';
 import { sdkLimits } from '../limits.ts';
+import { withFile } from './file-commands.ts';
 import { Ledger, type OwnMessage, ownFrom } from './ledger.ts';
 import { chatLimits } from './limits.ts';
 import { amendmentWords, vanishingWords, worded } from './message-commands.ts';
@@ -36,6 +38,7 @@ export class Talk {
   readonly #presence = new Map<string, Presence>();
   /** The newest message of somebody else in each conversation, of those shown. */
   readonly #theirs = new Map<ConversationId, MessageEvent>();
+  readonly #files = new Map<ConversationId, MessageEvent>();
   readonly #typing = new Map<string, ReturnType<typeof setTimeout>>();
   readonly #unread = new Map<string, number>();
   #typingIdle: ReturnType<typeof setTimeout> | undefined;
@@ -61,6 +64,11 @@ export class Talk {
   /** The newest message of somebody else in the open conversation. */
   get lastTheirs(): MessageEvent | undefined {
     return this.partner === undefined ? undefined : this.#theirs.get(this.partner);
+  }
+
+  /** The newest one of somebody else there that has a file. */
+  get lastFile(): MessageEvent | undefined {
+    return this.partner === undefined ? undefined : this.#files.get(this.partner);
   }
 
   presenceOf(user: string): string {
@@ -106,13 +114,13 @@ export class Talk {
   }
 
   /** Sends to the partner. Throws the errors of `send`. */
-  say(body: string): void {
-    if (this.partner === undefined) {
+  say(body: string, file?: SentFile, to: ConversationId | undefined = this.partner): void {
+    if (to === undefined) {
       this.screen.alert('Nobody would hear that yet: whom do you want to write to? (/to NAME)');
       return;
     }
-    const { id, word } = this.client.send(this.partner, body);
-    this.#own(id, word.to, body);
+    const { id, word } = this.client.send(to, body, { file });
+    this.#own(id, to, withFile(word));
   }
 
   /** Shows a message that is not answered yet. */
@@ -152,7 +160,7 @@ export class Talk {
   leftOver(): void {
     for (const { id, word } of this.client.unsent()) {
       if (word.kind !== 'send') continue;
-      this.#own(id, word.to, word.body);
+      this.#own(id, word.to, withFile(word));
     }
   }
 
@@ -255,7 +263,8 @@ export class Talk {
     return `${this.rooms.nameOf(other)}: ${what}`;
   }
 
-  #message(event: MessageEvent & { readonly n: number }): void {
+  #message(heard: MessageEvent & { readonly n: number }): void {
+    const event = { ...heard, body: withFile(heard) };
     const own = event.from === this.client.user;
     const other = this.#conversationOf(event);
     if (event.n <= this.#newsAfter) {
@@ -297,6 +306,7 @@ export class Talk {
     const conversation = this.#conversationOf(message);
     const here = conversation === this.partner;
     this.#theirs.set(conversation, message);
+    if (message.more?.file !== undefined) this.#files.set(conversation, message);
     const room = isGroupId(conversation) ? { room: this.rooms.nameOf(conversation) } : {};
     this.screen.theirs({ from, at, body, ...room }, here);
     if (here) this.client.read(conversation, seq);

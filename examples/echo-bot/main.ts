@@ -2,7 +2,7 @@
 import { RingpostClient } from '../../client/index.ts';
 import { fileStorage } from '../../client/node.ts';
 
-const [token = '', url = 'http://localhost:7100', file = 'echo-bot.json'] = process.argv.slice(2);
+const [token = '', url = 'http://localhost:7480', file = 'echo-bot.json'] = process.argv.slice(2);
 
 // What it has heard and what it has not said yet are in the file: begun again, it answers what came meanwhile, and nothing twice.
 const bot = await RingpostClient.bot({ url, token, storage: fileStorage(file) });

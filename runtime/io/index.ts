@@ -17,6 +17,8 @@ export { FolderInUse } from './folder.ts';
 
 /** Ports, and the end of them: closes whatever was opened, once. */
 export interface OpenPorts extends Ports {
+  /** Connections to nats-server by what they are for, and whether each is up; none where there is no server. */
+  links(): { readonly [link: string]: boolean };
   close(): Promise<void>;
 }
 
@@ -40,7 +42,7 @@ export async function embeddedPorts({ node, partitions, dataFolder, log }: Embed
     const store = await open(openLmdbStore({ folder: join(dataFolder, 'store'), partitions, log }));
     const archive = await open(openFolderArchive(join(dataFolder, 'archive')));
     const network = await open(Promise.resolve(loneNetwork(node)));
-    return { ...systemPorts(), network, journal, store, ownership, archive, log, close };
+    return { ...systemPorts(), network, journal, store, ownership, archive, log, links: () => ({}), close };
   } catch (error) {
     await close();
     throw error;
@@ -83,7 +85,12 @@ export async function natsPorts(options: ClusterOptions): Promise<OpenPorts> {
     const ownership = await open(openNatsOwnership(settings));
     const archive = await open(openNatsArchive({ ...settings, link: archiveLink }));
     const network = natsNetwork({ link: mailLink, cluster, self: node });
-    return { ...systemPorts(), random, network, journal, store, ownership, archive, log, close };
+    const links = () => ({
+      journal: journalLink.connected,
+      mail: mailLink.connected,
+      archive: archiveLink.connected,
+    });
+    return { ...systemPorts(), random, network, journal, store, ownership, archive, log, links, close };
   } catch (error) {
     await close();
     throw error;

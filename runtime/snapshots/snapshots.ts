@@ -116,6 +116,7 @@ export class Snapshots {
       switch (this.#due(snapshot)) {
         case 'now':
           await snapshot.renew();
+          ports.probe?.count('snapshots', 'made', 1);
           break;
         case 'anchor':
           if (snapshot.anchoredSeq !== undefined) break;
@@ -131,6 +132,7 @@ export class Snapshots {
       if (error instanceof SnapshotAbandoned || this.#stopped || partition.stopped) return;
       const waitMs = Math.min(retry_max_ms, retry_first_ms * 2 ** snapshot.failures++);
       snapshot.notBeforeMs = ports.clock.monotonicMs() + Math.max(waitMs, limits.snapshot_look_ms);
+      ports.probe?.count('snapshots', 'failed', 1);
       const about = { partition: partition.id, failures: snapshot.failures, error };
       ports.log.error(about, 'a snapshot was not made; trying again later');
     }

@@ -91,6 +91,14 @@ t.test('PPL11 A12 of a group only what the reporter got can be reported', async 
     reports(world).map(({ by, message }) => [by, message?.body]),
     [['bob', 'buy this']],
   );
+  const edit = { what: 'edit', body: 'buy that' } as const;
+  mallory.say({ kind: 'amend', id: 'edit', with: group, of: { from: 'mallory', seq: seqs[1]! }, deed: edit });
+  world.pass(100);
+  t.equal(want(world, alice, of(seqs[1]!)), 'accepted');
+  t.ok(
+    reports(world).some(({ message }) => message?.body === 'buy that'),
+    'as it reads now',
+  );
   t.same(world.deadLetters, []);
 });
 

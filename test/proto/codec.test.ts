@@ -4,7 +4,8 @@ import t from 'tap';
 import { encode } from '../../proto/codec.ts';
 import { decodeClientFrame, decodeServerFrame } from '../../proto/decode.ts';
 import { clientLimits } from '../../proto/words.ts';
-import { clientWord, serverWord } from './words.ts';
+import { clientWord } from './client-words.ts';
+import { serverWord } from './server-words.ts';
 
 const encoding = fc.constantFrom('json' as const, 'msgpack' as const);
 

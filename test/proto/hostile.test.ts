@@ -5,7 +5,8 @@ import t from 'tap';
 import { encode } from '../../proto/codec.ts';
 import { type Decoded, decodeClientFrame, decodeServerFrame } from '../../proto/decode.ts';
 import { clientLimits } from '../../proto/words.ts';
-import { clientWord, serverWord } from './words.ts';
+import { clientWord } from './client-words.ts';
+import { serverWord } from './server-words.ts';
 
 const decoders = [decodeClientFrame, decodeServerFrame];
 const encodings = ['json', 'msgpack'] as const;

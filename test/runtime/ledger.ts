@@ -16,6 +16,7 @@ export interface Act {
   /** Replies with this instead of the list. */
   readonly reply?: unknown;
   readonly sleep?: boolean;
+  readonly count?: readonly [name: string, label: string, by: number];
   /** Throws after all of the above, as long as `throwing` has it. */
   readonly fail?: string;
 }
@@ -63,6 +64,7 @@ export function list(failing: Failures = failures()): AnyBehaviour {
         if (act.later) turn.later(act.later[0], { kind: 'act', add: act.later[1] } as { kind: string });
         if (act.push !== undefined) turn.push(outlet, act.push);
         if (act.signal) turn.signal(...act.signal);
+        if (act.count) turn.count(...act.count);
         turn.reply('reply' in act ? act.reply : memory.words.length);
         if (act.sleep === true) turn.sleep();
         if (act.fail !== undefined && failing.throwing.has(act.fail)) {

@@ -13,6 +13,7 @@ import type {
   JournalEntry,
   PartitionId,
   Ports,
+  Probe,
 } from '../../runtime/ports.ts';
 import { type ChannelMail, decodeRecord, type PartitionRecord } from '../../runtime/record.ts';
 import { Runner } from '../../runtime/runner.ts';
@@ -144,6 +145,7 @@ export interface StageOptions {
   readonly behaviours?: readonly AnyBehaviour[];
   readonly limits?: Partial<Limits>;
   readonly partitions?: number;
+  readonly probe?: Probe;
 }
 
 export class Stage implements TakeoverHost {
@@ -172,7 +174,7 @@ export class Stage implements TakeoverHost {
   mine = true;
   readonly #behaviours: readonly AnyBehaviour[];
 
-  constructor({ behaviours = [], limits = {}, partitions = 1 }: StageOptions = {}) {
+  constructor({ behaviours = [], limits = {}, partitions = 1, probe }: StageOptions = {}) {
     this.#behaviours = behaviours;
     this.limits = { ...defaultLimits, ...limits };
     this.partitions = partitions;
@@ -188,6 +190,7 @@ export class Stage implements TakeoverHost {
       store: this.disk.open(),
       archive: new SimArchive(time, random).connect(),
       log: { info() {}, warn() {}, error: (_fields, words) => void this.errors.push(words) },
+      ...(probe && { probe }),
     };
     this.runner = new Runner(
       this.ports,

@@ -48,7 +48,7 @@ t.test('three nodes, three nats-servers, and an operator', async (t) => {
   const tokens = join(folder, 'tokens');
   writeFileSync(tokens, ['viewer', 'operator', 'admin'].map((role) => `${role} ${role} ${token(role)}\n`).join(''));
   const at: Record<string, string> = {};
-  const cluster = await startCluster(3, async (name) => {
+  const cluster = await startCluster(3, [], async (name) => {
     const port = await freePort();
     at[name] = `127.0.0.1:${port}`;
     return ['--admin-port', String(port), '--admin-tokens', tokens];

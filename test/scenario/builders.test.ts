@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { createECDH, createHmac, randomBytes } from 'node:crypto';
+import { createECDH, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,21 +8,9 @@ import { decrypt } from 'http_ece';
 import t, { type Test } from 'tap';
 import { RingpostClient } from '../../client/index.ts';
 import { freePort, pause, ServerProcess, signIn, until } from './cluster.ts';
-import { type Received, Receiver } from './receiver.ts';
+import { type Received, Receiver, verified } from './receiver.ts';
 
 t.setTimeout(90_000);
-
-/** As Standard Webhooks has it. Throws when it is not right. */
-function verified(
-  { headers, body }: Received,
-  secret: string,
-): { from: number; upTo: number; events: { n: number; body?: string }[] } {
-  const key = Buffer.from(secret.replace('whsec_', ''), 'base64');
-  const said = `${headers['webhook-id']}.${headers['webhook-timestamp']}.${body}`;
-  const right = `v1,${createHmac('sha256', key).update(said).digest('base64')}`;
-  if (headers['webhook-signature'] !== right) throw new Error('not signed by this secret');
-  return JSON.parse(body.toString());
-}
 
 t.test('for builders, on one process that is killed', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'ringpost-builders-'));

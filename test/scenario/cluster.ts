@@ -40,7 +40,9 @@ export class ServerProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child = child;
-    process.once('exit', () => child.kill('SIGKILL'));
+    const kill = (): void => void child.kill('SIGKILL');
+    process.once('exit', kill);
+    child.once('exit', () => process.off('exit', kill));
     return new Promise((resolve, reject) => {
       const late = setTimeout(() => reject(new Error(`${this.name} was not up in time: ${this.said}`)), up_wait_ms);
       for (const stream of [child.stdout, child.stderr]) {
@@ -88,9 +90,10 @@ export interface ClusterUnderTest {
   stop(): Promise<void>;
 }
 
-/** Three nodes on three nats-servers, everything in a folder of their own. `more`: options of each node besides. */
+/** Three nodes on three nats-servers, everything in a folder of their own. `settings`: `part.bound=number`. `more`: other options of each node. */
 export async function startCluster(
   count = 3,
+  settings: readonly string[] = [],
   more: (name: string) => Promise<readonly string[]> = async () => [],
 ): Promise<ClusterUnderTest> {
   const folder = mkdtempSync(join(tmpdir(), 'ringpost-scenario-'));
@@ -108,6 +111,11 @@ export async function startCluster(
       join(folder, name),
       '--secret',
       join(folder, 'secret'),
+      '--files',
+      join(folder, 'files'),
+      // Receivers of webhooks are on this machine.
+      '--private-targets',
+      ...settings.flatMap((setting) => ['--set', setting]),
       ...(await more(name)),
     ];
     nodes.push(new ServerProcess(name, await freePort(), args));

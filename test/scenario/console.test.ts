@@ -46,7 +46,7 @@ t.test('the console of three nodes, in a real terminal', async (t) => {
   const tokens = join(folder, 'tokens');
   writeFileSync(tokens, `carol operator ${token}\n`);
   const at: string[] = [];
-  const cluster: ClusterUnderTest = await startCluster(3, async () => {
+  const cluster: ClusterUnderTest = await startCluster(3, [], async () => {
     const port = await freePort();
     at.push(`127.0.0.1:${port}`);
     return ['--admin-port', String(port), '--admin-tokens', tokens];

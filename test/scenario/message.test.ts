@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
-import type { RingpostClient, TransportName } from '../../client/index.ts';
+import { RingpostClient, type TransportName } from '../../client/index.ts';
 import { type ClusterUnderTest, pause, startCluster, until } from './cluster.ts';
+import { Receiver, verified } from './receiver.ts';
 import { slowReader } from './slow-reader.ts';
 
 const transports = ['websocket', 'events', 'poll'] as const;
@@ -66,6 +67,10 @@ t.test('three nodes, three nats-servers', async (t) => {
     slowReader(t, (user, options) => cluster.client(user, options)),
   );
 
+  t.test('HOK, HTW, SRC: nodes die, and what comes is posted in order, sent by one request, and found again', (t) =>
+    builtUpon(t, cluster),
+  );
+
   t.test('A1, A6: messages sent while a node is killed arrive exactly once, in order', async (t) => {
     const pairs = await Promise.all(
       Array.from({ length: 12 }, async (_, i) => {
@@ -126,4 +131,59 @@ async function wholeLife(t: Test, cluster: ClusterUnderTest, transport: Transpor
   alice.send('nobody-of-that-name', 'hello?');
   await until('the failure comes back', () => told.failed.length === 1);
   t.same(told.failed, ['unknown_user']);
+}
+
+async function builtUpon(t: Test, cluster: ClusterUnderTest): Promise<void> {
+  const receiver = new Receiver();
+  await receiver.start();
+  t.teardown(() => receiver.stop());
+  const owner = await cluster.client('owner');
+  const token = await owner.account.makeBot('clerk');
+  const clerk = await RingpostClient.bot({ urls: cluster.urls, token });
+  t.teardown(() => clerk.close());
+  const secret = await clerk.account.setWebhook(receiver.url, ['message']);
+  const said: string[] = [];
+  let going = true;
+  /** By whichever node takes it: with its id it may be asked again. */
+  const say = async (n: number): Promise<void> => {
+    const headers = { authorization: `Bearer ${ownerToken}`, 'content-type': 'application/json' };
+    const body = JSON.stringify({ kind: 'send', id: `w${n}`, to: 'clerk', body: `order ${n}` });
+    for (let tries = 0; ; tries++) {
+      const url = cluster.urls[(n + tries) % cluster.urls.length]!;
+      const response = await fetch(`${url}/v1/word`, { method: 'POST', headers, body }).catch(() => undefined);
+      if (response?.status === 200) return;
+      if (response !== undefined && response.status < 429) throw new Error(await response.text());
+      await pause(100);
+    }
+  };
+  const ownerToken = owner.saved().tokens.accessToken;
+  const sending = (async () => {
+    for (let n = 0; going; n++) {
+      await say(n);
+      said.push(`order ${n}`);
+      await pause(20);
+    }
+  })();
+  for (const victim of cluster.nodes) {
+    await pause(800);
+    await victim.signal('SIGKILL');
+    await pause(2_500);
+    await victim.start();
+  }
+  going = false;
+  await sending;
+  const posted = new Map<number, string>();
+  const count = (): number => {
+    for (const received of receiver.all.splice(0)) {
+      for (const { n, body = '' } of verified(received, secret).events) posted.set(n, body);
+    }
+    return posted.size;
+  };
+  await until('all is posted', () => count() >= said.length, 90_000);
+  t.same([...posted.values()], said, `${said.length} messages, in order`);
+  t.ok(said.length > 50, 'enough to mean something');
+  await clerk.connect();
+  const found: string[] = [];
+  for await (const { body } of clerk.search({ words: 'order 7', with: 'owner' })) found.push(body);
+  t.same(found.sort(), said.filter((body) => /^order 7/.test(body)).sort());
 }

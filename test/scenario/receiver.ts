@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
@@ -32,4 +33,16 @@ export class Receiver {
     this.#server.close();
     this.#server.closeAllConnections();
   }
+}
+
+/** As Standard Webhooks has it. Throws when it is not right. */
+export function verified(
+  { headers, body }: Received,
+  secret: string,
+): { from: number; upTo: number; events: { n: number; body?: string }[] } {
+  const key = Buffer.from(secret.replace('whsec_', ''), 'base64');
+  const said = `${headers['webhook-id']}.${headers['webhook-timestamp']}.${body}`;
+  const right = `v1,${createHmac('sha256', key).update(said).digest('base64')}`;
+  if (headers['webhook-signature'] !== right) throw new Error('not signed by this secret');
+  return JSON.parse(body.toString());
 }

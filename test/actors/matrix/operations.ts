@@ -97,6 +97,7 @@ export const operations = {
   },
   'group title': group(() => ({ what: 'title', title: 'Renamed' })),
   'group about': group(() => ({ what: 'about', about: 'New' })),
+  'group picture': group(() => ({ what: 'picture' })),
   'group add': group((to) => ({ what: 'add', users: [to.outside] })),
   'group remove': group((to) => ({ what: 'remove', users: [to.inside] })),
   'group leave': group(() => ({ what: 'leave' })),

@@ -77,6 +77,7 @@ export const inGroup: Table<InGroup, typeof relationsToGroup> = {
   'amend pin':    [ok,   ok,   naa,   naa,                 nam,  nam,    nam,     nam],
   'group title':  [ok,   ok,   naa,   naa,                 nam,  nam,    nam,     nam],
   'group about':  [ok,   ok,   naa,   naa,                 nam,  nam,    nam,     nam],
+  'group picture':['same','same',naa,   naa,                 nam,  nam,    nam,     nam],
   'group add':    [ok,   ok,   naa,   naa,                 nam,  nam,    nam,     nam],
   'group remove': [ok,   ok,   naa,   naa,                 nam,  nam,    nam,     nam],
   'group leave':  [ok,   ok,   ok,    ok,                  nam,  nam,    nam,     nam],

@@ -1,6 +1,6 @@
 /** The journal of one partition as a test writes it, its owner, and whoever reads it: real copies of it on simulated ports. */
 import { defaultLimits, type Limits } from '../../../runtime/index.ts';
-import type { PartitionHost } from '../../../runtime/partition.ts';
+import type { PartitionHost } from '../../../runtime/partition-host.ts';
 import type { PartitionId, Ports } from '../../../runtime/ports.ts';
 import { type ChannelMail, encodeRecord, type PartitionRecord, recordId, type Taken } from '../../../runtime/record.ts';
 import { Replica, type ReplicaHost } from '../../../runtime/replica.ts';
