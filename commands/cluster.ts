@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { clusterConfig } from '../cluster.config.ts';
 import { startNats } from '../scripts/nats-cluster.ts';
+import { localConsoles } from './console.ts';
 import { untilStopped } from './lifetime.ts';
 import { limitsOf, parseOptions, textOf, UsageError, wholeNumber } from './options.ts';
 import { openSecret } from './secret.ts';
@@ -17,6 +18,7 @@ export const clusterHelp = `ringpost cluster: nodes and nats-servers on this mac
   --port N               the first node's port, the others take the next ones (${clusterConfig.port})
   --data FOLDER          where everything is kept (${clusterConfig.dataFolder}/cluster)
   --metrics-port N       where Prometheus finds the first node's GET /metrics, the others' on the next ones (off)
+  --admin-port N         where the first node's admin console connects, the others' on the next ones (off)
   --no-restart           leave a node that died dead
   --set PART.BOUND=N     changes a limit of all nodes; may be given often
   --help                 this text
@@ -34,17 +36,20 @@ interface ClusterNode {
   child: ChildProcess | undefined;
 }
 
+const clusterOptions = {
+  nodes: { type: 'string' },
+  nats: { type: 'string' },
+  port: { type: 'string' },
+  data: { type: 'string' },
+  'metrics-port': { type: 'string' },
+  'admin-port': { type: 'string' },
+  'no-restart': { type: 'boolean' },
+  set: { type: 'string', multiple: true },
+} as const;
+
 /** Runs until a signal. */
 export async function cluster(args: readonly string[], terminal: Terminal): Promise<number> {
-  const { options } = parseOptions(args, {
-    nodes: { type: 'string' },
-    nats: { type: 'string' },
-    port: { type: 'string' },
-    data: { type: 'string' },
-    'metrics-port': { type: 'string' },
-    'no-restart': { type: 'boolean' },
-    set: { type: 'string', multiple: true },
-  });
+  const { options } = parseOptions(args, clusterOptions);
   const servers = wholeNumber(options, 'nats', clusterConfig.natsServers, 1, 3);
   if (servers === 2) throw new UsageError('--nats takes 1 or 3: two servers have no majority when one is down.');
   const count = wholeNumber(options, 'nodes', clusterConfig.nodes, 1, 9);
@@ -54,6 +59,7 @@ export async function cluster(args: readonly string[], terminal: Terminal): Prom
   limitsOf(options);
   mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
   openSecret(join(dataFolder, 'secret'));
+  const consoles = localConsoles(options, dataFolder, count);
   terminal.say(`Starting ${servers} nats-server${servers === 1 ? '' : 's'} …`);
   const nats = await startNats({ servers: servers === 1 ? 1 : 3, folder: join(dataFolder, 'nats') });
   const nodes = Array.from({ length: count }, (_, i): ClusterNode => {
@@ -83,6 +89,7 @@ export async function cluster(args: readonly string[], terminal: Terminal): Prom
         ...where,
         ...journal,
         ...metrics,
+        ...consoles.of(i),
         ...set,
       ],
       child: undefined,
@@ -101,7 +108,7 @@ export async function cluster(args: readonly string[], terminal: Terminal): Prom
     await close();
     throw error;
   }
-  terminal.say(welcome(nodes, nats, port));
+  terminal.say(`${welcome(nodes, nats, port)}\n${consoles.words}\nCtrl-C stops all.`);
   return untilStopped(close, terminal.tell);
 }
 
@@ -125,9 +132,7 @@ In two more terminals, in this folder, type
 
 and kill -9 any one process while you talk. To empty a node first, so that nobody notices (--undo fills it again):
 
-  npx ringpost drain n2 --nats ${nats.urls[0]}
-
-Ctrl-C stops all.`;
+  npx ringpost drain n2 --nats ${nats.urls[0]}`;
 }
 
 /** Resolves when the node says that it is up. */

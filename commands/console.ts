@@ -1,5 +1,7 @@
 /** Options of a node's end of the admin console. */
-import { readFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { AccessSettings } from '../console/index.ts';
 import { type Options, textOf, UsageError, wholeNumber } from './options.ts';
 
@@ -63,4 +65,20 @@ function tlsOf(options: Options): ConsoleSettings['tls'] {
   if (!cert && !key && !ca) return undefined;
   if (!cert || !key) throw new UsageError('TLS takes both --admin-tls-cert and --admin-tls-key.');
   return { cert: readFileSync(cert), key: readFileSync(key), ca: ca ? readFileSync(ca) : undefined };
+}
+
+/** Of the nodes that `ringpost cluster` starts: what each is told, and what its operator is. Nothing where no `--admin-port` is. */
+export function localConsoles(
+  options: Options,
+  dataFolder: string,
+  count: number,
+): { readonly words: string; of(index: number): readonly string[] } {
+  const first = wholeNumber(options, 'admin-port', 0, 1, 65_535 - count);
+  if (first === 0) return { words: '', of: () => [] };
+  const file = join(dataFolder, 'admin-tokens');
+  if (!existsSync(file)) writeFileSync(file, `local admin ${randomBytes(24).toString('base64url')}\n`, { mode: 0o600 });
+  return {
+    words: `\nTo see and steer it:\n\n  npx ringpost admin nodes --node 127.0.0.1:${first} --token-file ${file}\n`,
+    of: (index) => ['--admin-port', String(first + index), '--admin-tokens', file],
+  };
 }
