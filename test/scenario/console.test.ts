@@ -66,8 +66,8 @@ t.test('the console of three nodes, in a real terminal', async (t) => {
     t.match(screen, /\? help {2}q quit/);
     t.match(terminal.painted(), green, 'green is what is alive');
     terminal.resize(120, 40);
-    await terminal.until(/^ +0 ([123] ){8} ([123] ?){8}.{30,}$/m);
-    t.match(terminal.screen(), /t trace {2}u audit/);
+    t.notMatch(screen, /t trace {2}u audit$/m, 'no room for all keys');
+    await terminal.until(/t trace {2}u audit$/m);
     terminal.type('q');
     t.match(await terminal.until(/ended with/), /ended with 0/);
     t.notMatch(terminal.screen(), /PARTITIONS/, 'the screen from before is back');
