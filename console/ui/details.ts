@@ -39,7 +39,7 @@ export function detail(state: State, screen: Screen, look: Look, help: readonly 
   }
 }
 
-const partitionHead = ' ID OWNER    EPOCH   RECORD COPIES (records behind)      AWAKE  MBOX   OUT  STATE';
+const partitionHead = ' ID OWNER    EPOCH   RECORD COPIES (behind)       AWAKE  MBOX   OUT  STATE';
 
 function partitionRow(partition: PartitionWords): Line {
   const { id, owner, epoch, number, answered, awakeActors, waitingMails, outboxMails, snapshotBytes } = partition;
@@ -49,7 +49,7 @@ function partitionRow(partition: PartitionWords): Line {
   const owned = owner === '' ? '(none)' : answered ? owner : `${owner}?`;
   const words = [
     `${right(String(id), 3)} ${left(owned, 8)} ${right(String(epoch), 5)} ${right(String(number), 8)} `,
-    `${left(`${copyMark(partition)} ${copies.join(', ') || 'none'}`, 26)} ${right(short(awakeActors), 5)} `,
+    `${left(`${copyMark(partition)} ${copies.join(', ') || 'none'}`, 19)} ${right(short(awakeActors), 5)} `,
     `${right(short(waitingMails), 5)} ${right(short(outboxMails), 5)} ${right(short(snapshotBytes), 6)}`,
   ].join('');
   return line(words, owner === '' ? { color: 'red' } : {});
@@ -60,7 +60,7 @@ function nodeDetail(state: State, name: string, look: Look): Detail {
   if (node === undefined) return { title: `NODE ${name}`, above: [text('it is not heard of any more')], rows: [] };
   const samples = state.history.nodes[name] ?? [];
   const up = node.startedAt === 0 ? '' : `, up ${age((state.cluster?.at ?? 0) - node.startedAt)}`;
-  const figures = Object.entries(node.figures).map(([key, value]) => `${key} ${short(value)}`);
+  const figures = Object.entries(node.figures).map(([key, value]) => `${key} ${key === 'pid' ? value : short(value)}`);
   const above = [
     text(
       `${stateOf(node)}${up}; ${node.role || 'role not known'}; ${node.fitness || 'fitness not known'}; format ${node.format}; view ${node.view}`,

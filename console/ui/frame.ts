@@ -48,7 +48,9 @@ export function frame(state: State, terminal: Terminal, nowMs: number): Line[] {
   const screen = screenOf(state);
   const head = [titleLine(state, nowMs), alarmLine(state)];
   const foot =
-    state.prompt === undefined ? [noticeLine(state), keyLine(state, screen)] : promptLines(state.prompt, state);
+    state.prompt === undefined
+      ? [noticeLine(state), keyLine(state, screen, columns)]
+      : promptLines(state.prompt, state);
   const room = rows - 1 - head.length - foot.length;
   const look: Look = { columns, rows: room, isUtf8 };
   const body = bodyOf(state, screen, look);
@@ -116,7 +118,7 @@ function noticeLine({ notice }: State): Line {
     : line(notice.words, { color: 'green' });
 }
 
-function keyLine(state: State, screen: Screen): Line {
+function keyLine(state: State, screen: Screen, columns: number): Line {
   const keys: string[] = [];
   if (nodeOf(state, screen) !== undefined) keys.push('D drain', 'R resume');
   if (screen.kind === 'partition') keys.push('S snapshot');
@@ -124,9 +126,15 @@ function keyLine(state: State, screen: Screen): Line {
   if ('query' in screen) keys.push('r again');
   if (nextOf(screen) !== undefined) keys.push('n next');
   const back = state.stack.length > 1 ? ['Esc back'] : [];
-  // What does not fit is cut off at the end: `?` tells the rest.
+  // What does not fit is left out from the end: `?` tells the rest.
   const all = ['? help', 'q quit', ...back, ...keys, 'p partitions', 'd dead', 'a actor', 't trace', 'u audit'];
-  return line(all.join('  '), { inverse: true });
+  let words = '';
+  for (const key of all) {
+    const more = words === '' ? key : `${words}  ${key}`;
+    if (more.length > columns) break;
+    words = more;
+  }
+  return line(words, { inverse: true });
 }
 
 function promptLines({ title, fields, field }: Prompt, state: State): Line[] {

@@ -106,7 +106,7 @@ function stripLines(cluster: ClusterWords, { columns: width }: Size, most: numbe
     all.push([span(right(String(first), 5), { dim: true }), span(' '), ...cells]);
   }
   const lines = all.length > most ? [...all.slice(0, most - 1), line(`  and more: p lists all`, { dim: true })] : all;
-  const legend = 'PARTITIONS by owner   - no copy  ~ copy lags  ! copy differs  ?? no owner  x dead';
+  const legend = 'PARTITIONS by owner   - no copy  ~ it lags  ! it differs  ?? no owner  x dead';
   return [line(legend, { dim: true }), ...lines];
 }
 
