@@ -69,8 +69,8 @@ export class AdminClient {
     });
   }
 
-  /** The cluster every so often, until the reader stops or the node goes: then it throws an AdminError. */
-  async *watch(everyMs: number): AsyncGenerator<ClusterWords> {
+  /** The cluster every so often, until the reader stops or the node goes: then it throws an AdminError; so it does when `givenUp` says so, also while it waits. */
+  async *watch(everyMs: number, givenUp?: AbortSignal): AsyncGenerator<ClusterWords> {
     const { path, requestSerialize, responseDeserialize } = this.#definitionOf('WatchCluster');
     const stream = this.#client.makeServerStreamRequest(
       path,
@@ -79,6 +79,7 @@ export class AdminClient {
       { everyMs },
       this.#metadata,
     );
+    givenUp?.addEventListener('abort', () => stream.cancel(), { once: true });
     try {
       for await (const cluster of stream) yield cluster as ClusterWords;
     } catch (error) {

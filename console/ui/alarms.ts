@@ -5,7 +5,7 @@ import { isUp } from './history.ts';
 import { countOf, partitionsWord } from './numbers.ts';
 
 /** A copy that is further behind lags. In a busy partition some hundred records lie between two heartbeats. */
-export const lag_records_max = 1_000;
+const lag_records_max = 1_000;
 
 export interface Alarm {
   /** `bad`: clients notice, or would if one more thing failed. `note`: to be known. */

@@ -42,7 +42,8 @@ const helpWords: readonly string[] = [
 export function frame(state: State, terminal: Terminal, nowMs: number): Line[] {
   const { columns, rows, isUtf8, hasColors } = terminal;
   if (columns < columns_min || rows < rows_min) {
-    return [line(`This terminal is too small: ${columns_min}x${rows_min} at least, better 80x24.`)].slice(0, rows - 1);
+    const words = `Too small: ${columns_min}x${rows_min} at least, better 80x24; q quits`;
+    return [fit(line(words), columns)];
   }
   const screen = screenOf(state);
   const head = [titleLine(state, nowMs), alarmLine(state)];
@@ -94,18 +95,14 @@ function titleLine({ cluster, address, heardAt, trouble }: State, nowMs: number)
   const what = `  ${countOf(cluster.nodes.length, 'node')}, ${countOf(cluster.partitions.length, 'partition')}, view ${cluster.view}`;
   const silentMs = nowMs - heardAt;
   if (address === undefined || silentMs > stale_ms) {
-    const why = address === undefined ? `; ${trouble}` : '';
-    return [
-      name,
-      span(what),
-      span(`  ! nobody answers, this is ${age(silentMs)} old${why}`, { color: 'red', bold: true }),
-    ];
+    return [name, span(what), span(`  ! nobody answers, this is ${age(silentMs)} old`, { color: 'red', bold: true })];
   }
   return [name, span(what), span(`  from ${cluster.answeredBy} at ${address}  ${clock(heardAt)}`, { dim: true })];
 }
 
 function alarmLine(state: State): Line {
   if (state.cluster === undefined) return [];
+  if (state.address === undefined) return line(`! ${state.trouble}; asking the others`, { color: 'red' });
   const count = alarmsOf(state.cluster, state.letters).length;
   if (count === 0) return [span('no alarms', { color: 'green' })];
   const [worst = []] = alarmLines(state);

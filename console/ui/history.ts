@@ -44,7 +44,7 @@ export function isUp({ state }: NodeWords): boolean {
  * Of one node between two answers `ms` apart. Undefined where that can't be told: the node was not there, does not answer, or was started anew in
  * between.
  */
-export function ratesOf(before: NodeWords | undefined, after: NodeWords, ms: number): Rates | undefined {
+function ratesOf(before: NodeWords | undefined, after: NodeWords, ms: number): Rates | undefined {
   if (before === undefined || !(ms > 0) || !isUp(before) || !isUp(after)) return undefined;
   if (before.incarnation !== after.incarnation) return undefined;
   const each = (from: number, to: number): number => (Math.max(0, to - from) * 1_000) / ms;

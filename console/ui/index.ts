@@ -50,7 +50,7 @@ export async function runConsole({ addresses, dial }: ConsoleOptions): Promise<n
 }
 
 /** https://no-color.org; and the locale, as POSIX orders its variables. */
-export function abilitiesOf(env: NodeJS.ProcessEnv): { readonly isUtf8: boolean; readonly hasColors: boolean } {
+function abilitiesOf(env: NodeJS.ProcessEnv): { readonly isUtf8: boolean; readonly hasColors: boolean } {
   const locale = env.LC_ALL || env.LC_CTYPE || env.LANG || '';
   return { isUtf8: /utf-?8/i.test(locale), hasColors: !env.NO_COLOR && env.TERM !== 'dumb' };
 }

@@ -165,8 +165,8 @@ export function nextOf(screen: Screen): Screen | undefined {
     return { ...screen, at: 0, query, answer: { kind: 'asking' } } as AskingScreen;
   }
   if (screen.kind === 'audit' && screen.answer.value.entries.length > 0) {
-    const { number } = screen.answer.value.entries[0] ?? { number: 0 };
-    return number > 1 ? asking.audit(Math.max(0, number - 1 - asking.audit_entries)) : undefined;
+    const { number } = screen.answer.value.entries.at(-1) ?? { number: 0 };
+    return number > 1 ? asking.audit(number) : undefined;
   }
   return undefined;
 }

@@ -74,7 +74,8 @@ export class Link {
       expect();
     });
     stopped.catch(() => {});
-    const stream = this.#wire(address).watch(watch_every_ms);
+    const givenUp = new AbortController();
+    const stream = this.#wire(address).watch(watch_every_ms, givenUp.signal);
     try {
       for (;;) {
         const { done, value } = await Promise.race([stream.next(), stopped]);
@@ -84,11 +85,12 @@ export class Link {
         this.#events.answered(value, address);
       }
     } catch (error) {
-      // A stream that waits for an answer can't be ended from here; closing its client ends it.
       this.#drop(address);
       return wordsOf(error);
     } finally {
       clearTimeout(quiet);
+      // Otherwise the process would wait for it.
+      givenUp.abort();
     }
   }
 

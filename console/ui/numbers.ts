@@ -57,7 +57,7 @@ export function sparkline(values: readonly number[], columns: number, isUtf8: bo
 }
 
 /** 3 5-9 12: numbers in ascending order, neighbours together. */
-export function ranges(numbers: readonly number[]): string {
+function ranges(numbers: readonly number[]): string {
   const sorted = [...numbers].sort((a, b) => a - b);
   const parts: string[] = [];
   for (let i = 0; i < sorted.length; ) {

@@ -8,7 +8,6 @@ const list_rows_max = 200;
 const audit_entries = 200;
 
 export const asking = {
-  audit_entries,
   partition: (id: number): Screen => ({
     ...{ kind: 'partition', id, at: 0, answer: { kind: 'asking' } },
     query: { method: 'GetPartition', request: { partition: id } },
@@ -44,11 +43,15 @@ export const asking = {
     ...{ kind: 'trace', at: 0, answer: { kind: 'asking' } },
     query: { method: 'TraceMessage', request: { sender, id } },
   }),
-  /** `after`: -1 for the newest, whose number is not known before the log has been asked. */
-  audit: (after = -1): Screen => ({
-    ...{ kind: 'audit', at: 0, answer: { kind: 'asking' } },
-    query: { method: 'ListAudit', request: { after, limit: audit_entries } },
-  }),
+  /** The newest ones, or those before `before`. The number of the newest is not known until the log has been asked: -1. */
+  audit: (before?: number): Screen => {
+    const after = before === undefined ? -1 : Math.max(0, before - 1 - audit_entries);
+    const limit = before === undefined ? audit_entries : before - 1 - after;
+    return {
+      ...{ kind: 'audit', at: 0, answer: { kind: 'asking' } },
+      query: { method: 'ListAudit', request: { after, limit } },
+    };
+  },
 };
 
 interface Row {
