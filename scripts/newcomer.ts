@@ -9,6 +9,7 @@ const port = 17_480 + (process.pid % 1_000);
 const folder = mkdtempSync(join(tmpdir(), 'ringpost-newcomer-'));
 const env = { ...process.env, RINGPOST_HOME: join(folder, 'home'), NO_COLOR: '1' };
 const started: ChildProcess[] = [];
+const everything: Running[] = [];
 
 interface Running {
   readonly child: ChildProcess;
@@ -31,7 +32,7 @@ function run(command: string, args: readonly string[]): Running {
     child.once('exit', resolve);
   });
   const line = [command, ...args].join(' ');
-  return {
+  const running: Running = {
     child,
     said: () => said,
     async says(text) {
@@ -50,6 +51,8 @@ function run(command: string, args: readonly string[]): Running {
       return code;
     },
   };
+  everything.push(running);
+  return running;
 }
 
 /** As Ctrl-C does: to the whole group. */
@@ -91,6 +94,7 @@ try {
   await newcomer();
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  for (const { child, said } of everything) process.stderr.write(`\n$ ${child.spawnargs.join(' ')}\n${said()}`);
   process.exitCode = 1;
 } finally {
   for (const child of started) interrupt(child, 'SIGKILL');

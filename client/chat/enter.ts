@@ -12,6 +12,8 @@ export interface Entrance {
   readonly ask: (question: string) => Promise<string>;
   /** Tells the person what happened on the way. */
   readonly note: (text: string) => void;
+  /** Called when the account was made just now: nothing has happened to it before. */
+  readonly made?: () => void;
 }
 
 /**
@@ -65,6 +67,7 @@ async function withPassword(entrance: Entrance, password: string): Promise<Ringp
   const account = accountOptions(entrance, password);
   try {
     const client = await RingpostClient.register(account);
+    entrance.made?.();
     entrance.note(`${account.user} is new here: an account was made.`);
     return client;
   } catch (error) {
@@ -86,6 +89,7 @@ async function registered(entrance: Entrance, password: string): Promise<Ringpos
   await home.keepPassword(password);
   try {
     const client = await RingpostClient.register(accountOptions(entrance, password));
+    entrance.made?.();
     note(`${options.user} is new here: an account was made. Its password was made up, and is kept in ${home.folder}`);
     return client;
   } catch (error) {

@@ -77,20 +77,28 @@ interface Connected {
 }
 
 /** Enters and connects; a session from last time that has ended meanwhile is replaced by a new one. */
-async function connected(entrance: Entrance): Promise<Connected> {
+async function connected(known: Entrance): Promise<Connected> {
+  let isNew = false;
+  const entrance: Entrance = {
+    ...known,
+    made() {
+      isNew = true;
+    },
+  };
   const client = await enter(entrance);
   try {
-    return await connect(client);
+    return await connect(client, isNew);
   } catch (error) {
     await client.close();
     const ended = error instanceof RingpostError && (error.code === 'login_needed' || error.code === 'revoked');
     if (!ended) throw error;
-    return connect(await enterAnew(entrance));
+    return connect(await enterAnew(entrance), isNew);
   }
 }
 
-async function connect(client: RingpostClient): Promise<Connected> {
-  const fresh = client.saved().epoch === '';
+/** `isNew`: what has come to the account before it was connected is news all the same. */
+async function connect(client: RingpostClient, isNew: boolean): Promise<Connected> {
+  const fresh = client.saved().epoch === '' && !isNew;
   const events = client.events();
   await client.connect({ keepTrying: false });
   return { client, events, newsAfter: fresh ? client.head : 0 };
