@@ -118,11 +118,8 @@ export class Accounts {
 
   private async removeDevice(call: Call): Promise<Answer | HttpRefusal> {
     if (!isDeviceId(call.name)) return new HttpRefusal('bad_device');
-    const found = await this.options.callers.authorised(call);
-    if (found instanceof HttpRefusal) return found;
-    const reply = await this.options.callers.ask(found.claims.user, { kind: 'revoke', device: call.name });
-    if (reply instanceof HttpRefusal) return reply;
-    return reply.ok ? { status: 200, body: { removed: call.name } } : new HttpRefusal(accountErrors[reply.code]);
+    const reply = await this.options.callers.askOwn(call, () => ({ kind: 'revoke', device: call.name }));
+    return reply instanceof HttpRefusal ? reply : { status: 200, body: { removed: call.name } };
   }
 
   private async removeAccount(call: Call): Promise<Answer | HttpRefusal> {

@@ -32,12 +32,8 @@ export class Bots {
   }
 
   async #list(call: Call): Promise<Answer | HttpRefusal> {
-    const { callers } = this.#options;
-    const found = await callers.authorised(call);
-    if (found instanceof HttpRefusal) return found;
-    const reply = await callers.ask(found.claims.user, { kind: 'bots' });
-    if (reply instanceof HttpRefusal) return reply;
-    return reply.ok ? { status: 200, body: { bots: reply.bots } } : new HttpRefusal(accountErrors[reply.code]);
+    const reply = await this.#options.callers.askOwn(call, () => ({ kind: 'bots' }));
+    return reply instanceof HttpRefusal ? reply : { status: 200, body: { bots: reply.bots } };
   }
 
   /** Asked for again, a bot gets another token, and the one before is worth nothing: so an answer that was lost is no loss. */
@@ -74,13 +70,9 @@ export class Bots {
   }
 
   async #remove(call: Call): Promise<Answer | HttpRefusal> {
-    const { callers } = this.#options;
     const bot = call.name;
     if (!isUserId(bot)) return new HttpRefusal('unknown_bot');
-    const found = await callers.authorised(call);
-    if (found instanceof HttpRefusal) return found;
-    const reply = await callers.ask(found.claims.user, { kind: 'retireBot', bot });
-    if (reply instanceof HttpRefusal) return reply;
-    return reply.ok ? { status: 200, body: { removed: bot } } : new HttpRefusal(accountErrors[reply.code]);
+    const reply = await this.#options.callers.askOwn(call, () => ({ kind: 'retireBot', bot }));
+    return reply instanceof HttpRefusal ? reply : { status: 200, body: { removed: bot } };
   }
 }

@@ -1,4 +1,4 @@
-import type { AccountRefusal, Claims, DeviceState, UserProtocol } from '../proto/mail.ts';
+import type { AccountRefusal, Claims, DeviceState, Outcome, UserProtocol } from '../proto/mail.ts';
 import type { ActorKind, Door, ReplyOf } from '../runtime/index.ts';
 import { ask } from './asking.ts';
 import { type ErrorCode, HttpRefusal } from './errors.ts';
@@ -27,6 +27,9 @@ export const accountErrors: { readonly [code in AccountRefusal]: ErrorCode } = {
   unknown_bot: 'unknown_bot',
 };
 
+/** Of an account about itself. */
+type AccountQuestion = 'revoke' | 'bots' | 'retireBot' | 'hook' | 'setHook' | 'subscribe';
+
 /** Who calls over HTTP, and what their accounts say. */
 export class Callers {
   readonly #options: CallersOptions;
@@ -53,6 +56,19 @@ export class Callers {
     if (!reply.ok) return new HttpRefusal(accountErrors[reply.code]);
     if (!reply.devices.some(({ current }) => current)) return new HttpRefusal('revoked');
     return { claims, devices: reply.devices };
+  }
+
+  /** What the account of whoever calls says to this mail; `mail` is made of whose request it is. */
+  async askOwn<K extends AccountQuestion>(
+    call: Call,
+    mail: (claims: Claims) => { readonly kind: K } & UserProtocol[K]['mail'],
+  ): Promise<Extract<ReplyOf<UserProtocol, K>, { readonly ok: true }> | HttpRefusal> {
+    const found = await this.authorised(call);
+    if (found instanceof HttpRefusal) return found;
+    const reply: Outcome | HttpRefusal = await this.ask(found.claims.user, mail(found.claims));
+    if (reply instanceof HttpRefusal) return reply;
+    if (!reply.ok) return new HttpRefusal(accountErrors[reply.code]);
+    return reply as Extract<ReplyOf<UserProtocol, K>, { readonly ok: true }>;
   }
 
   /** The actor's answer, or why there is none. */

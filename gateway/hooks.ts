@@ -1,8 +1,8 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import type { HookBatch, HookSettings } from '../proto/builder-mail.ts';
+import type { HookBatch } from '../proto/builder-mail.ts';
 import { type EventKind, isEventKind } from '../proto/event-kinds.ts';
 import type { Door, Fill, Log, Probe } from '../runtime/index.ts';
-import { accountErrors, type Callers } from './callers.ts';
+import type { Callers } from './callers.ts';
 import { HttpRefusal } from './errors.ts';
 import { fillOf } from './figures.ts';
 import type { Answer, Call, Route } from './http.ts';
@@ -60,12 +60,8 @@ export class Hooks {
   // ---------------------------------------------------------------- over HTTP
 
   async #tell(call: Call): Promise<Answer | HttpRefusal> {
-    const { callers } = this.#options;
-    const found = await callers.authorised(call);
-    if (found instanceof HttpRefusal) return found;
-    const reply = await callers.ask(found.claims.user, { kind: 'hook' });
-    if (reply instanceof HttpRefusal) return reply;
-    return reply.ok ? { status: 200, body: { webhook: reply.hook } } : new HttpRefusal(accountErrors[reply.code]);
+    const reply = await this.#options.callers.askOwn(call, () => ({ kind: 'hook' }));
+    return reply instanceof HttpRefusal ? reply : { status: 200, body: { webhook: reply.hook } };
   }
 
   async #set(call: Call): Promise<Answer | HttpRefusal> {
@@ -75,21 +71,14 @@ export class Hooks {
     if (typeof url !== 'string' || !this.#options.outward.allows(url)) return new HttpRefusal('bad_url');
     if (kinds !== undefined && !areKinds(kinds)) return new HttpRefusal('malformed');
     const secret = randomBytes(32).toString('base64');
-    const failed = await this.#save(call, { url, ...(kinds && { kinds }), secret });
-    return failed ?? { status: 201, body: { url, secret: `whsec_${secret}` } };
+    const hook = { url, ...(kinds && { kinds }), secret };
+    const reply = await this.#options.callers.askOwn(call, () => ({ kind: 'setHook', hook }));
+    return reply instanceof HttpRefusal ? reply : { status: 201, body: { url, secret: `whsec_${secret}` } };
   }
 
   async #remove(call: Call): Promise<Answer | HttpRefusal> {
-    return (await this.#save(call, null)) ?? { status: 200, body: {} };
-  }
-
-  async #save(call: Call, hook: (HookSettings & { readonly secret: string }) | null): Promise<HttpRefusal | undefined> {
-    const { callers } = this.#options;
-    const found = await callers.authorised(call);
-    if (found instanceof HttpRefusal) return found;
-    const reply = await callers.ask(found.claims.user, { kind: 'setHook', hook });
-    if (reply instanceof HttpRefusal) return reply;
-    return reply.ok ? undefined : new HttpRefusal(accountErrors[reply.code]);
+    const reply = await this.#options.callers.askOwn(call, () => ({ kind: 'setHook', hook: null }));
+    return reply instanceof HttpRefusal ? reply : { status: 200, body: {} };
   }
 
   // ---------------------------------------------------------------- posting

@@ -2,7 +2,7 @@ import { createECDH, hkdfSync } from 'node:crypto';
 import webPush from 'web-push';
 import type { PushOrder, Subscription } from '../proto/builder-mail.ts';
 import type { Door, Fill, Log, Probe } from '../runtime/index.ts';
-import { accountErrors, type Callers } from './callers.ts';
+import type { Callers } from './callers.ts';
 import { HttpRefusal } from './errors.ts';
 import { fillOf } from './figures.ts';
 import type { Answer, Call, Json, Route } from './http.ts';
@@ -73,21 +73,20 @@ export class Pushes {
     if (subscription === undefined || !this.#options.outward.allows(subscription.endpoint)) {
       return new HttpRefusal('bad_subscription');
     }
-    return (await this.#save(call, subscription)) ?? { status: 201, body: {} };
+    return this.#save(call, subscription, 201);
   }
 
-  async #unsubscribe(call: Call): Promise<Answer | HttpRefusal> {
-    return (await this.#save(call, null)) ?? { status: 200, body: {} };
+  #unsubscribe(call: Call): Promise<Answer | HttpRefusal> {
+    return this.#save(call, null, 200);
   }
 
-  async #save(call: Call, subscription: Subscription | null): Promise<HttpRefusal | undefined> {
-    const { callers } = this.#options;
-    const found = await callers.authorised(call);
-    if (found instanceof HttpRefusal) return found;
-    const { user, device } = found.claims;
-    const reply = await callers.ask(user, { kind: 'subscribe', device, subscription });
-    if (reply instanceof HttpRefusal) return reply;
-    return reply.ok ? undefined : new HttpRefusal(accountErrors[reply.code]);
+  async #save(call: Call, subscription: Subscription | null, status: number): Promise<Answer | HttpRefusal> {
+    const reply = await this.#options.callers.askOwn(call, ({ device }) => ({
+      kind: 'subscribe',
+      device,
+      subscription,
+    }));
+    return reply instanceof HttpRefusal ? reply : { status, body: {} };
   }
 
   // ---------------------------------------------------------------- pushing
