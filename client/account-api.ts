@@ -5,6 +5,7 @@ import type { DeviceId, FileFacts, FileId, MessageAt, UserId } from '../proto/wo
 import { RingpostError } from './errors.ts';
 import { sdkLimits } from './limits.ts';
 import type { Tokens } from './storage.ts';
+import { pauseAsked } from './time.ts';
 
 export interface Credentials {
   readonly user: UserId;
@@ -108,7 +109,7 @@ export class AccountApi {
     for (let tried = 0; tried < this.#urls.length * sdkLimits.http_rounds_max; tried++) {
       if (tried > 0 && tried % this.#urls.length === 0) {
         if (failure === undefined || !elsewhere.has(failure.code)) break;
-        await pause(failure.afterMs ?? sdkLimits.overload_wait_ms_min);
+        await pauseAsked(failure.afterMs ?? sdkLimits.overload_wait_ms_min);
       }
       const url = this.#urls[this.#turn % this.#urls.length]!;
       try {
@@ -215,11 +216,7 @@ export async function bodyOf(response: Response): Promise<unknown> {
   throw new RingpostError('bad_answer', `The server answered with status ${response.status} and no reason.`, later);
 }
 
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, Math.min(ms, sdkLimits.refused_wait_ms_max)));
-}
-
-function badAnswer(cause?: unknown): RingpostError {
+export function badAnswer(cause?: unknown): RingpostError {
   return new RingpostError('bad_answer', 'The answer is not one of a Ringpost server.', false, { cause });
 }
 

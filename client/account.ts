@@ -2,7 +2,7 @@ import { isDeviceId, isUserId } from '../proto/decode.ts';
 import type { EventKind } from '../proto/event-kinds.ts';
 import type { DeviceState } from '../proto/mail.ts';
 import type { DeviceId, UserId } from '../proto/words.ts';
-import type { AccountApi } from './account-api.ts';
+import { type AccountApi, badAnswer } from './account-api.ts';
 import { RingpostError } from './errors.ts';
 import { type ExportLine, exportLines } from './export.ts';
 import type { Session } from './session.ts';
@@ -152,8 +152,4 @@ export class Account {
     if (typeof answer === 'object' && answer !== null) return answer as Record<string, unknown>;
     throw badAnswer();
   }
-}
-
-function badAnswer(): RingpostError {
-  return new RingpostError('bad_answer', 'The answer is not one of a Ringpost server.', false);
 }

@@ -4,6 +4,7 @@ import { type AccountApi, bodyOf, type Fetch, unreachable } from './account-api.
 import { asRingpostError, RingpostError } from './errors.ts';
 import { sdkLimits } from './limits.ts';
 import type { Session } from './session.ts';
+import { pauseAsked } from './time.ts';
 import { upload } from './upload.ts';
 import { type UploadBytes, uploadSource } from './upload-source.ts';
 
@@ -124,7 +125,7 @@ async function patiently<T>(ask: () => Promise<T>): Promise<T> {
     } catch (error) {
       const { retry, afterMs = sdkLimits.overload_wait_ms_min } = asRingpostError(error);
       if (!retry || tries >= sdkLimits.upload_takes_max) throw error;
-      await new Promise((resolve) => setTimeout(resolve, Math.min(afterMs, sdkLimits.refused_wait_ms_max)));
+      await pauseAsked(afterMs);
     }
   }
 }

@@ -1,8 +1,10 @@
 import { createParser } from 'eventsource-parser';
-import { type Fetch, nobodyThere } from './account-api.ts';
+import { bodyOf, type Fetch, nobodyThere } from './account-api.ts';
+import { asRingpostError } from './errors.ts';
 import { sdkLimits } from './limits.ts';
 import type { Session } from './session.ts';
 import type { OpenSocket, SocketEars } from './socket.ts';
+import { pause } from './time.ts';
 
 export interface HttpSocketOptions {
   readonly url: string;
@@ -245,17 +247,6 @@ interface RequestOptions {
 }
 
 async function refusalOf(response: Response): Promise<BadStatus> {
-  const body = (await response.json().catch(() => undefined)) as
-    | { error?: { code?: unknown; afterMs?: unknown } }
-    | undefined;
-  const { code, afterMs } = body?.error ?? {};
-  return new BadStatus(
-    response.status,
-    typeof code === 'string' ? code : '',
-    typeof afterMs === 'number' ? afterMs : sdkLimits.overload_wait_ms_min,
-  );
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+  const error = await bodyOf(response).then(() => undefined, asRingpostError);
+  return new BadStatus(response.status, error?.code ?? '', error?.afterMs ?? sdkLimits.overload_wait_ms_min);
 }

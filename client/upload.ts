@@ -1,10 +1,11 @@
 /** One upload by the tus protocol (https://tus.io), version 1.0.0: in pieces, each of which goes on where the server says that it has got. */
+
 import type { FileFacts } from '../proto/words.ts';
 import { AccountApi, bodyOf, type Fetch, unreachable } from './account-api.ts';
 import { asRingpostError, RingpostError } from './errors.ts';
 import { sdkLimits } from './limits.ts';
 import type { Session } from './session.ts';
-import { monotonicMs } from './time.ts';
+import { monotonicMs, pauseAsked } from './time.ts';
 import type { UploadSource } from './upload-source.ts';
 
 export interface UploadHost {
@@ -72,7 +73,7 @@ class Upload {
       } catch (error) {
         const failure = this.#judged(error);
         if (++failures > sdkLimits.upload_tries_max) throw new Lost(failure);
-        await pause(failure.afterMs ?? sdkLimits.backoff_ms_min * 2 ** failures, this.#watch.signal);
+        await pauseAsked(failure.afterMs ?? sdkLimits.backoff_ms_min * 2 ** failures, this.#watch.signal);
         await this.#look().catch((thrown) => this.#judged(thrown));
       }
     }
@@ -89,7 +90,7 @@ class Upload {
       } catch (error) {
         const failure = this.#judged(error);
         if (failures >= sdkLimits.upload_takes_max) throw failure.code === 'unreachable' ? new Lost(failure) : failure;
-        await pause(failure.afterMs ?? sdkLimits.backoff_ms_min * 2 ** failures, this.#watch.signal);
+        await pauseAsked(failure.afterMs ?? sdkLimits.backoff_ms_min * 2 ** failures, this.#watch.signal);
       }
     }
   }
@@ -190,11 +191,4 @@ async function refusalOf(response: Response): Promise<RingpostError> {
     return asRingpostError(error);
   }
   return new RingpostError('bad_answer', `The server answered with status ${status}.`, false);
-}
-
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, Math.min(ms, sdkLimits.refused_wait_ms_max));
-    signal?.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Gateway } from '../gateway/index.ts';
 import type { Log, Node } from '../runtime/index.ts';
 
@@ -70,8 +71,4 @@ export class Departure {
     this.#log.info({}, 'an operator has this node take its share again');
     this.#gateway.stay();
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

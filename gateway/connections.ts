@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Claims, ConnectionProtocol } from '../proto/mail.ts';
 import type { Encoding } from '../proto/words.ts';
 import type { ActorKind, Door, Fill, Log, Probe } from '../runtime/index.ts';
@@ -185,8 +186,4 @@ function relieve(all: ReadonlySet<Connection>, limits: GatewayLimits, note: Surr
     note('overloaded');
     connection.end('overloaded');
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { AccountRefusal, ExportPage } from '../proto/mail.ts';
 import { accountErrors, type Callers } from './callers.ts';
 import { HttpRefusal } from './errors.ts';
@@ -73,7 +74,7 @@ async function pageAt(cursor: string, ask: AskForPage, limits: GatewayLimits): P
       throw new Error(`the export can't go on: ${page.code}`);
     }
     if (tries >= limits.export_tries_max) throw new Error(`the export can't go on: ${page.code}`);
-    await new Promise((resolve) => setTimeout(resolve, page.afterMs ?? 0));
+    await pause(page.afterMs ?? 0);
   }
 }
 

@@ -1,4 +1,5 @@
 import { createECDH, hkdfSync } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import webPush from 'web-push';
 import type { PushOrder, Subscription } from '../proto/builder-mail.ts';
 import type { Door, Fill, Log, Probe } from '../runtime/index.ts';
@@ -130,7 +131,7 @@ export class Pushes {
       const waitMs = Math.max(pushed.retryMs, limits.push_retry_ms * 2 ** (tried - 1));
       // Others wait: what has to wait for long is not worth it.
       if (waitMs > limits.push_retry_ms_max) return 'failed';
-      await new Promise((resolve) => setTimeout(resolve, waitMs));
+      await pause(waitMs);
     }
     return 'failed';
   }

@@ -64,18 +64,23 @@ export function hookNews(user: UserMemory, turn: Turn): void {
 function raise(user: UserMemory, turn: Turn): void {
   const hook = hookOf(user, turn);
   if (hook === undefined || user.heralds.posting || hook.failures > 0 || hook.taken >= user.head) return;
+  order(user, turn);
+}
+
+/** Has it posted; and once more, should that be lost with whoever hears it. */
+function order(user: UserMemory, turn: Turn): void {
   user.heralds.posting = true;
   turn.signal('hook', null);
-  // Should it be lost with whoever hears it.
+  lease(user, turn);
+}
+
+function lease(user: UserMemory, turn: Turn): void {
   turn.setTimer('hook', turn.now + user.limits.hook_lease_ms, { kind: 'hookDue' });
 }
 
 export function hookDue(user: UserMemory, _: Mail<'hookDue'>, turn: Turn): void {
   const hook = hookOf(user, turn);
-  if (hook === undefined || hook.taken >= user.head) return;
-  user.heralds.posting = true;
-  turn.signal('hook', null);
-  turn.setTimer('hook', turn.now + user.limits.hook_lease_ms, { kind: 'hookDue' });
+  if (hook !== undefined && hook.taken < user.head) order(user, turn);
 }
 
 export function hookBatch(user: UserMemory, turn: Turn): HookBatch | null {
@@ -108,7 +113,7 @@ export function hookTook(user: UserMemory, { upTo }: Mail<'hookTook'>, turn: Tur
   tellReceipts(user, turn);
   user.heralds.posting = taken < user.head;
   if (!user.heralds.posting) turn.clearTimer('hook');
-  else turn.setTimer('hook', turn.now + user.limits.hook_lease_ms, { kind: 'hookDue' });
+  else lease(user, turn);
   return user.heralds.posting;
 }
 

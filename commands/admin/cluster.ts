@@ -1,4 +1,5 @@
 /** Nodes and partitions: seen, drained, resumed. */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { NodeWords, PartitionWords } from '../../console/index.ts';
 import { UsageError, wholeNumber } from '../options.ts';
 import { type Errand, isMeant, reasonOf } from './connect.ts';
@@ -124,7 +125,7 @@ async function untilEmpty({ client, terminal, json }: Errand, name: string, wait
     if (empty >= empty_looks) return true;
     if (node.owns !== left && node.owns > 0 && !json) terminal.tell(`${name} owns ${node.owns} partitions.`);
     left = node.owns;
-    await new Promise((resolve) => setTimeout(resolve, look_ms));
+    await pause(look_ms);
   }
   return false;
 }
