@@ -1,19 +1,18 @@
-import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { clusterConfig } from '../cluster.config.ts';
 import { msgpackCodec } from '../runtime/io/codec.ts';
-import { connectNats, type NatsLink } from '../runtime/io/nats.ts';
+import type { NatsLink } from '../runtime/io/nats.ts';
 import { openNatsArchive } from '../runtime/io/nats-archive.ts';
 import { checkSaved, loadStream, type SavedStream, saveStream } from '../runtime/io/nats-backup.ts';
 import { askJetStream } from '../runtime/io/nats-stream.ts';
 import type { Archive } from '../runtime/ports.ts';
 import { readPointer } from '../runtime/snapshots/manifest.ts';
+import { checkName, linkHelp, linkOptions, operatorLink } from './operator-link.ts';
 import { parseOptions, textOf, UsageError, wholeNumber } from './options.ts';
 import type { Terminal } from './terminal.ts';
 
-const connect_wait_ms = 5_000;
 /** Snapshots that are made meanwhile may overtake a backup; then it is begun anew. */
 const tries_max = 5;
 const layout = 1;
@@ -24,15 +23,11 @@ const manifest_file = 'backup.json';
  */
 const parts = ['SNAPSHOTS', 'SEGMENTS', 'JOURNAL', 'OWNERSHIP'] as const;
 
-const where = `  --nats URL[,URL...]    the nats-servers (nats://127.0.0.1:4222)
-  --cluster NAME         names the streams and subjects in NATS (${clusterConfig.name})
-`;
-
 export const backupHelp = `ringpost backup FOLDER: writes all that a cluster keeps into a new folder, while it runs. It is the cluster as it was at one moment: each message that
 was accepted before, and what had become of it.
 
   FOLDER                 must not be there yet
-${where}  --help                 this text
+${linkHelp}  --help                 this text
 
 Not in it: the secret that signs tokens, and files (messages with their bytes, if they are kept in a folder or in S3). Ends with 0 when it is whole.
 `;
@@ -41,7 +36,7 @@ export const restoreHelp = `ringpost restore FOLDER: makes a cluster of a backup
 folders.
 
   FOLDER                 that "ringpost backup" has written
-${where}  --replicas 1|3|5       copies of the journal, on as many nats-servers (as it was)
+${linkHelp}  --replicas 1|3|5       copies of the journal, on as many nats-servers (as it was)
   --help                 this text
 `;
 
@@ -54,12 +49,12 @@ interface Backup {
 }
 
 export async function backup(args: readonly string[], terminal: Terminal): Promise<number> {
-  const { options, words } = parseOptions(args, { nats: { type: 'string' }, cluster: { type: 'string' } }, 1);
+  const { options, words } = parseOptions(args, linkOptions, 1);
   const [folder] = words;
   if (folder === undefined) throw new UsageError('Where to? ringpost backup FOLDER');
   if (existsSync(folder)) throw new UsageError(`${folder} is there already: a backup has a folder of its own.`);
-  const cluster = clusterOf(textOf(options, 'cluster', clusterConfig.name));
-  const link = await connected(textOf(options, 'nats', 'nats://127.0.0.1:4222'), cluster, terminal);
+  checkName(textOf(options, 'cluster', clusterConfig.name), 'cluster');
+  const { link, cluster } = await operatorLink(options, terminal);
   try {
     const before = await askJetStream<{ config: { num_replicas: number } }>(link, `STREAM.INFO.RP_${cluster}_JOURNAL`);
     const archive = await openNatsArchive({ link, cluster, replicas: before.config.num_replicas });
@@ -116,20 +111,16 @@ function pointersOf(archive: Archive) {
 }
 
 export async function restore(args: readonly string[], terminal: Terminal): Promise<number> {
-  const { options, words } = parseOptions(
-    args,
-    { nats: { type: 'string' }, cluster: { type: 'string' }, replicas: { type: 'string' } },
-    1,
-  );
+  const { options, words } = parseOptions(args, { ...linkOptions, replicas: { type: 'string' } }, 1);
   const [folder] = words;
   if (folder === undefined) throw new UsageError('Which one? ringpost restore FOLDER');
   const saved = await backupIn(folder);
-  const cluster = clusterOf(textOf(options, 'cluster', saved.cluster));
+  const cluster = checkName(textOf(options, 'cluster', saved.cluster), 'cluster');
   if (cluster !== saved.cluster) {
     throw new UsageError(`The backup is of the cluster "${saved.cluster}", and its subjects are named so.`);
   }
   const replicas = wholeNumber(options, 'replicas', saved.streams.JOURNAL.config.num_replicas, 1, 5);
-  const link = await connected(textOf(options, 'nats', 'nats://127.0.0.1:4222'), cluster, terminal);
+  const { link } = await operatorLink({ ...options, cluster }, terminal);
   try {
     const { streams } = await askJetStream<{ streams: readonly string[] | null }>(link, 'STREAM.NAMES');
     const there = (streams ?? []).filter((name) => parts.some((part) => name === `RP_${cluster}_${part}`));
@@ -163,21 +154,6 @@ async function backupIn(folder: string): Promise<Backup> {
   if (saved.layout !== layout)
     throw new UsageError(`${folder} has layout ${saved.layout}; this version reads ${layout}.`);
   return saved;
-}
-
-function clusterOf(name: string): string {
-  if (/^[a-z0-9-]{1,32}$/.test(name)) return name;
-  throw new UsageError(`"${name}" is no name of a cluster.`);
-}
-
-function connected(servers: string, cluster: string, terminal: Terminal): Promise<NatsLink> {
-  const tell = (_: object, words: string): void => terminal.tell(`warning: ${words}`);
-  return connectNats({
-    servers: servers.split(','),
-    name: `ringpost ${cluster} backup-${randomBytes(6).toString('hex')}`,
-    log: { info: () => {}, warn: tell, error: tell },
-    connectWaitMs: connect_wait_ms,
-  });
 }
 
 function megabytesOf({ streams }: Backup): string {

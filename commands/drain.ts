@@ -1,15 +1,11 @@
-import { randomBytes } from 'node:crypto';
-import { clusterConfig } from '../cluster.config.ts';
 import { askToDrain } from '../runtime/index.ts';
 import { systemClock, systemTimers } from '../runtime/io/clock.ts';
 import { msgpackCodec } from '../runtime/io/codec.ts';
-import { connectNats } from '../runtime/io/nats.ts';
 import { natsNetwork } from '../runtime/io/nats-network.ts';
-import { parseOptions, textOf, UsageError, wholeNumber } from './options.ts';
+import { checkName, linkHelp, linkOptions, operatorLink } from './operator-link.ts';
+import { parseOptions, UsageError, wholeNumber } from './options.ts';
 import type { Terminal } from './terminal.ts';
 
-/** Time for a nats-server to answer, ms. */
-const connect_wait_ms = 5_000;
 const wait_s_default = 60;
 
 export const drainHelp = `ringpost drain NODE: empties a running node. Its partitions move to the others, then its clients are sent there, one after another;
@@ -18,9 +14,7 @@ nobody loses anything, and the node stays up, empty, until it is stopped or told
   NODE                   the node's name
   --undo                 the node takes its share of partitions, and clients, again
   --wait SECONDS         how long to wait for it (${wait_s_default})
-  --nats URL[,URL...]    the nats-servers (nats://127.0.0.1:4222)
-  --cluster NAME         names the streams and subjects in NATS (${clusterConfig.name})
-  --help                 this text
+${linkHelp}  --help                 this text
 
 Ends with 0 when it is done, with 1 when it is not, with 2 when the command line is wrong.
 `;
@@ -32,25 +26,16 @@ export async function drain(args: readonly string[], terminal: Terminal): Promis
     {
       undo: { type: 'boolean' },
       wait: { type: 'string' },
-      nats: { type: 'string' },
-      cluster: { type: 'string' },
+      ...linkOptions,
     },
     1,
   );
   const [node] = words;
   if (node === undefined) throw new UsageError('Which node? ringpost drain n1');
-  if (!/^[a-z0-9-]{1,32}$/.test(node)) throw new UsageError(`"${node}" is no name of a node.`);
-  const cluster = textOf(options, 'cluster', clusterConfig.name);
+  checkName(node, 'node');
   const waitMs = wholeNumber(options, 'wait', wait_s_default, 1, 3_600) * 1_000;
   const draining = options.undo !== true;
-  const servers = textOf(options, 'nats', 'nats://127.0.0.1:4222').split(',');
-  const self = `operator-${randomBytes(6).toString('hex')}`;
-  const link = await connectNats({
-    servers,
-    name: `ringpost ${cluster} ${self}`,
-    log: quietly(terminal),
-    connectWaitMs: connect_wait_ms,
-  });
+  const { link, cluster, self } = await operatorLink(options, terminal);
   let left: number | undefined;
   try {
     const network = natsNetwork({ link, cluster, self });
@@ -96,10 +81,4 @@ they move as soon as a node can have them. "ringpost drain ${node} --undo" takes
 
 function countOf(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? '' : 's'}`;
-}
-
-/** What a connection has to say matters to this command only when it is bad. */
-function quietly(terminal: Terminal) {
-  const tell = (_: object, words: string): void => terminal.tell(`warning: ${words}`);
-  return { info: () => {}, warn: tell, error: tell };
 }
