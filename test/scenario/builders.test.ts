@@ -1,36 +1,21 @@
 import { spawn } from 'node:child_process';
 import { createECDH, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decrypt } from 'http_ece';
 import t, { type Test } from 'tap';
 import { RingpostClient } from '../../client/index.ts';
-import { freePort, pause, ServerProcess, signIn, until } from './cluster.ts';
+import { pause, signIn, startAlone, until } from './cluster.ts';
 import { type Received, Receiver, verified } from './receiver.ts';
 
 t.setTimeout(90_000);
 
 t.test('for builders, on one process that is killed', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'ringpost-builders-'));
   const quick = ['--set', 'messenger.hook_retry_ms_min=200', '--set', 'messenger.hook_lease_ms=1000'];
-  const server = new ServerProcess('solo', await freePort(), [
-    'start',
-    '--data',
-    folder,
-    '--private-targets',
-    ...quick,
-  ]);
+  const { server, folder, url } = await startAlone(t, '--private-targets', ...quick);
   const receiver = new Receiver();
   await receiver.start();
-  t.teardown(async () => {
-    receiver.stop();
-    await server.signal('SIGTERM');
-    rmSync(folder, { recursive: true, force: true });
-  });
-  await server.start();
-  const { url } = server;
+  t.teardown(() => receiver.stop());
   const alice = await signIn('alice', 'phone', { url });
   t.teardown(() => alice.close());
   await alice.connect();

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import type { Test } from 'tap';
 import { type ClientOptions, RingpostClient } from '../../client/index.ts';
 import { type NatsCluster, startNats } from '../../scripts/nats-cluster.ts';
 
@@ -151,6 +152,21 @@ export async function startCluster(
       return client;
     },
   };
+}
+
+/** One process, no server beside it, everything in a folder of its own; both are gone when the test ends. `more`: options besides. */
+export async function startAlone(
+  t: Test,
+  ...more: readonly string[]
+): Promise<{ readonly server: ServerProcess; readonly folder: string; readonly url: string }> {
+  const folder = mkdtempSync(join(tmpdir(), 'ringpost-scenario-'));
+  const server = new ServerProcess('solo', await freePort(), ['start', '--data', folder, ...more]);
+  t.teardown(async () => {
+    await server.signal('SIGTERM');
+    rmSync(folder, { recursive: true, force: true });
+  });
+  await server.start();
+  return { server, folder, url: server.url };
 }
 
 /** Registers, or logs in where the account is there already. */

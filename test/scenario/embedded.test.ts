@@ -1,23 +1,13 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { TransportName } from '../../client/index.ts';
-import { freePort, pause, ServerProcess, signIn, until } from './cluster.ts';
+import { freePort, pause, ServerProcess, signIn, startAlone, until } from './cluster.ts';
 import { startProxy } from './proxy.ts';
 import { slowReader } from './slow-reader.ts';
 
 t.setTimeout(90_000);
 
 t.test('one process, no server beside it', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'ringpost-embedded-'));
-  const server = new ServerProcess('solo', await freePort(), ['start', '--data', folder]);
-  t.teardown(async () => {
-    await server.signal('SIGTERM');
-    rmSync(folder, { recursive: true, force: true });
-  });
-  await server.start();
-  const { url } = server;
+  const { server, folder, url } = await startAlone(t);
 
   for (const transport of ['websocket', 'events', 'poll'] as const) {
     t.test(

@@ -1,11 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import t from 'tap';
 import { runChat } from '../../client/chat/index.ts';
 import type { MessageState } from '../../client/index.ts';
 import { pipeIo } from '../client/virtual-terminal.ts';
-import { freePort, ServerProcess, signIn, until } from './cluster.ts';
+import { signIn, startAlone, until } from './cluster.ts';
 
 t.setTimeout(90_000);
 
@@ -16,14 +13,7 @@ async function all(messages: AsyncIterable<MessageState>): Promise<string[]> {
 }
 
 t.test('messages are found again, by the SDK and in the terminal', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'ringpost-found-'));
-  const server = new ServerProcess('solo', await freePort(), ['start', '--data', folder]);
-  t.teardown(async () => {
-    await server.signal('SIGTERM');
-    rmSync(folder, { recursive: true, force: true });
-  });
-  await server.start();
-  const { url } = server;
+  const { server, url } = await startAlone(t);
 
   t.test('SRC: over more rows than one turn reads, and after a kill', async (t) => {
     const alice = await signIn('alice', 'phone', { url });
