@@ -6,10 +6,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type NatsConnection, StorageType } from 'nats';
+import { freePorts } from './free-ports.ts';
 import { findNatsServer } from './nats-server.ts';
 
 const limits = {
@@ -130,24 +130,6 @@ function configText({ name, folder, port, index, routePorts, syncAlways }: Serve
     );
   }
   return `${lines.join('\n')}\n`;
-}
-
-/** Held open together, so they are different; the kernel does not hand out the same ones again soon. */
-async function freePorts(count: number): Promise<number[]> {
-  const holders = Array.from({ length: count }, () => createServer());
-  try {
-    return await Promise.all(
-      holders.map(
-        (holder) =>
-          new Promise<number>((done, failed) => {
-            holder.once('error', failed);
-            holder.listen(0, '127.0.0.1', () => done((holder.address() as AddressInfo).port));
-          }),
-      ),
-    );
-  } finally {
-    await Promise.all(holders.map((holder) => new Promise((done) => holder.close(done))));
-  }
 }
 
 /**

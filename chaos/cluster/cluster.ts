@@ -3,10 +3,11 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePorts } from '../../scripts/free-ports.ts';
 import { type NatsServer, natsServers } from './nats.ts';
 import { Program } from './program.ts';
 import { journal_stream, Register } from './register.ts';
-import { freePorts, loopback, type Site } from './sites.ts';
+import { loopback, type Site } from './sites.ts';
 import type { System, SystemNode } from './system.ts';
 
 export interface ClusterPlan {

@@ -2,9 +2,9 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { clusterConfig } from '../../cluster.config.ts';
+import { freePort } from '../../scripts/free-ports.ts';
 import { launcher, open_doors } from './cluster.ts';
 import { Program } from './program.ts';
-import { freePorts } from './sites.ts';
 import type { System, SystemNode } from './system.ts';
 
 export interface EmbeddedPlan {
@@ -17,7 +17,7 @@ export interface EmbeddedPlan {
 export async function startEmbedded({ folder, set, dataFolder, env }: EmbeddedPlan): Promise<System> {
   const data = dataFolder ?? join(folder, 'solo');
   mkdirSync(data, { recursive: true });
-  const [port = 0] = await freePorts(1);
+  const port = await freePort();
   const settings = [...open_doors, ...set].flatMap((setting) => ['--set', setting]);
   const words = ['start', '--port', String(port), '--data', data, ...settings];
   const program = new Program({

@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import t from 'tap';
 import { openFiles } from '../../commands/files.ts';
 import { UsageError } from '../../commands/options.ts';
+import { freePort } from '../../scripts/free-ports.ts';
 import { startS3 } from '../contract/s3-server.ts';
 import { photo } from '../gateway/media/pictures.ts';
-import { freePort, ServerProcess, signIn } from '../scenario/cluster.ts';
+import { ServerProcess, signIn } from '../scenario/cluster.ts';
 
 process.env.AWS_ACCESS_KEY_ID = 'S3RVER';
 process.env.AWS_SECRET_ACCESS_KEY = 'S3RVER';

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { freePort, pause, startCluster } from './cluster.ts';
+import { freePort } from '../../scripts/free-ports.ts';
+import { pause, startCluster } from './cluster.ts';
 import { talk } from './pairs.ts';
 
 const launcher = fileURLToPath(new URL('../../../bin/ringpost.js', import.meta.url));

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import t from 'tap';
 import type { RingpostClient } from '../../client/index.ts';
 import { run } from '../../main.ts';
+import { freePort } from '../../scripts/free-ports.ts';
 import { type NatsCluster, startNats } from '../../scripts/nats-cluster.ts';
-import { freePort, pause, ServerProcess, signIn } from './cluster.ts';
+import { pause, ServerProcess, signIn } from './cluster.ts';
 
 t.setTimeout(170_000);
 

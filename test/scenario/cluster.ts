@@ -1,13 +1,13 @@
 /** Real nodes in processes of their own, on real nats-servers, for scenarios that stop, kill and resume them. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 import { type ClientOptions, RingpostClient } from '../../client/index.ts';
+import { freePort } from '../../scripts/free-ports.ts';
 import { type NatsCluster, startNats } from '../../scripts/nats-cluster.ts';
 
 const launcher = fileURLToPath(new URL('../../../bin/ringpost.js', import.meta.url));
@@ -178,16 +178,6 @@ export async function signIn(user: string, device: string, options: ClientOption
     if ((error as { code?: unknown }).code !== 'taken') throw error;
     return RingpostClient.login(account);
   }
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer().once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }
 
 /** Polls until true; rejects with `what` when it takes longer. */

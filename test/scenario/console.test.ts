@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import { type ClusterUnderTest, freePort, startCluster } from './cluster.ts';
+import { freePort } from '../../scripts/free-ports.ts';
+import { type ClusterUnderTest, startCluster } from './cluster.ts';
 import { talk } from './pairs.ts';
 import { TerminalUnderTest } from './tmux.ts';
 

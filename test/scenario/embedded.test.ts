@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
 import type { TransportName } from '../../client/index.ts';
-import { freePort, pause, ServerProcess, signIn, startAlone, until } from './cluster.ts';
+import { freePort } from '../../scripts/free-ports.ts';
+import { pause, ServerProcess, signIn, startAlone, until } from './cluster.ts';
 import { startProxy } from './proxy.ts';
 import { slowReader } from './slow-reader.ts';
 

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { RingpostClient } from '../../client/index.ts';
-import { freePort, ServerProcess, signIn, until } from './cluster.ts';
+import { freePort } from '../../scripts/free-ports.ts';
+import { ServerProcess, signIn, until } from './cluster.ts';
 
 t.setTimeout(60_000);
 

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { RingpostClient, RingpostError } from '../../client/index.ts';
-import { freePort, pause, ServerProcess, signIn, until } from './cluster.ts';
+import { freePort } from '../../scripts/free-ports.ts';
+import { pause, ServerProcess, signIn, until } from './cluster.ts';
 import { type FloodAccount, type Flooded, Floods } from './flood.ts';
 import { talk } from './pairs.ts';
 
