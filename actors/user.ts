@@ -45,7 +45,7 @@ import {
 import { hookBatch, hookDue, hookFailed, hookTook, setHook, tellHook } from './user/hook.ts';
 import { type Attached, detach, devicesOf, type UserMemory, wakeUser } from './user/memory.ts';
 import { active, passPresence, passTyping, quiet, typing, watch, watched } from './user/presence.ts';
-import { pushDue, pushLapsed, subscribe } from './user/pushes.ts';
+import { pushAgain, pushDue, pushLapsed, subscribe } from './user/pushes.ts';
 import { read, received, takeReceipt, tellReceipts } from './user/receipts.ts';
 import { search } from './user/searching.ts';
 import { release } from './user/self.ts';
@@ -85,6 +85,7 @@ export function userBehaviour(limits: MessengerLimits): AnyBehaviour {
       ...tracing,
       hookDue,
       pushDue,
+      pushAgain,
       retire,
       aside,
       ...fileQuestions,

@@ -88,6 +88,8 @@ export type BuilderProtocol = {
   hookDue: { mail: object; reply: never };
   /** Volatile: messages have come since the last push. */
   pushDue: { mail: { readonly device: DeviceId }; reply: never };
+  /** Something was pushed a moment ago, by this owner or by the one before. */
+  pushAgain: { mail: object; reply: never };
 };
 
 /** A desk, `desk/<user>/<request>`: takes one word over HTTP to its user, and back what it is answered with. */

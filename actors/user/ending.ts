@@ -53,7 +53,7 @@ export function beginToEnd(user: UserMemory, turn: Turn): void {
   for (const watcher of user.presence.watchers.keys()) tellNothing(user, turn, watcher);
   user.presence.watchers.clear();
   dropPicture(user, turn);
-  for (const timer of ['expire', 'tidy', 'fade', 'wane']) turn.clearTimer(timer);
+  for (const timer of ['expire', 'tidy', 'fade', 'wane', 'push']) turn.clearTimer(timer);
   turn.setTimer('clear', turn.now, { kind: 'clear' });
 }
 

@@ -1,13 +1,20 @@
-/** Pushes to devices that have no socket: that there is something new, through whatever wakes them up. A hint; nothing depends on it. */
+/**
+ * Pushes to devices that have no socket: that there is something new, through whatever wakes them up. A hint; nothing depends on it. What was pushed is
+ * only in memory; a durable timer makes the next owner look, should this one be gone before a push is, or before what gathers for the next.
+ */
 import type { PushNews, Subscription } from '../../proto/builder-mail.ts';
 import type { Outcome, UserProtocol } from '../../proto/mail.ts';
 import type { DeviceId, MessageEvent } from '../../proto/words.ts';
 import type { MailOf, Turn } from '../../runtime/index.ts';
+import { numberKey } from '../numbers.ts';
 import { eventOf } from './events.ts';
-import { devicesOf, type UserMemory } from './memory.ts';
+import { cursorsOf, devicesOf, type UserMemory } from './memory.ts';
 import type { TimelineRow } from './rows.ts';
 
 type Mail<K extends keyof UserProtocol> = Extract<MailOf<UserProtocol>, { kind: K }>;
+
+/** Of the newest in the timeline: how many a new owner looks at. */
+const again_rows_max = 32;
 
 /** What a device is to be told, and since when it was not. */
 export interface Pushed {
@@ -45,11 +52,10 @@ export function pushLapsed(user: UserMemory, { device, endpoint }: Mail<'pushLap
 
 /** A new event: messages of others are pushed to devices that are not there. */
 export function pushNews(user: UserMemory, turn: Turn, n: number, row: TimelineRow): void {
-  if (row[0] !== 'in' && row[0] !== 'entry') return;
   const subscriptions = subscriptionsOf(user, turn);
   if (subscriptions.size === 0) return;
-  const message = eventOf(user, turn, row);
-  if (message.kind !== 'message' || message.from === user.self) return;
+  const message = messageOf(user, turn, row);
+  if (message === undefined) return;
   for (const device of subscriptions.keys()) {
     if (isThere(user, device)) continue;
     const pushed = user.heralds.pushed.get(device) ?? { at: 0, count: 0, newest: undefined };
@@ -60,6 +66,25 @@ export function pushNews(user: UserMemory, turn: Turn, n: number, row: TimelineR
     // A clock that was put back must not silence it.
     if (waitMs <= 0 || waitMs > user.limits.push_pause_ms) pushNow(user, turn, device, pushed);
     else if (pushed.count === 1) turn.later(waitMs, dueFor(device));
+  }
+}
+
+/** Somebody pushed a moment ago. Where it was another owner, whatever these devices have not received is pushed again. */
+export function pushAgain(user: UserMemory, _: Mail<'pushAgain'>, turn: Turn): void {
+  if (user.heralds.pushed.size > 0) return;
+  for (const device of subscriptionsOf(user, turn).keys()) {
+    if (isThere(user, device)) continue;
+    const after = Math.max(cursorsOf(user, turn).get(device)?.n ?? 0, user.head - again_rows_max);
+    const pushed: Pushed = { at: 0, count: 0, newest: undefined };
+    for (const [key, row] of turn.range<TimelineRow>('tl', { from: numberKey(after + 1), limit: again_rows_max })) {
+      const message = messageOf(user, turn, row);
+      if (message === undefined) continue;
+      pushed.count++;
+      pushed.newest = { n: Number(key), message };
+    }
+    if (pushed.count === 0) continue;
+    user.heralds.pushed.set(device, pushed);
+    pushNow(user, turn, device, pushed);
   }
 }
 
@@ -86,6 +111,14 @@ function pushNow(user: UserMemory, turn: Turn, device: DeviceId, pushed: Pushed)
   };
   turn.signal('push', { device, subscription, news });
   Object.assign(pushed, { at: turn.now, count: 0, newest: undefined });
+  turn.setTimer('push', turn.now + user.limits.push_pause_ms, { kind: 'pushAgain' });
+}
+
+/** What a row tells of, where that is a message of somebody else. */
+function messageOf(user: UserMemory, turn: Turn, row: TimelineRow): MessageEvent | undefined {
+  if (row[0] !== 'in' && row[0] !== 'entry') return undefined;
+  const event = eventOf(user, turn, row);
+  return event.kind === 'message' && event.from !== user.self ? event : undefined;
 }
 
 function isThere(user: UserMemory, device: DeviceId): boolean {

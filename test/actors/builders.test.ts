@@ -295,6 +295,30 @@ t.test('PSH2 a device without a socket is pushed to, at once and then no more of
   );
 });
 
+t.test('PSH3 what an owner that is gone may not have pushed is pushed by the next', async (t) => {
+  const world = messenger({ push_pause_ms: 5_000 });
+  const told = connect(world, register(world, 'bob'));
+  const phone = connect(world, register(world, 'alice'));
+  logIn(world, 'alice', 'tablet');
+  for (const device of ['phone', 'tablet']) world.ask(alice, { kind: 'subscribe', device, subscription });
+  const pushed = (): unknown[] => orders(world).map(({ device, news }) => [device, news.n, news.count]);
+  send(world, told, 'alice', 'one');
+  t.strictSame(pushed(), [['tablet', 1, 1]], 'lost with the process that was to post it');
+  send(world, told, 'alice', 'two');
+  t.strictSame(pushed(), [], 'gathered');
+  phone.say({ kind: 'received', upTo: 2 });
+  world.settle();
+  phone.hangUp();
+  world.move('alice');
+  world.pass(5_000);
+  t.strictSame(pushed(), [['tablet', 2, 2]], 'the phone has them');
+  world.pass(5_000);
+  t.strictSame(pushed(), [], 'not again by the same owner');
+  world.move('alice');
+  world.pass(60_000);
+  t.strictSame(pushed(), [], 'nor when it moves much later');
+});
+
 t.test('PSH2 own messages, receipts and words of the blocked push nothing', async (t) => {
   const world = messenger();
   const told = connect(world, register(world, 'bob'));

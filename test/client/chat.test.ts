@@ -62,6 +62,21 @@ t.test('two chats: accounts are made, messages go, every step is a line', async 
   t.equal(alice.io.stderr.text + bob.io.stderr.text, '');
 });
 
+t.test('what comes to a new account before it is connected is shown', async (t) => {
+  const server = await messenger(t);
+  const register = server.server.routes.get('POST /v1/accounts')!;
+  server.server.routes.set('POST /v1/accounts', (request, bearer) => {
+    const answer = register(request, bearer);
+    const body = `welcome, ${request.user}`;
+    const early = { kind: 'message', id: 'early', from: 'carol', to: request.user!, seq: 1, at: 1, body } as const;
+    server.users.get(request.user!)?.timeline.push(early);
+    return answer;
+  });
+  const bob = start(server, t.testdir(), 'bob');
+  await bob.sees(/^carol: welcome, bob$/);
+  t.equal(await bob.end(), 0);
+});
+
 t.test('offline: messages wait, and the next chat begins with them; nothing is shown twice', async (t) => {
   const server = await messenger(t);
   const home = t.testdir();

@@ -1,3 +1,4 @@
+import { createECDH, randomBytes } from 'node:crypto';
 import t, { type Test } from 'tap';
 import { RingpostClient, type TransportName } from '../../client/index.ts';
 import { type ClusterUnderTest, pause, startCluster, until } from './cluster.ts';
@@ -70,6 +71,8 @@ t.test('three nodes, three nats-servers', async (t) => {
   t.test('HOK, HTW, SRC: nodes die, and what comes is posted in order, sent by one request, and found again', (t) =>
     builtUpon(t, cluster),
   );
+
+  t.test('PSH: whoever is away is woken up, whichever node dies', (t) => wokenUp(t, cluster));
 
   t.test('A1, A6: messages sent while a node is killed arrive exactly once, in order', async (t) => {
     const pairs = await Promise.all(
@@ -186,4 +189,33 @@ async function builtUpon(t: Test, cluster: ClusterUnderTest): Promise<void> {
   const found: string[] = [];
   for await (const { body } of clerk.search({ words: 'order 7', with: 'owner' })) found.push(body);
   t.same(found.sort(), said.filter((body) => /^order 7/.test(body)).sort());
+}
+
+async function wokenUp(t: Test, cluster: ClusterUnderTest): Promise<void> {
+  const receiver = new Receiver();
+  await receiver.start();
+  t.teardown(() => receiver.stop());
+  receiver.status = () => 201;
+  const alice = await cluster.client('alice');
+  await alice.connect();
+  const sleepers = Array.from({ length: 12 }, (_, i) => `sleeper-${i}`);
+  for (const user of sleepers) {
+    const device = createECDH('prime256v1');
+    device.generateKeys();
+    const keys = { p256dh: device.getPublicKey('base64url'), auth: randomBytes(16).toString('base64url') };
+    const sleeper = await cluster.client(user);
+    await sleeper.account.subscribePush({ endpoint: `${receiver.url}/${user}`, keys });
+    await sleeper.close();
+  }
+  const woken = (): string[] => [...new Set(receiver.all.map(({ path }) => path.slice(1)))].sort();
+  for (const victim of cluster.nodes) {
+    receiver.all.length = 0;
+    await victim.signal('SIGKILL');
+    // Some of them are nobody's at this moment.
+    await Promise.all(sleepers.map((user) => alice.send(user, `${victim.name} has died`).accepted));
+    await until('all are woken up', () => woken().length === sleepers.length);
+    t.same(woken(), [...sleepers].sort(), `without ${victim.name}`);
+    await victim.start();
+    await pause(1_500);
+  }
 }
