@@ -2,10 +2,10 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Limits, NodeCounts } from '../runtime/index.ts';
+import type { Endings } from '../scripts/endings.ts';
 import { startNats } from '../scripts/nats-cluster.ts';
 import type { HostOrders, HostSettings } from './actor-host.ts';
 import type { Loaded, Run, Workload } from './actor-load.ts';
-import type { Endings } from './endings.ts';
 import { each, rounded } from './latencies.ts';
 import { memoryOf } from './proc.ts';
 import type { Profiles } from './profiles.ts';

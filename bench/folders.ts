@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Endings } from './endings.ts';
+import type { Endings } from '../scripts/endings.ts';
 
 const tmpfs_magic = 0x01021994;
 

@@ -1,7 +1,8 @@
 /** `bench group`: one group of many members as they meet it, over WebSocket, from sending a message to its coming to the last of them. */
+
+import type { Endings } from '../scripts/endings.ts';
 import { megabytes, type Profile } from './actors.ts';
 import { type ChatRatios, Edges } from './edges.ts';
-import type { Endings } from './endings.ts';
 import type { Checked, CrowdOrders, CrowdSettings, Talked } from './group-load.ts';
 import { each, rounded } from './latencies.ts';
 import type { Profiles } from './profiles.ts';

@@ -1,7 +1,7 @@
 /** `bench idle`: what connections cost that say nothing. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Endings } from '../scripts/endings.ts';
 import type { Profile } from './actors.ts';
-import type { Endings } from './endings.ts';
 import type { IdleOrders, IdleSettings } from './idle-load.ts';
 import { rounded } from './latencies.ts';
 import { memoryOf } from './proc.ts';

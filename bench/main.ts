@@ -1,8 +1,8 @@
 /** `npm run bench -- WHAT [options]` */
 import { defaultLimits, type Limits } from '../runtime/index.ts';
+import { type Endings, withEndings } from '../scripts/endings.ts';
 import { workloads } from './actor-load.ts';
 import { type ActorFigures, actorBench, type Profile } from './actors.ts';
-import { type Endings, withEndings } from './endings.ts';
 import { actorTable, groupTable, one2oneTable, plainTable } from './figures.ts';
 import { freshFolder } from './folders.ts';
 import { groupBench } from './group.ts';

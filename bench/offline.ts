@@ -1,6 +1,7 @@
 /** `bench offline`: how fast what waits for users reaches them when they come back, all at once. */
+
+import type { Endings } from '../scripts/endings.ts';
 import type { Profile } from './actors.ts';
-import type { Endings } from './endings.ts';
 import { rounded } from './latencies.ts';
 import type { OfflineOrders, OfflineSettings } from './offline-load.ts';
 import type { Profiles } from './profiles.ts';

@@ -1,8 +1,9 @@
 /** `bench one2one`: the messenger as its users meet it, over WebSocket, from sending a message to its sender's seeing it read. */
+
+import type { Endings } from '../scripts/endings.ts';
 import { megabytes, type Profile } from './actors.ts';
 import type { ChatOrders, ChatSettings, Talked } from './chat-load.ts';
 import { type ChatRatios, Edges } from './edges.ts';
-import type { Endings } from './endings.ts';
 import { each, rounded } from './latencies.ts';
 import type { Profiles } from './profiles.ts';
 import { startRingpost } from './servers.ts';

@@ -10,9 +10,9 @@ import { encodeRecord, type PartitionRecord, recordId } from '../runtime/record.
 import { PartitionSnapshot } from '../runtime/snapshots/partition-snapshot.ts';
 import { restoreSnapshot } from '../runtime/snapshots/restore.ts';
 import { Standing } from '../runtime/standing.ts';
+import type { Endings } from '../scripts/endings.ts';
 import { startNats } from '../scripts/nats-cluster.ts';
 import type { Profile } from './actors.ts';
-import type { Endings } from './endings.ts';
 import { table } from './figures.ts';
 import { rounded } from './latencies.ts';
 

@@ -12,7 +12,7 @@ import { embeddedPorts } from '../runtime/io/index.ts';
 import { Overlay } from '../runtime/overlay.ts';
 import type { Codec, Store, StoreWrite } from '../runtime/ports.ts';
 import { takeTurn } from '../runtime/turn.ts';
-import type { Endings } from './endings.ts';
+import type { Endings } from '../scripts/endings.ts';
 import { table } from './figures.ts';
 import { Latencies, type Percentiles, rounded } from './latencies.ts';
 

@@ -1,6 +1,6 @@
 /** Processes of a benchmark that take orders from it: both ends of the channel between them. */
 import { type ChildProcess, fork } from 'node:child_process';
-import type { Endings } from './endings.ts';
+import type { Endings } from '../scripts/endings.ts';
 
 /** For each kind of order, what it says and what is answered. */
 export type Orders = { readonly [kind: string]: { readonly order: unknown; readonly answer: unknown } };

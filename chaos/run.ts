@@ -1,10 +1,10 @@
 /** Plays a scenario, round after round, and judges each round. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Endings } from '../scripts/endings.ts';
 import { SimRandom } from '../sim/clock.ts';
 import type { Program } from './cluster/program.ts';
 import type { System } from './cluster/system.ts';
-import type { Endings } from './endings.ts';
 import { Load } from './load/load.ts';
 import { movePauses } from './moves.ts';
 import type { Prepared, Scenario } from './scenario.ts';

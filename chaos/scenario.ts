@@ -1,6 +1,7 @@
 /** What a scenario is: a system to do things to, and what a round does to it. */
+
+import type { Endings } from '../scripts/endings.ts';
 import type { System } from './cluster/system.ts';
-import type { Endings } from './endings.ts';
 import type { Entry } from './history.ts';
 import type { Stage } from './stage.ts';
 

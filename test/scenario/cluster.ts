@@ -88,6 +88,8 @@ export interface ClusterUnderTest {
   readonly urls: readonly string[];
   readonly folder: string;
   client(user: string, options?: Partial<ClientOptions> & { device?: string }): Promise<RingpostClient>;
+  /** Kills one node after the other, `only` or all; the others have time to take over before it is started again. */
+  killEach(only?: readonly ServerProcess[]): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -146,6 +148,15 @@ export async function startCluster(
     urls,
     folder,
     stop,
+    async killEach(only = nodes) {
+      for (const victim of only) {
+        await pause(1_000);
+        await victim.signal('SIGKILL');
+        await pause(2_750);
+        await victim.start();
+        await pause(1_250);
+      }
+    },
     async client(user, { device = 'phone', ...options } = {}) {
       const client = await signIn(user, device, { urls, ...options });
       clients.push(client);

@@ -96,13 +96,7 @@ t.test('three nodes, three nats-servers', async (t) => {
         await pause(5);
       }
     });
-    for (const victim of cluster.nodes) {
-      await pause(1_000);
-      await victim.signal('SIGKILL');
-      await pause(3_000);
-      await victim.start();
-      await pause(1_500);
-    }
+    await cluster.killEach();
     going = false;
     await Promise.all(sending);
     for (const { heard, told, sent } of pairs) {
@@ -167,12 +161,7 @@ async function builtUpon(t: Test, cluster: ClusterUnderTest): Promise<void> {
       await pause(20);
     }
   })();
-  for (const victim of cluster.nodes) {
-    await pause(800);
-    await victim.signal('SIGKILL');
-    await pause(2_500);
-    await victim.start();
-  }
+  await cluster.killEach();
   going = false;
   await sending;
   const posted = new Map<number, string>();

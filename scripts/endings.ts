@@ -1,7 +1,7 @@
-/** What must be undone when a benchmark ends, however it ends: processes, and folders with their data. */
+/** What must be undone when a run ends, however it ends: processes, and folders with their data. */
 import { constants } from 'node:os';
 
-type End = () => Promise<void> | void;
+type End = () => Promise<unknown> | unknown;
 
 export class Endings {
   #ends: End[] = [];
