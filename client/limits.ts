@@ -45,6 +45,8 @@ export const sdkLimits = {
   upload_wait_ms_max: 60_000,
   /** Failures of an upload in a row before it is begun anew, at the next url, and how often that is done. */
   upload_tries_max: 6,
+  /** The same where nobody answers and there is another url: longer than a node takes to start again. */
+  upload_tries_elsewhere_max: 3,
   upload_begins_max: 3,
   /** How often it is asked what came of an upload that is complete. */
   upload_takes_max: 4,

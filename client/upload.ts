@@ -72,12 +72,18 @@ class Upload {
         failures = 0;
       } catch (error) {
         const failure = this.#judged(error);
-        if (++failures > sdkLimits.upload_tries_max) throw new Lost(failure);
+        if (++failures > this.#triesMax(failure)) throw new Lost(failure);
         await pauseAsked(failure.afterMs ?? sdkLimits.backoff_ms_min * 2 ** failures, this.#watch.signal);
         await this.#look().catch((thrown) => this.#judged(thrown));
       }
     }
     return this.#take();
+  }
+
+  /** Where a node is gone for long, the bytes that it has are not worth the wait. */
+  #triesMax({ code }: RingpostError): number {
+    const { upload_tries_max, upload_tries_elsewhere_max } = sdkLimits;
+    return code === 'unreachable' && this.#host.urls.length > 1 ? upload_tries_elsewhere_max : upload_tries_max;
   }
 
   /** What came of it. The server may be asked again and again: it does the work once. */

@@ -11,7 +11,10 @@ import { type Received, Receiver, verified } from './receiver.ts';
 t.setTimeout(90_000);
 
 t.test('for builders, on one process that is killed', async (t) => {
-  const quick = ['--set', 'messenger.hook_retry_ms_min=200', '--set', 'messenger.hook_lease_ms=1000'];
+  const quick = ['hook_retry_ms_min=200', 'hook_lease_ms=1000', 'push_pause_ms=1000'].flatMap((bound) => [
+    '--set',
+    `messenger.${bound}`,
+  ]);
   const { server, folder, url } = await startAlone(t, '--private-targets', ...quick);
   const receiver = new Receiver();
   await receiver.start();
@@ -145,10 +148,10 @@ t.test('for builders, on one process that is killed', async (t) => {
       gone += 1;
       return 410;
     };
-    await pause(5_000);
+    await pause(1_000);
     await alice.send('pat', 'once more').accepted;
     await until('it is told', () => gone === 1);
-    await pause(5_200);
+    await pause(1_200);
     await alice.send('pat', 'and again').accepted;
     await pause(500);
     t.equal(gone, 1);

@@ -9,7 +9,7 @@ import { type ClusterUnderTest, startCluster, until } from './cluster.ts';
 
 t.setTimeout(180_000);
 
-const grace_ms = 15_000;
+const grace_ms = 6_000;
 
 function blobsOf({ folder }: ClusterUnderTest): string[] {
   return (readdirSync(join(folder, 'files'), { recursive: true }) as string[]).filter((name) => name.includes('.'));
