@@ -33,7 +33,7 @@ export interface PushesOptions {
 
 /**
  * Pushes to devices that have no socket (`PSH` in docs/SPEC.md), as user actors of this node signal them. Hints, and no more: they wait in memory,
- * are tried a few times, and go with the process.
+ * are tried a few times, and go with the process; then the user's next owner signals again.
  */
 export class Pushes {
   readonly #options: PushesOptions;

@@ -2,16 +2,18 @@ import { isGroupId, isMessageId, isUserId } from '../../proto/decode.ts';
 import type { MessageState } from '../../proto/words.ts';
 import { RingpostError } from '../errors.ts';
 import { botCommands } from './bot-commands.ts';
+import { contentCommands } from './content-commands.ts';
 import { failureWords } from './failures.ts';
 import { fileCommands } from './file-commands.ts';
 import { groupCommands } from './group-commands.ts';
 import { chatLimits } from './limits.ts';
 import { messageCommands } from './message-commands.ts';
-import { type ChatOptions, suggestion } from './options.ts';
+import type { ChatOptions } from './options.ts';
 import { peopleCommands } from './people-commands.ts';
 import { searchCommands } from './search-commands.ts';
 import type { Talk } from './talk.ts';
 import { moment, shortened } from './text.ts';
+import { whom } from './whom.ts';
 
 export interface Command {
   readonly usage: string;
@@ -31,6 +33,7 @@ const commands: { readonly [name: string]: Command | undefined } = {
     does: 'what became of your last message, of the one N before it, or of one by its id',
     run: info,
   },
+  ...contentCommands,
   ...messageCommands,
   ...searchCommands,
   ...fileCommands,
@@ -82,15 +85,12 @@ export function completions(talk: Talk, line: string): [string[], string] {
   return [[...talk.met, ...rooms].filter((name) => name.startsWith(argument)), argument];
 }
 
-async function turnTo(talk: Talk, user: string): Promise<void> {
-  if (user.startsWith('#')) await talk.groupsKnown;
-  const group = user.startsWith('#') ? talk.rooms.find(user) : undefined;
-  if (user === '') talk.screen.alert('Whom do you want to write to? /to NAME');
-  else if (group !== undefined) await talk.turnTo(group);
-  else if (user.startsWith('#')) talk.screen.alert(`You are in no group ${user}. /who lists them.`);
-  else if (!isUserId(user)) talk.screen.alert(`"${user}" can't be a name.${suggestion(user)}`);
-  else if (user === talk.client.user) talk.screen.alert('You cannot write to yourself.');
-  else await talk.turnTo(user);
+async function turnTo(talk: Talk, name: string): Promise<void> {
+  if (name === '') talk.screen.alert('Whom do you want to write to? /to NAME');
+  else {
+    const conversation = await whom(talk, name);
+    if (conversation !== undefined) await talk.turnTo(conversation);
+  }
 }
 
 function who(talk: Talk): void {

@@ -1,9 +1,9 @@
-/** Files in the terminal: sending one, keeping one, and how a message with one is shown. */
+/** Files in the terminal: sending one, keeping one. */
 import { createWriteStream, promises as fs, openAsBlob } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { Readable, promises as streams } from 'node:stream';
-import type { MessageEvent, SentFile } from '../../proto/words.ts';
 import type { Command } from './commands.ts';
+import { sizeWords } from './content.ts';
 import type { Talk } from './talk.ts';
 
 export const fileCommands: { readonly [name: string]: Command } = {
@@ -23,7 +23,7 @@ async function send(talk: Talk, path: string): Promise<void> {
     }
     screen.note(`Sending ${basename(path)}, ${sizeWords(bytes.size)} …`);
     const file = await client.files.upload(bytes, { name: basename(path).slice(0, 128) });
-    talk.say('', file, partner);
+    talk.say('', { file }, partner);
   }
 }
 
@@ -61,19 +61,4 @@ function safeName(name: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this is about
   const safe = name.replace(/[\u0000-\u001f\u007f/\\:]/g, '_').replace(/^\.+/, '');
   return safe.trim() === '' ? 'file' : safe;
-}
-
-/** What a message says, with its file. */
-export function withFile({ body, more }: Pick<MessageEvent, 'body' | 'more'>): string {
-  return more?.file === undefined ? body : `${body}${body === '' ? '' : ' '}${fileWords(more.file)}`;
-}
-
-function fileWords({ kind, name, bytes, width, height }: SentFile): string {
-  const size = width === undefined ? '' : `${width} × ${height}, `;
-  return `[${kind} ${name}, ${size}${sizeWords(bytes)}]`;
-}
-
-function sizeWords(bytes: number): string {
-  if (bytes < 1_000) return `${bytes} bytes`;
-  return bytes < 1_000_000 ? `${Math.round(bytes / 1_000)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
 }

@@ -10,6 +10,9 @@ export const groupCommands: { readonly [name: string]: Command } = {
   '/add': { usage: '/add NAME …', does: 'add people to the group', run: add },
   '/remove': { usage: '/remove NAME …', does: 'remove people from the group', run: remove },
   '/admin': { usage: '/admin NAME', does: 'make somebody an admin of the group', run: appoint },
+  '/unadmin': { usage: '/unadmin NAME', does: 'an admin of the group is none any more', run: dismiss },
+  '/describe': { usage: '/describe TEXT', does: 'what the group is about', run: describe },
+  '/announce': { usage: '/announce on|off', does: 'only admins may write in the group, or everybody', run: announce },
   '/rename': { usage: '/rename TITLE', does: 'rename the group', run: retitle },
   '/invite': { usage: '/invite', does: 'an invitation to the group, for whoever gets it', run: invite },
   '/join': { usage: '/join INVITATION', does: 'come into a group', run: join },
@@ -77,6 +80,34 @@ async function appoint(talk: Talk, argument: string): Promise<void> {
   if (group === undefined || user === undefined) return;
   await talk.client.groups.appoint(group, user, 'admin');
   talk.screen.note(`${user} is an admin.`);
+}
+
+async function dismiss(talk: Talk, argument: string): Promise<void> {
+  const group = here(talk);
+  const [user] = (group === undefined ? undefined : namesIn(talk, argument, '/unadmin')) ?? [];
+  if (group === undefined || user === undefined) return;
+  await talk.client.groups.appoint(group, user, 'member');
+  talk.screen.note(`${user} is no admin any more.`);
+}
+
+async function describe(talk: Talk, about: string): Promise<void> {
+  const group = here(talk);
+  if (group === undefined) return;
+  await talk.client.groups.describe(group, about);
+  talk.screen.note(about === '' ? 'The group has no description any more.' : `The group is about: ${about}`);
+}
+
+/** Both modes are said together, so the other one is asked for first. */
+async function announce(talk: Talk, argument: string): Promise<void> {
+  const group = here(talk);
+  if (group === undefined) return;
+  if (argument !== 'on' && argument !== 'off') {
+    talk.screen.alert('Only admins, or everybody? /announce on, or /announce off');
+    return;
+  }
+  const { shared } = await talk.client.groups.members(group, { limit: 1 });
+  await talk.client.groups.setMode(group, { announce: argument === 'on', shared });
+  talk.screen.note(argument === 'on' ? 'Only admins may write here now.' : 'Everybody may write here now.');
 }
 
 async function retitle(talk: Talk, title: string): Promise<void> {

@@ -3,7 +3,7 @@ import { isGroupId } from '../../proto/decode.ts';
 import { type AmendedEvent, clientLimits, type MessageState, type Timer } from '../../proto/words.ts';
 import type { Said } from '../index.ts';
 import type { Command } from './commands.ts';
-import { withFile } from './file-commands.ts';
+import { contentWords } from './content.ts';
 import type { Talk } from './talk.ts';
 import { shortened, span, spanMs } from './text.ts';
 
@@ -92,10 +92,9 @@ export function amendmentWords({ by, of, deed }: AmendedEvent): string {
 }
 
 /** A message with what has become of it, as it is shown. */
-export function worded(message: MessageState): MessageState {
+export function worded(message: MessageState): string {
   const { edited, retracted, reactions } = message;
-  if (retracted > 0) return { ...message, body: '(taken back)' };
-  const body = withFile(message);
+  if (retracted > 0) return '(taken back)';
   const marks = reactions.map(({ text, count }) => (count === 1 ? ` ${text}` : ` ${text} ${count}`));
-  return { ...message, body: [body, edited > 0 ? ' (edited)' : '', ...marks].join('') };
+  return [contentWords(message), edited > 0 ? ' (edited)' : '', ...marks].join('');
 }

@@ -5,6 +5,7 @@ import { reportReasons } from '../../proto/report-words.ts';
 import type { Profile, UserProfile } from '../../proto/words.ts';
 import { RingpostError } from '../errors.ts';
 import type { Command } from './commands.ts';
+import { placeWords } from './content.ts';
 import type { Talk } from './talk.ts';
 
 export const peopleCommands: { readonly [name: string]: Command } = {
@@ -39,12 +40,8 @@ function profileLines(told: UserProfile): string[] {
   if (told.state === 'unavailable') return [`${told.user} can't be asked just now; try again.`];
   const lines = fields.flatMap((field) => (told[field] === '' ? [] : [`${field.padEnd(6)} ${oneLine(told[field])}`]));
   const { place } = told;
-  if (place !== undefined) lines.push(`place  ${oneLine(place.name)} ${degrees(place.north)}, ${degrees(place.east)}`);
+  if (place !== undefined) lines.push(`place  ${placeWords(place)}`);
   return lines.length === 0 ? [`${told.user} tells you nothing.`] : [told.user, ...lines];
-}
-
-function degrees(tenMillionths: number): string {
-  return (tenMillionths / 10_000_000).toFixed(5);
 }
 
 function oneLine(text: string): string {

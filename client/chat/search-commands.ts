@@ -101,6 +101,6 @@ function wantedBy(talk: Talk, text: string): SearchOptions | undefined {
 
 /** `2026-01-31 12:05  alice to bob: Shall we?` */
 function lineOf(talk: Talk, message: MessageState): string {
-  const { at, from, to, body } = worded(message);
-  return `${moment(at, Date.now())}  ${from} to ${talk.rooms.nameOf(to)}: ${shortened(body, said_chars)}`;
+  const { at, from, to } = message;
+  return `${moment(at, Date.now())}  ${from} to ${talk.rooms.nameOf(to)}: ${shortened(worded(message), said_chars)}`;
 }

@@ -7,13 +7,13 @@ import {
   type GroupEvent,
   type GroupId,
   type MessageEvent,
+  type MessageState,
   type Presence,
-  type SentFile,
   type VanishedEvent,
 } from '../../proto/words.ts';
-import type { ClientEvent, RingpostClient, StateNews } from '../index.ts';
+import type { ClientEvent, RingpostClient, SendOptions, StateNews } from '../index.ts';
 import { sdkLimits } from '../limits.ts';
-import { withFile } from './file-commands.ts';
+import { contentWords, mentionsIn } from './content.ts';
 import { Ledger, type OwnMessage, ownFrom } from './ledger.ts';
 import { chatLimits } from './limits.ts';
 import { amendmentWords, vanishingWords, worded } from './message-commands.ts';
@@ -114,13 +114,18 @@ export class Talk {
   }
 
   /** Sends to the partner. Throws the errors of `send`. */
-  say(body: string, file?: SentFile, to: ConversationId | undefined = this.partner): void {
+  say(
+    body: string,
+    { more, file }: Pick<SendOptions, 'more' | 'file'> = {},
+    to: ConversationId | undefined = this.partner,
+  ): void {
     if (to === undefined) {
       this.screen.alert('Nobody would hear that yet: whom do you want to write to? (/to NAME)');
       return;
     }
-    const { id, word } = this.client.send(to, body, { file });
-    this.#own(id, to, withFile(word));
+    const mentions = mentionsIn(body, to);
+    const { id, word } = this.client.send(to, body, { more: mentions.length > 0 ? { ...more, mentions } : more, file });
+    this.#own(id, to, contentWords(word));
   }
 
   /** Shows a message that is not answered yet. */
@@ -131,19 +136,20 @@ export class Talk {
 
   /** Shows the last messages with somebody, who learns that they were read. Answers how many there were. */
   async history(conversation: ConversationId, count: number): Promise<number> {
-    const pages: MessageEvent[] = [];
+    const pages: MessageState[] = [];
     let before = 0;
     do {
       const limit = Math.min(count - pages.length, clientLimits.page_messages_max);
       const page = await this.client.history(conversation, { before, limit });
-      for (const message of page.messages.map(worded)) {
+      for (const message of page.messages) {
+        const own = { ...message, body: worded(message) };
         if (message.from === this.client.user)
-          this.ledger.add(ownFrom(message, this.rooms.nameOf(message.to), whyOf(message.failed)));
+          this.ledger.add(ownFrom(own, this.rooms.nameOf(message.to), whyOf(message.failed)));
         pages.push(message);
       }
       before = page.next;
     } while (before > 0 && pages.length < count);
-    for (const message of pages.reverse()) this.#show(message);
+    for (const message of pages.reverse()) this.#show(message, worded(message));
     return pages.length;
   }
 
@@ -160,7 +166,7 @@ export class Talk {
   leftOver(): void {
     for (const { id, word } of this.client.unsent()) {
       if (word.kind !== 'send') continue;
-      this.#own(id, word.to, withFile(word));
+      this.#own(id, word.to, contentWords(word));
     }
   }
 
@@ -263,8 +269,8 @@ export class Talk {
     return `${this.rooms.nameOf(other)}: ${what}`;
   }
 
-  #message(heard: MessageEvent & { readonly n: number }): void {
-    const event = { ...heard, body: withFile(heard) };
+  #message(event: MessageEvent & { readonly n: number }): void {
+    const words = contentWords(event);
     const own = event.from === this.client.user;
     const other = this.#conversationOf(event);
     if (event.n <= this.#newsAfter) {
@@ -277,10 +283,10 @@ export class Talk {
     }
     if (!isGroupId(other)) this.#meet(other);
     if (own) {
-      const { id, to, body, at, seq } = event;
-      this.ledger.add({ id, to, whom: this.rooms.nameOf(to), body, at, seq, tick: 'sent', why: '' });
+      const { id, to, at, seq } = event;
+      this.ledger.add({ id, to, whom: this.rooms.nameOf(to), body: words, at, seq, tick: 'sent', why: '' });
     }
-    if (!this.#shown.has(keyOf(event))) this.#show(event);
+    if (!this.#shown.has(keyOf(event))) this.#show(event, words);
     this.#showStatus();
   }
 
@@ -289,7 +295,7 @@ export class Talk {
   }
 
   /** What is shown of the open conversation counts as read. */
-  #show(message: MessageEvent): void {
+  #show(message: MessageEvent, words: string): void {
     const key = keyOf(message);
     this.#shown.delete(key);
     this.#shown.add(key);
@@ -302,7 +308,8 @@ export class Talk {
       this.screen.own(own);
       return;
     }
-    const { from, at, body, seq } = message;
+    const { from, at, seq, more } = message;
+    const body = more?.mentions?.includes(this.client.user) ? `[for you] ${words}` : words;
     const conversation = this.#conversationOf(message);
     const here = conversation === this.partner;
     this.#theirs.set(conversation, message);

@@ -150,6 +150,46 @@ t.test('commands', async (t) => {
   t.equal(await alice.code, 1, 'one message was not delivered');
 });
 
+t.test('messages that hold more than text', async (t) => {
+  const server = await messenger(t);
+  const home = t.testdir();
+  const [bob, carol] = [start(server, home, 'bob'), start(server, home, 'carol')];
+  for (const one of [bob, carol]) await one.sees(/new here/);
+  const alice = start(server, home, 'alice', '--to', 'bob');
+  await alice.sees(/^\* bob: online$/);
+  const tells = ({ io }: Running, text: RegExp) => until(() => text.test(io.stderr.text));
+  alice.type('/reply nothing yet');
+  await tells(alice, /Nobody else has written here yet/);
+  alice.type('Shall we meet?');
+  await bob.sees(/^alice: Shall we meet\?$/);
+  bob.type('/reply Yes, there');
+  await alice.sees(/^bob: \[to alice: Shall we meet\?\] Yes, there$/);
+  bob.type('/place 48.13743 11.57549 Marienplatz');
+  await alice.sees(/^bob: \[place Marienplatz 48\.13743, 11\.57549\]$/);
+  alice.type('/forward carol');
+  await carol.sees(/^alice: \[forwarded\] \[place Marienplatz 48\.13743, 11\.57549\]$/);
+  bob.type('/card Dan Miller @dan +49 170 1234 dan@example.org');
+  await alice.sees(/^bob: \[card Dan Miller, dan, \+49 170 1234, dan@example\.org\]$/);
+  bob.type('/once the secret');
+  await alice.sees(/^bob: \[to be seen once\] the secret$/);
+  for (const [line, words] of [
+    ['/place', /degrees north, and east/],
+    ['/place 91 0', /degrees north, and east/],
+    ['/card', /Whose\?/],
+    ['/once', /What\?/],
+    ['/forward', /To whom\?/],
+    ['/forward #nowhere', /You are in no group #nowhere/],
+    ['/reply', /What do you answer\?/],
+  ] as const) {
+    alice.io.stderr.text = '';
+    alice.type(line);
+    await tells(alice, words);
+  }
+  alice.type('/history');
+  await until(() => alice.io.stdout.lines.filter((line) => /Yes, there$/.test(line)).length === 2);
+  for (const one of [alice, bob, carol]) t.equal(await one.end(), 0);
+});
+
 t.test('a conversation beside the open one: shown, not read until it is opened', async (t) => {
   const server = await messenger(t);
   const home = t.testdir();

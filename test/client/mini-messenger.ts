@@ -1,4 +1,4 @@
-import type { MessageEvent, MessageState, ServerWord, TimelineEvent } from '../../proto/words.ts';
+import type { MessageEvent, MessageState, Send, ServerWord, TimelineEvent } from '../../proto/words.ts';
 import { grant, type Peer, refusal, type ScriptedServer, scriptedServer } from './scripted-server.ts';
 
 interface User {
@@ -100,7 +100,7 @@ export class MiniMessenger {
     if (reader === undefined) return;
     switch (word.kind) {
       case 'send':
-        this.#send(peer, user, word.id, word.to, word.body);
+        this.#send(peer, user, word);
         break;
       case 'received':
         for (const event of user.timeline.slice(0, word.upTo)) {
@@ -147,14 +147,15 @@ export class MiniMessenger {
     }
   }
 
-  #send(peer: Peer, user: User, id: string, to: string, body: string): void {
+  #send(peer: Peer, user: User, { id, to, body, more }: Send): void {
     const seq = (user.seqs.get(to) ?? 0) + 1;
     user.seqs.set(to, seq);
-    const event: MessageEvent = { kind: 'message', id, from: user.name, to, seq, at: Date.now(), body };
+    const at = Date.now();
+    const event: MessageEvent = { kind: 'message', id, from: user.name, to, seq, at, body, ...(more && { more }) };
     const n = user.timeline.push(event);
     const reader = user.peers.get(peer)!;
     if (reader.sent === n - 1) reader.sent = n;
-    peer.say({ kind: 'accepted', id, n, seq, at: event.at });
+    peer.say({ kind: 'accepted', id, n, seq, at });
     const other = this.users.get(to);
     if (other) other.timeline.push(event);
     else {

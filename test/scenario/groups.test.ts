@@ -147,8 +147,20 @@ t.test('three nodes, three nats-servers', async (t) => {
     await hal.sees(/^\* #Sailing: messages vanish after 7d$/);
     hal.says('/members');
     await hal.sees(/^gil {2}owner$/);
+    gil.says('@hal, and @nobody: when?');
+    await hal.sees(/^gil in #Sailing: \[for you\] @hal, and @nobody: when\?$/);
+    hal.says('/reply Sunday');
+    await gil.sees(/^hal in #Sailing: \[to gil: @hal, and @nobody: when\?\] Sunday$/);
+    gil.says('/describe On Sundays');
+    await hal.sees(/gil described the group: On Sundays$/);
     hal.says('/add nobody-there');
     await until('it is refused', () => /Only admins/.test(hal.io.stderr.text));
+    gil.says('/announce on');
+    await hal.sees(/only admins may write now$/);
+    gil.says('/admin hal');
+    await hal.sees(/hal is an admin$/);
+    gil.says('/unadmin hal');
+    await hal.sees(/hal is no admin any more$/);
     gil.says('/remove hal');
     await hal.sees(/gil removed hal/);
     for (const { io, code } of [gil, hal]) {
