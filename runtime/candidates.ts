@@ -1,6 +1,7 @@
 /** Who may own partitions, as one node sees its members and itself. */
 import type { Limits } from './limits.ts';
 import type { Fitness, Heartbeat, Members } from './members.ts';
+import type { OwnershipView } from './ownership-view.ts';
 import type { NodeId, Owner, PartitionId, Ports } from './ports.ts';
 import { type Candidate, Proposal } from './proposal.ts';
 import { Ring } from './ring.ts';
@@ -9,6 +10,7 @@ export interface CandidatesHost {
   readonly ports: Ports;
   readonly limits: Limits;
   readonly members: Members;
+  readonly ownership: Pick<OwnershipView, 'pinOf' | 'formatOf'>;
   readonly self: Owner;
   readonly partitions: number;
   /** The format of state that this node reads and writes. */
@@ -65,7 +67,16 @@ export class Candidates {
       const ring = new Ring(names);
       this.#ring = { names: names.join(), ring, wanted: ring.assign(this.#host.partitions) };
     }
-    return new Proposal(candidates, this.#ring.ring, this.#ring.wanted);
+    return new Proposal(candidates, this.#ring.ring, this.#pinned(this.#ring.wanted, candidates));
+  }
+
+  /** Where an operator has pinned a partition, that comes before the ring's wish, as long as the node may own it. */
+  #pinned(wanted: readonly NodeId[], candidates: readonly Candidate[]): readonly NodeId[] {
+    const { ownership } = this.#host;
+    return wanted.map((node, partition) => {
+      const pin = candidates.find((candidate) => candidate.node === ownership.pinOf(partition));
+      return pin !== undefined && pin.format >= ownership.formatOf(partition) ? pin.node : node;
+    });
   }
 
   self(): Candidate {

@@ -133,6 +133,12 @@ export interface Questions {
   drain: { ask: { readonly draining: boolean }; answer: true };
   /** Answered when the snapshot is made, or was not. */
   snapshot: { ask: { readonly partition: PartitionId }; answer: true };
+  /** Whether `move` would be carried out. */
+  mayMove: { ask: { readonly partition: PartitionId; readonly to: NodeId }; answer: true };
+  /** Pins the partition to a node. Answered when that is written; it goes there once the node's copy is warm, as any planned move. */
+  move: { ask: { readonly partition: PartitionId; readonly to: NodeId }; answer: true };
+  /** For any node. All pins go, so that the ring decides again. Answered when that is written, with how many there were. */
+  rebalance: { ask: object; answer: number };
 }
 
 export type QuestionKind = keyof Questions;
@@ -144,12 +150,24 @@ export type Answer<K extends QuestionKind = QuestionKind> = Questions[K]['answer
 /**
  * Why there is no answer. `no owner`: nobody owns the partition now, or its owner is changing. `no answer`: the node did not answer in time: it
  * is dead, or cut off, or does not know the question; what was asked may have been done. `absent`: there is no such actor or letter.
+ * `not possible`: it can't be done as things are, and nothing was changed.
  */
-export type Unanswered = 'unknown node' | 'unknown partition' | 'no owner' | 'absent' | 'no answer' | 'failed';
+export type Unanswered =
+  | 'unknown node'
+  | 'unknown partition'
+  | 'no owner'
+  | 'absent'
+  | 'not possible'
+  | 'no answer'
+  | 'failed';
 
 export type Inspected<T> =
   | { readonly kind: 'answer'; readonly value: T }
   | { readonly kind: 'none'; readonly why: Unanswered; readonly words: string };
+
+export function found<T>(value: T): { readonly kind: 'answer'; readonly value: T } {
+  return { kind: 'answer', value };
+}
 
 export function none(why: Unanswered, words: string = why): { kind: 'none'; why: Unanswered; words: string } {
   return { kind: 'none', why, words };

@@ -7,6 +7,7 @@ import {
   type Answer,
   type ChannelReport,
   type FoundLetter,
+  found,
   type Inspected,
   type NodeReport,
   none,
@@ -17,6 +18,7 @@ import {
 } from './inspection.ts';
 import type { Limits } from './limits.ts';
 import type { Partition } from './partition.ts';
+import type { Pins } from './pins.ts';
 import type { PartitionId, Ports } from './ports.ts';
 import { roughBytes } from './size.ts';
 import type { SnapshotStatus } from './snapshots/snapshots.ts';
@@ -27,6 +29,7 @@ export interface InspectorHost {
   readonly ports: Pick<Ports, 'clock' | 'timers' | 'store' | 'log'>;
   readonly limits: Limits;
   readonly partitions: number;
+  readonly pins: Pins;
   node(): NodeReport;
   served(): Iterable<Partition>;
   serving(id: PartitionId): Partition | undefined;
@@ -72,6 +75,9 @@ export class Inspector {
         return found(true);
       },
       snapshot: (ask) => this.#at(ask.partition, () => host.snapshotNow(ask.partition).then(() => found(true))),
+      mayMove: ({ partition, to }) => this.#at(partition, () => host.pins.mayMove(partition, to)),
+      move: ({ partition, to }) => this.#at(partition, () => host.pins.move(partition, to)),
+      rebalance: () => host.pins.rebalance(),
     };
   }
 
@@ -233,8 +239,4 @@ function pageOf<T>(
   }
   const last = list.at(-1);
   return { list, next: last !== undefined && list.length < all.length ? idOf(last) : '' };
-}
-
-function found<T>(value: T): { readonly kind: 'answer'; readonly value: T } {
-  return { kind: 'answer', value };
 }

@@ -10,6 +10,7 @@ import { Inspector } from './inspector.ts';
 import type { Limits } from './limits.ts';
 import type { Heartbeat } from './members.ts';
 import type { View } from './ownership-view.ts';
+import { Pins } from './pins.ts';
 import type { NodeId, Owner, PartitionId, Ports } from './ports.ts';
 import { putQuestion } from './questions.ts';
 
@@ -92,11 +93,18 @@ export class Node implements Door {
   }
 
   #makeInspector(): Inspector {
-    const { holdings, snapshots } = this.#engine;
+    const { holdings, snapshots, ownership, placement } = this.#engine;
+    const pins = new Pins({
+      ports: this.#ports,
+      ownership,
+      members: () => this.members,
+      written: () => void placement.look(true),
+    });
     return new Inspector({
       ports: this.#ports,
       limits: this.#limits,
       partitions: this.#partitions,
+      pins,
       node: () => this.#report(),
       served: () => holdings.all(),
       serving: (id) => holdings.serving(id),

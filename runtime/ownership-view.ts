@@ -1,5 +1,5 @@
 /** The ownership register as one node sees it: what was read last, and how it is changed. */
-import type { Owner, Ownership, PartitionId, Ports } from './ports.ts';
+import type { NodeId, Owner, Ownership, PartitionId, Ports } from './ports.ts';
 
 export interface View {
   readonly version: number;
@@ -7,6 +7,8 @@ export interface View {
   readonly epochs: readonly number[];
   /** The highest format of state that an owner of each may have written. */
   readonly formats: readonly number[];
+  /** The node that an operator wants to own each, '' where the ring decides. */
+  readonly pins: readonly (NodeId | '')[];
 }
 
 /** A node that is to own something, and the format of state that it writes. */
@@ -35,7 +37,8 @@ export class OwnershipView {
   constructor(host: OwnershipViewHost) {
     this.#host = host;
     const none = Array.from({ length: host.partitions }, () => undefined);
-    this.#view = { version: 0, owners: none, epochs: none.map(() => 0), formats: none.map(() => 1) };
+    const [epochs, formats, pins] = [none.map(() => 0), none.map(() => 1), none.map(() => '')];
+    this.#view = { version: 0, owners: none, epochs, formats, pins };
   }
 
   get view(): View {
@@ -63,6 +66,11 @@ export class OwnershipView {
     return this.#view.formats[partition] ?? 1;
   }
 
+  /** The node that an operator wants to own it; '' where the ring decides. */
+  pinOf(partition: PartitionId): NodeId | '' {
+    return this.#view.pins[partition] ?? '';
+  }
+
   /** Partitions that are this node's by the register. */
   get mine(): PartitionId[] {
     return this.#view.owners.flatMap((owner, partition) => (this.isSelf(owner) ? [partition] : []));
@@ -85,13 +93,14 @@ export class OwnershipView {
     this.#adopt(version, value);
   }
 
-  #adopt(version: number, { owners, epochs, formats }: Ownership): void {
+  #adopt(version: number, { owners, epochs, formats, pins }: Ownership): void {
     if (version <= this.#view.version) return;
     if (owners.length !== this.#host.partitions) {
       throw new Error(`the cluster has ${owners.length} partitions, this node is set to ${this.#host.partitions}`);
     }
     const before = this.#view;
-    this.#view = { version, owners, epochs, formats: formats ?? owners.map(() => 1) };
+    const absent = { formats: formats ?? owners.map(() => 1), pins: pins ?? owners.map(() => '') };
+    this.#view = { version, owners, epochs, ...absent };
     this.#host.changed(before, this.#view);
   }
 
@@ -106,7 +115,7 @@ export class OwnershipView {
   }
 
   /** Names new owners, each in a new epoch. False when another write came first: the view is up to date then. */
-  async write(changes: ReadonlyMap<PartitionId, NamedOwner | undefined>): Promise<boolean> {
+  write(changes: ReadonlyMap<PartitionId, NamedOwner | undefined>): Promise<boolean> {
     const owners = [...this.#view.owners];
     const epochs = [...this.#view.epochs];
     const formats = [...this.#view.formats];
@@ -116,7 +125,18 @@ export class OwnershipView {
       epochs[partition] = (epochs[partition] ?? 0) + 1;
       formats[partition] = Math.max(formats[partition] ?? 1, owner.format);
     }
-    const value: Ownership = { owners, epochs, formats };
+    return this.#put({ owners, epochs, formats, pins: this.#view.pins });
+  }
+
+  /** Says which nodes operators want to own partitions, '' for whom the ring wants; who owns what stays as it is. False as by `write`. */
+  pin(changes: ReadonlyMap<PartitionId, NodeId | ''>): Promise<boolean> {
+    const { owners, epochs, formats } = this.#view;
+    const pins = [...this.#view.pins];
+    for (const [partition, node] of changes) pins[partition] = node;
+    return this.#put({ owners, epochs, formats, pins });
+  }
+
+  async #put(value: Ownership): Promise<boolean> {
     const begunMs = this.#host.ports.clock.monotonicMs();
     const version = await this.#host.ports.ownership.write(this.#view.version, value);
     if (version === undefined) {

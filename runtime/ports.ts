@@ -219,6 +219,8 @@ export interface Ownership {
   readonly epochs: readonly number[];
   /** The highest format of state that an owner of each may have written: who reads only lower ones may not own it. Absent: all 1. */
   readonly formats?: readonly number[];
+  /** The node that an operator wants to own each, '' where the ring decides; absent: none. Whoever does not know of pins drops them all when it writes. */
+  readonly pins?: readonly (NodeId | '')[];
 }
 
 /** A register with compare-and-set, shared by all nodes. `version` 0 is the empty register. */

@@ -1,4 +1,4 @@
-/** Who should do what for each partition, by one node's view of the members: the ring's wish, who is fit to claim, who keeps a copy. */
+/** Who should do what for each partition, by one node's view of the members: the ring's wish or an operator's, who is fit to claim, who keeps a copy. */
 import type { NodeId, PartitionId } from './ports.ts';
 import type { Ring } from './ring.ts';
 
@@ -17,7 +17,7 @@ export class Proposal {
   readonly #ring: Ring;
   readonly #wanted: readonly NodeId[];
 
-  /** `wanted`: the ring's wish for each partition. */
+  /** `wanted`: the owner wished for each partition, by an operator or the ring. */
   constructor(candidates: readonly Candidate[], ring: Ring, wanted: readonly NodeId[]) {
     this.#candidates = candidates;
     this.#ring = ring;
@@ -29,7 +29,7 @@ export class Proposal {
     return this.#candidates.length === 0;
   }
 
-  /** The ring's wish; undefined when nobody may own anything. */
+  /** The owner wished for; undefined when nobody may own anything. */
   wanted(partition: PartitionId): NodeId | undefined {
     return this.#wanted[partition];
   }

@@ -69,6 +69,7 @@ export class SimRegister {
       owners: (Ownership['owners'][number] | null)[];
       epochs: number[];
       formats?: number[];
+      pins?: string[];
     };
     return { version: this.#version, value: { ...rest, owners: owners.map((owner) => owner ?? undefined) } };
   }

@@ -5,12 +5,14 @@ export interface PlainOwnership {
   readonly owners: readonly (Owner | null)[];
   readonly epochs: readonly number[];
   readonly formats?: readonly number[];
+  readonly pins?: readonly string[];
 }
 
 export function plainOwnership({ owners, ...rest }: Ownership): PlainOwnership {
   return { owners: owners.map((owner) => owner ?? null), ...rest };
 }
 
-export function ownershipOf({ owners, epochs, formats }: PlainOwnership): Ownership {
-  return { owners: owners.map((owner) => owner ?? undefined), epochs, ...(formats && { formats }) };
+export function ownershipOf({ owners, epochs, formats, pins }: PlainOwnership): Ownership {
+  const optional = { ...(formats && { formats }), ...(pins && { pins }) };
+  return { owners: owners.map((owner) => owner ?? undefined), epochs, ...optional };
 }

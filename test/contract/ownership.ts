@@ -17,6 +17,9 @@ function ownership(epoch: number): Ownership {
   return { owners: [undefined, owner, undefined], epochs: [0, epoch, 0] };
 }
 
+/** With all that may be absent. */
+const whole: Ownership = { ...ownership(20), formats: [1, 4, 1], pins: ['', 'b', ''] };
+
 export function ownershipContract(t: Test, open: () => Promise<RegisterWorld>): void {
   t.test('A7: ownership changes by compare-and-set', async (t) => {
     const world = await open();
@@ -43,5 +46,7 @@ export function ownershipContract(t: Test, open: () => Promise<RegisterWorld>): 
       version = won[0] ?? version;
     }
     t.same(await settle(other.read()), { version, value: ownership(19) });
+    const last = await settle(register.write(version, whole));
+    t.same(await settle(other.read()), { version: last, value: whole });
   });
 }

@@ -325,7 +325,7 @@ t.test('§5: one question at a time', async (t) => {
 });
 
 t.test('§5: a partition changes its owner a few times at once, and then now and then', async (t) => {
-  const view = (epoch: number): View => ({ version: epoch, owners: [], epochs: [epoch, 1], formats: [] });
+  const view = (epoch: number): View => ({ version: epoch, owners: [], epochs: [epoch, 1], formats: [], pins: [] });
   const unrest = new Unrest(100);
   let epoch = 6;
   const change = (times: number, nowMs: number): void => {

@@ -51,7 +51,7 @@ class House extends Stage {
   }
 
   get view(): View {
-    return { version: 1, owners: [], epochs: this.epochs, formats: [] };
+    return { version: 1, owners: [], epochs: this.epochs, formats: [], pins: [] };
   }
 
   async follow(): Promise<void> {

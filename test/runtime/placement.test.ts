@@ -68,7 +68,11 @@ class Seat implements PlacementHost {
   }
 
   /** The register as others left it. */
-  async register(owner: (id: PartitionId) => string | undefined, format = 1): Promise<void> {
+  async register(
+    owner: (id: PartitionId) => string | undefined,
+    format = 1,
+    pin: (id: PartitionId) => string = () => '',
+  ): Promise<void> {
     const names = all.map(owner);
     const owners = names.map((node) =>
       node === undefined ? undefined : { node, incarnation: node === 'n1' ? 'x' : 'i' },
@@ -76,7 +80,7 @@ class Seat implements PlacementHost {
     const { version, value } = await this.stage.time.until(this.ports.ownership.read());
     const epochs = all.map((id) => (value?.epochs[id] ?? 0) + 1);
     await this.stage.time.until(
-      this.ports.ownership.write(version, { owners, epochs, formats: all.map(() => format) }),
+      this.ports.ownership.write(version, { owners, epochs, formats: all.map(() => format), pins: all.map(pin) }),
     );
     for (const id of all) if (names[id] === 'n1') this.open.add(id);
   }
@@ -142,6 +146,47 @@ t.test('§5: not to one that is new, lags, has no copy, is unfit, or does not re
   await ahead.register(() => 'n1', 2);
   await ahead.look();
   t.strictSame(ahead.handedOver, [], 'does not read the format');
+});
+
+t.test('§5: what is pinned goes to its node, and stays there, whatever the ring wants', async (t) => {
+  const [first = 0] = mine;
+  const [last = 0] = theirs;
+  const pins = (id: PartitionId): string => (id === first ? 'n2' : id === last ? 'n1' : '');
+  const seat = await rich();
+  await seat.register(() => 'n1', 1, pins);
+  await seat.look();
+  const pinned = wished.map((node, id) => pins(id) || node);
+  t.strictSame(seat.owners(), pinned);
+  t.strictSame(seat.ownership.view.pins, all.map(pins), 'and naming owners leaves the pins');
+  await seat.look();
+  t.strictSame(seat.owners(), pinned, 'for good');
+  const cold = await rich({ copies: copiesOf(theirs, 1_000) });
+  await cold.register(() => 'n1', 1, pins);
+  await cold.look();
+  t.equal(cold.owners()[first], 'n1', 'not without a warm copy');
+  const other = new Seat();
+  await other.register(() => 'n2', 1, pins);
+  other.hears('n2');
+  other.hears('n3');
+  await other.stage.time.pass(300);
+  await other.look();
+  t.ok(other.wanted.includes(last), 'whom it is pinned to builds one');
+});
+
+t.test('§5: the owner of what is pinned is replaced as any other when it dies', async (t) => {
+  const [first = 0] = mine;
+  const seat = await rich();
+  await seat.register(
+    (id) => (id === first ? 'n2' : 'n1'),
+    1,
+    (id) => (id === first ? 'n2' : ''),
+  );
+  await seat.look();
+  t.equal(seat.owners()[first], 'n2');
+  seat.members.forget('n2');
+  await seat.look();
+  t.equal(seat.owners()[first], 'n1');
+  t.equal(seat.ownership.pinOf(first), 'n2', 'it stays pinned');
 });
 
 t.test('§5: a partition that has changed hands too often stays where it is for a while', async (t) => {

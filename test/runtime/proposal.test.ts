@@ -104,6 +104,10 @@ class Seen implements CandidatesHost {
   readonly self = { node: 'self', incarnation: 'i' };
   readonly partitions = partitions;
   readonly format = 4;
+  /** Where an operator wants them; the register says that nodes of this format have owned them. */
+  readonly pins = new Map<number, string>();
+  written = 1;
+  readonly ownership = { pinOf: (id: number) => this.pins.get(id) ?? '', formatOf: () => this.written };
   mine: Fitness = 'fit';
   readonly candidates = new Candidates(this);
 
@@ -135,6 +139,34 @@ t.test('§5: candidates are owners that stay, with what they say of their copies
   t.match(seen.candidates.proposal(false).candidate('a'), { format: 2, copies: new Map([[3, 7]]) });
   t.match(seen.candidates.proposal(false).candidate('self'), { format: 4, copies: new Map([[1, 11]]) });
   t.equal(seen.names(true), 'a', 'not itself, while it leaves');
+});
+
+t.test('§5: an operator’s pin comes before the ring, while its node may own the partition', async (t) => {
+  const seen = new Seen();
+  const wanted = (id: number): string | undefined => seen.candidates.proposal(false).wanted(id);
+  seen.hears('a', { format: 4 });
+  seen.hears('b', { format: 2 });
+  const ring = all.map(wanted);
+  const at = (node: string): number => ring.indexOf(node);
+  const [fromA, fromB] = [at('a'), at('b')];
+  seen.pins.set(fromA, 'b').set(fromB, 'self');
+  const pinned = ring.map((node, id) => (id === fromA ? 'b' : id === fromB ? 'self' : node));
+  t.strictSame(all.map(wanted), pinned, 'and no other');
+  const standbys = (id: number): readonly string[] => seen.candidates.proposal(false).standbys(id, ring[id], 0);
+  t.strictSame(standbys(fromA), ['b'], 'it is to have a copy');
+  seen.written = 3;
+  t.equal(wanted(fromA), 'a', 'not one that does not read the format');
+  t.equal(wanted(fromB), 'self');
+  seen.written = 2;
+  t.equal(wanted(fromA), 'b');
+  for (const why of [{ leaving: true }, { role: 'guest' }] as const) {
+    seen.hears('b', { format: 2, ...why });
+    t.not(wanted(fromA), 'b');
+  }
+  seen.members.forget('b');
+  t.not(wanted(fromA), 'b', 'nor one that is gone');
+  seen.hears('b', { format: 2 });
+  t.strictSame(all.map(wanted), pinned, 'it is back, and the pin holds again');
 });
 
 t.test('§5: a node whose store takes nothing is no candidate, once all know, unless there is no other', async (t) => {
