@@ -13,6 +13,7 @@ import {
   failed,
   isAdminError,
 } from './admin/connect.ts';
+import { move, rebalance } from './admin/moves.ts';
 import { groups, reports, trace, user, users } from './admin/users.ts';
 import { type Options, parseOptions, UsageError } from './options.ts';
 import type { Terminal } from './terminal.ts';
@@ -34,6 +35,13 @@ const nouns: { readonly [noun: string]: Noun | undefined } = {
   drain: { usage: 'NODE', help: 'empties a node; --wait SECONDS (60)', words: 1, run: drain },
   resume: { usage: 'NODE', help: 'it takes its share again', words: 1, run: resume },
   snapshot: { usage: 'NUMBER', help: 'folds the journal of a partition now', words: 1, run: snapshot },
+  move: {
+    usage: 'NUMBER NODE',
+    help: 'a partition goes to a node, and stays; --wait SECONDS (60)',
+    words: 2,
+    run: move,
+  },
+  rebalance: { usage: '', help: 'the ring decides again: forgets all moves', words: 0, run: rebalance },
   actors: { usage: '[KIND[/PREFIX]]', help: 'awake and asleep; --partition NUMBER', words: 1, run: actors },
   actor: { usage: 'KIND/KEY [TABLE]', help: 'one actor, or the rows of one of its tables', words: 2, run: actor },
   'dead-letters': {

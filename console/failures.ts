@@ -24,6 +24,7 @@ const codes: { readonly [W in Unanswered]: status } = {
   'unknown node': status.NOT_FOUND,
   'unknown partition': status.NOT_FOUND,
   absent: status.NOT_FOUND,
+  'not possible': status.FAILED_PRECONDITION,
   'no owner': status.UNAVAILABLE,
   'no answer': status.DEADLINE_EXCEEDED,
   failed: status.INTERNAL,

@@ -22,6 +22,8 @@ const methods: { readonly [M in MethodName | 'WatchCluster']: Role } = {
   DrainNode: 'operator',
   ResumeNode: 'operator',
   SnapshotPartition: 'operator',
+  MovePartition: 'operator',
+  Rebalance: 'operator',
   ListUsers: 'viewer',
   GetUser: 'viewer',
   RevokeDevice: 'operator',

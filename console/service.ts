@@ -35,6 +35,8 @@ export interface ServiceOptions {
 const snapshot_wait_ms = 120_000;
 /** A dead letter's record has to become durable. */
 const letter_wait_ms = 12_000;
+/** The register is silent while NATS elects a leader. */
+const pins_wait_ms = 12_000;
 
 export type Handlers = { readonly [M in MethodName]: (request: Request<M>, caller: Caller) => Promise<Reply<M>> };
 
@@ -69,6 +71,8 @@ type Changing =
   | 'DrainNode'
   | 'ResumeNode'
   | 'SnapshotPartition'
+  | 'MovePartition'
+  | 'Rebalance'
   | 'RevokeDevice'
   | 'DeactivateUser';
 
@@ -101,6 +105,16 @@ function changing(node: Node, changes: Changes, users: Users): Pick<Handlers, Ch
     SnapshotPartition: ({ partition, reason }, caller) =>
       changes.make(caller, { method: 'SnapshotPartition', target: { partition }, reason }, async () =>
         answerOf(await node.inspect({ kind: 'snapshot', partition }, node.node, snapshot_wait_ms)),
+      ),
+    MovePartition: async ({ partition, node: to, reason }, caller) => {
+      answerOf(await node.inspect({ kind: 'mayMove', partition, to }));
+      return changes.make(caller, { method: 'MovePartition', target: { partition, node: to }, reason }, async () =>
+        answerOf(await node.inspect({ kind: 'move', partition, to }, node.node, pins_wait_ms)),
+      );
+    },
+    Rebalance: ({ reason }, caller) =>
+      changes.make(caller, { method: 'Rebalance', target: {}, reason }, async () =>
+        answerOf(await node.inspect({ kind: 'rebalance' }, node.node, pins_wait_ms)),
       ),
     RevokeDevice: async (request, caller) => {
       const { user, device, reason } = request;

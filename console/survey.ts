@@ -75,7 +75,7 @@ function lostNode(name: string): NodeWords {
 
 function partitionsOf(node: Node, told: readonly Told[]): PartitionWords[] {
   const reports = new Map<number, PartitionReport>();
-  const { owners, epochs } = node.view;
+  const { owners, epochs, pins } = node.view;
   for (const { heartbeat, partitions } of told) {
     for (const report of partitions)
       if (owners[report.partition]?.node === heartbeat.node) reports.set(report.partition, report);
@@ -100,6 +100,7 @@ function partitionsOf(node: Node, told: readonly Told[]): PartitionWords[] {
       snapshotAt: report?.snapshot?.at ?? 0,
       snapshotBytes: report?.snapshot?.bytes ?? 0,
       snapshotFailures: report?.snapshot?.failures ?? 0,
+      pinnedTo: pins[id] ?? '',
     };
   });
 }

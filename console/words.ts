@@ -49,6 +49,7 @@ export interface PartitionWords {
   readonly snapshotAt: number;
   readonly snapshotBytes: number;
   readonly snapshotFailures: number;
+  readonly pinnedTo: string;
 }
 
 export interface ClusterWords {
@@ -197,6 +198,8 @@ export interface Methods {
   DrainNode: { request: { readonly node: string } & Because; reply: Done };
   ResumeNode: { request: { readonly node: string } & Because; reply: Done };
   SnapshotPartition: { request: { readonly partition: number } & Because; reply: Done };
+  MovePartition: { request: { readonly partition: number; readonly node: string } & Because; reply: Done };
+  Rebalance: { request: Because; reply: Done };
   ListUsers: {
     request: { readonly prefix: string } & Paged;
     reply: { readonly users: readonly ActorEntryWords[]; readonly next: string };

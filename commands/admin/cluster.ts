@@ -6,7 +6,8 @@ import { type Errand, isMeant, reasonOf } from './connect.ts';
 import { bytes, duration, table, time } from './table.ts';
 
 const drain_wait_s = 60;
-const look_ms = 300;
+/** Between looks at whether what was asked for has happened. */
+export const look_ms = 300;
 /** Looks in a row that find it empty: another node may just be giving it a partition. */
 const empty_looks = 3;
 
@@ -51,6 +52,7 @@ function partitionTable(list: readonly PartitionWords[]): string {
       head: 'OWNER',
       of: ({ owner, answered }) => (owner === '' ? '(nobody)' : answered ? owner : `${owner} (silent)`),
     },
+    { head: 'PINNED', of: ({ pinnedTo }) => pinnedTo || '-' },
     { head: 'EPOCH', of: ({ epoch }) => epoch },
     { head: 'RECORD', of: ({ number }) => number },
     { head: 'STANDBYS', of: ({ standbys }) => standbys.map(standbyWords).join(', ') || '(none)' },

@@ -73,6 +73,11 @@ function partitionAlarms({ nodes, partitions }: ClusterWords): Alarm[] {
     ),
     ...about(
       'note',
+      idsOf(({ pinnedTo }) => pinnedTo !== '' && !up.has(pinnedTo)),
+      'pinned to a node that is not there',
+    ),
+    ...about(
+      'note',
       idsOf(({ owner, answered }) => up.has(owner) && !answered),
       'being taken over',
     ),

@@ -39,10 +39,11 @@ export function detail(state: State, screen: Screen, look: Look, help: readonly 
   }
 }
 
-const partitionHead = ' ID OWNER    EPOCH   RECORD COPIES (behind)       AWAKE  MBOX   OUT  STATE';
+const partitionHead = ' ID OWNER    EPOCH   RECORD COPIES (behind)       AWAKE  MBOX   OUT  STATE PIN';
 
 function partitionRow(partition: PartitionWords): Line {
-  const { id, owner, epoch, number, answered, awakeActors, waitingMails, outboxMails, snapshotBytes } = partition;
+  const { id, owner, epoch, number, answered, awakeActors, waitingMails, outboxMails, snapshotBytes, pinnedTo } =
+    partition;
   const copies = partition.standbys.map(({ node, lag, likeness }) => {
     return `${node}${likeness === 'OTHER' ? ' differs' : lag > 0 ? ` -${lag}` : ''}`;
   });
@@ -50,9 +51,14 @@ function partitionRow(partition: PartitionWords): Line {
   const words = [
     `${right(String(id), 3)} ${left(owned, 8)} ${right(String(epoch), 5)} ${right(String(number), 8)} `,
     `${left(`${copyMark(partition)} ${copies.join(', ') || 'none'}`, 19)} ${right(short(awakeActors), 5)} `,
-    `${right(short(waitingMails), 5)} ${right(short(outboxMails), 5)} ${right(short(snapshotBytes), 6)}`,
+    `${right(short(waitingMails), 5)} ${right(short(outboxMails), 5)} ${right(short(snapshotBytes), 6)}${pinnedTo === '' ? '' : ` ${pinnedTo}`}`,
   ].join('');
   return line(words, owner === '' ? { color: 'red' } : {});
+}
+
+function pinWords(pinnedTo: string, owner: string): string {
+  const where = pinnedTo === owner ? 'and there it is' : 'it moves there once that has a warm copy and owners rest';
+  return `pinned to ${pinnedTo} by an operator: ${where}`;
 }
 
 function nodeDetail(state: State, name: string, look: Look): Detail {
@@ -139,10 +145,12 @@ function contents(screen: Extract<Screen, { query: unknown }>, look: Look): Cont
   switch (screen.kind) {
     case 'partition': {
       const { partition, channels } = screen.answer.value;
-      const { hash, snapshotAt, snapshotBytes, snapshotFailures, rowsWaiting, recordBytes } = partition;
+      const { owner, pinnedTo, hash, snapshotAt, snapshotBytes, snapshotFailures, rowsWaiting, recordBytes } =
+        partition;
       const above = [
         line(partitionHead, { dim: true }),
         partitionRow(partition),
+        ...(pinnedTo === '' ? [] : [text(pinWords(pinnedTo, owner))]),
         text(
           `hash ${hash.toString(16).padStart(8, '0')}; ${rowsWaiting} rows wait for the store; ${short(recordBytes)} bytes of records`,
         ),

@@ -10,7 +10,12 @@ export interface Happening {
 
 /** Nodes first, then partitions. Empty where nothing has happened that is told. */
 export function happenings(before: ClusterWords, after: ClusterWords): Happening[] {
-  return [...nodesHappened(before, after), ...ownersHappened(before, after), ...copiesHappened(before, after)];
+  return [
+    ...nodesHappened(before, after),
+    ...pinsHappened(before, after),
+    ...ownersHappened(before, after),
+    ...copiesHappened(before, after),
+  ];
 }
 
 function nodesHappened(before: ClusterWords, after: ClusterWords): Happening[] {
@@ -66,6 +71,17 @@ function ownersHappened(before: ClusterWords, after: ClusterWords): Happening[] 
     if (to === '') return bad(`${what} without owner, ${from} had ${ids.length === 1 ? 'it' : 'them'}`);
     return good(from === '' ? `${what} taken by ${to}` : `${what} moved ${from} → ${to}`);
   });
+}
+
+function pinsHappened(before: ClusterWords, after: ClusterWords): Happening[] {
+  const pins = new Map(before.partitions.map(({ id, pinnedTo }) => [id, pinnedTo]));
+  const changed = new Map<string, number[]>();
+  for (const { id, pinnedTo } of after.partitions) {
+    if (pins.has(id) && pins.get(id) !== pinnedTo) changed.set(pinnedTo, [...(changed.get(pinnedTo) ?? []), id]);
+  }
+  return [...changed].map(([node, ids]) =>
+    good(node === '' ? `${partitionsWord(ids)} no longer pinned` : `${partitionsWord(ids)} pinned to ${node}`),
+  );
 }
 
 function copiesHappened(before: ClusterWords, after: ClusterWords): Happening[] {

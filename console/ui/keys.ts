@@ -134,6 +134,15 @@ function onScreen(state: State, screen: Screen, letter: string): Pressed | undef
       ),
     );
   }
+  if (screen.kind === 'partition' && letter === 'M') {
+    const title = `Move partition ${screen.id}: it goes to a node once that has a warm copy, and is pinned there`;
+    const fields = [field('To which node'), field('Why? For the audit log')];
+    return still(prompted(state, title, fields, { kind: 'move', partition: screen.id }));
+  }
+  if (screen.kind === 'partitions' && letter === 'B') {
+    const query: Query = { method: 'Rebalance', request: { reason: '' } };
+    return still(deed(state, 'Rebalance: no pins, the ring decides', 'rebalance', query, 'rebalance'));
+  }
   if (screen.kind === 'letter' && (letter === 'R' || letter === 'X')) {
     const { partition, id } = screen.query.request;
     const method = letter === 'R' ? 'ReplayDeadLetter' : 'DropDeadLetter';
@@ -219,13 +228,19 @@ function confirmed(state: State, prompt: Prompt, { value, must }: Field): Presse
       return opened(done, asking.actorsOrOne(first));
     case 'trace':
       return opened(done, asking.trace(first, second));
+    case 'move': {
+      const { partition } = prompt.intent;
+      const request = { partition, node: first, reason: second };
+      return carriedOut(done, `move of partition ${partition} to ${first}`, { method: 'MovePartition', request });
+    }
     case 'deed': {
       const { what, query } = prompt.intent;
-      const meant = { ...query, request: { ...query.request, reason: second } } as Query;
-      return {
-        state: { ...done, notice: { words: `${what}: asked for …`, isBad: false } },
-        effects: [{ kind: 'carryOut', what, query: meant }],
-      };
+      return carriedOut(done, what, { ...query, request: { ...query.request, reason: second } } as Query);
     }
   }
+}
+
+function carriedOut(state: State, what: string, query: Query): Pressed {
+  const notice = { words: `${what}: asked for …`, isBad: false };
+  return { state: { ...state, notice }, effects: [{ kind: 'carryOut', what, query }] };
 }

@@ -52,6 +52,7 @@ export interface Field {
 /** What a prompt is for, carried out with the values of its fields. */
 export type Intent =
   | { readonly kind: 'actor' | 'trace' }
+  | { readonly kind: 'move'; readonly partition: number }
   | { readonly kind: 'deed'; readonly what: string; readonly query: Query };
 
 export interface Prompt {

@@ -18,6 +18,9 @@ const count_every_ms = 5_000;
 const look_every_ms = 3_000;
 const letters_counted_max = 200;
 
+/** What is answered before it has ended. */
+const begunMethods: ReadonlySet<Query['method']> = new Set(['DrainNode', 'MovePartition', 'Rebalance']);
+
 export class Session {
   readonly #link: Link;
   readonly #onQuit: () => void;
@@ -126,7 +129,7 @@ export class Session {
     let told = { words: `${what}: done`, isBad: false };
     try {
       const { audit } = (await this.#link.call(query.method, query.request)) as { readonly audit: number };
-      const begun = query.method === 'DrainNode' ? 'begun' : 'done';
+      const begun = begunMethods.has(query.method) ? 'begun' : 'done';
       told = { words: `${what}: ${begun} (entry ${audit} of the audit log)`, isBad: false };
     } catch (error) {
       told = { words: `${what}: ${wordsOf(error)}`, isBad: true };
