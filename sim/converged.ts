@@ -7,7 +7,8 @@ import type { World } from './world.ts';
 
 /** Words on what is still lacking; undefined when nothing is. */
 export function lacking(world: World): { readonly words: string; readonly about: readonly string[] } | undefined {
-  const served = owners(world) ?? devices(world) ?? deliveries(world) ?? groupsLacking(world) ?? fading(world);
+  const served =
+    owners(world) ?? pinned(world) ?? devices(world) ?? deliveries(world) ?? groupsLacking(world) ?? fading(world);
   return served ?? transfers(world) ?? channels(world) ?? stores(world);
 }
 
@@ -24,6 +25,17 @@ function owners({ machines, partitions }: World): Lacking {
     const words = by.length === 0 ? 'nobody' : by.join(' and ');
     if (by.length !== 1)
       return { words: `partition ${partition} is served by ${words}`, about: [`p${partition}`, ...by] };
+  }
+  return undefined;
+}
+
+/** What an operator has pinned to a node is there. */
+function pinned({ machines }: World): Lacking {
+  for (const { node } of machines.values()) {
+    for (const [partition, pin] of (node?.view.pins ?? []).entries()) {
+      if (pin === '' || machines.get(pin)?.node?.owned.includes(partition) === true) continue;
+      return { words: `partition ${partition} is pinned to ${pin}, and not there`, about: [`p${partition}`, pin] };
+    }
   }
   return undefined;
 }

@@ -1,5 +1,6 @@
 /** What goes wrong in a simulated world, when, and how it is made good again. */
 
+import type { Question } from '../runtime/index.ts';
 import type { SimArchive } from './archive.ts';
 import type { SimRandom, SimTime } from './clock.ts';
 import type { Device } from './device.ts';
@@ -15,6 +16,7 @@ export interface FaultsWorld {
   readonly time: SimTime;
   readonly trace: Trace;
   readonly odds: Odds;
+  readonly partitions: number;
   readonly log: SimLog;
   readonly board: SimSwitchboard;
   readonly register: SimRegister;
@@ -187,6 +189,13 @@ export class Faults {
       this.#onMachine((machine) => {
         void machine.leave().then(() => this.#bootLater(machine));
       }),
+    move: () => {
+      const partition = this.#random.between(0, this.#world.partitions - 1);
+      // Be it there or not.
+      const to = this.#random.pick([...this.#world.machines.keys()]);
+      return this.#ordered({ kind: 'move', partition, to }, `p${partition} is to move to ${to}`);
+    },
+    rebalance: () => this.#ordered({ kind: 'rebalance' }, 'the ring is to decide again'),
     join: () => {
       const machine = this.#world.addMachine();
       if (machine === undefined) return false;
@@ -217,6 +226,17 @@ export class Faults {
       return undefined;
     },
   };
+
+  /** An operator asks it of any node. */
+  #ordered(question: Question<'move' | 'rebalance'>, words: string): boolean {
+    return this.#onMachine(({ name, node }) => {
+      const { trace } = this.#world;
+      trace.note(name, `an operator: ${words}`);
+      void node?.inspect(question).then((answer) => {
+        trace.note(name, `${words}: ${answer.kind === 'none' ? answer.words : 'written'}`);
+      });
+    });
+  }
 
   #kill(machine: Machine): void {
     machine.kill();

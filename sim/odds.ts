@@ -29,6 +29,8 @@ export const mishaps = [
   'line-storm',
   'device-crash',
   'device-clock-jump',
+  'move',
+  'rebalance',
 ] as const;
 export type Mishap = (typeof mishaps)[number];
 
@@ -160,6 +162,8 @@ const meansMs: { readonly [mishap in Mishap]: number } = {
   'line-storm': 20_000,
   'device-crash': 8_000,
   'device-clock-jump': 20_000,
+  move: 6_000,
+  rebalance: 30_000,
 };
 
 /** Small bounds are met sooner; other times make other races. */
