@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { AdminClient } from '../../console/index.ts';
 import { freePorts } from '../../scripts/free-ports.ts';
 import { type NatsServer, natsServers } from './nats.ts';
 import { Program } from './program.ts';
@@ -20,6 +21,8 @@ export interface ClusterPlan {
   readonly store?: (name: string) => string;
   readonly env?: (name: string) => { readonly [name: string]: string };
   /** How a node reaches the nats-servers, when not directly. */
+  /** Nodes have an admin console. */
+  readonly isOperated?: true;
   readonly natsUrls?: (node: string, servers: readonly NatsServer[]) => Promise<readonly string[]>;
 }
 
@@ -32,6 +35,7 @@ const settled_ms = 300;
 const nodes_most = 9;
 /** The same for all nodes, as an operator must see to. */
 const secret_file = 'secret';
+const tokens_file = 'admin-tokens';
 
 /** Many accounts from one address in seconds, and sockets that break all the time, are what these bounds are against. */
 export const open_doors = [
@@ -48,8 +52,9 @@ export class Cluster implements System {
   readonly nats: readonly NatsServer[];
   readonly #plan: ClusterPlan;
   readonly #ports: readonly number[];
-  readonly #nodes: SystemNode[] = [];
+  readonly #nodes: (SystemNode & { readonly consoleAt: string })[] = [];
   readonly #former: SystemNode[] = [];
+  readonly #token = randomBytes(32).toString('base64url');
   #register: Register | undefined;
   #owners: { readonly text: string; readonly since: number } = { text: '', since: 0 };
 
@@ -63,7 +68,7 @@ export class Cluster implements System {
   static async start(plan: ClusterPlan): Promise<Cluster> {
     const { folder, nodes = 3, site = () => loopback } = plan;
     writeFileSync(join(folder, secret_file), randomBytes(32).toString('base64'), { mode: 0o600 });
-    const ports = await freePorts(nats_servers * 2 + nodes_most);
+    const ports = await freePorts(nats_servers * 2 + nodes_most * 2);
     const store = plan.store ?? ((name: string) => join(folder, name));
     const nats = await natsServers(
       Array.from({ length: nats_servers }, (_, i) => ({
@@ -124,6 +129,7 @@ export class Cluster implements System {
         launcher,
         ...words,
         ...where,
+        ...this.#consoleWords(address),
         '--nats',
         urls.join(','),
         ...settings,
@@ -132,9 +138,27 @@ export class Cluster implements System {
       output: join(folder, `${name}.out`),
       up: node_says_up,
     });
-    const node = { name, url: `http://${address}:${port}`, dataFolder, program };
+    const consoleAt = `${address}:${this.#consolePort(this.#nodes.length)}`;
+    const node = { name, url: `http://${address}:${port}`, dataFolder, program, consoleAt };
     this.#nodes.push(node);
     return node;
+  }
+
+  #consolePort(at: number): number {
+    return this.#ports[nodes_most + at]!;
+  }
+
+  #consoleWords(address: string): string[] {
+    if (this.#plan.isOperated !== true) return [];
+    const tokens = join(this.#plan.folder, tokens_file);
+    writeFileSync(tokens, `chaos operator ${this.#token}\n`, { mode: 0o600 });
+    const port = this.#consolePort(this.#nodes.length);
+    return ['--admin-host', address, '--admin-port', String(port), '--admin-tokens', tokens];
+  }
+
+  /** For whoever asked for consoles; to be closed by them. */
+  operator(): AdminClient {
+    return new AdminClient({ nodes: this.#nodes.map(({ consoleAt }) => consoleAt), token: this.#token });
   }
 
   /** It is expected no more: stopped, and out of the list. */

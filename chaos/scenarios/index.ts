@@ -12,6 +12,7 @@ import {
   rollingRestart,
 } from './kills.ts';
 import { reconnectStorm, slowLink } from './links.ts';
+import { move } from './moves.ts';
 import { killNats, natsQuorumLoss, pauseNats } from './nats.ts';
 import { partition, vanish } from './partitions.ts';
 import { lostUnsynced, lostUnsyncedEmbedded } from './power.ts';
@@ -27,6 +28,7 @@ export const scenarios: readonly Scenario[] = [
   natsQuorumLoss,
   rollingRestart,
   joinAndDrain,
+  move,
   edgeKill,
   partition,
   vanish,
