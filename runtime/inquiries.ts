@@ -5,6 +5,8 @@ import type { NodeId, Ports } from './ports.ts';
 
 /** Between the same question twice: a datagram may be lost. */
 const ask_again_ms = 300;
+/** With less time left than this it is over. */
+const ask_least_ms = 1;
 /** Questions of others whose answers are remembered, in case they come again. */
 const answers_kept_max = 256;
 /** Of this node, under way. */
@@ -50,7 +52,8 @@ export class Inquiries {
       const say = (): void => {
         if (!this.#waiting.has(id)) return;
         const leftMs = endMs - clock.monotonicMs();
-        if (leftMs <= 0) end(none('no answer', `${node} did not answer within ${waitMs} ms`));
+        // What is left may be less than the clock can tell from now.
+        if (leftMs < ask_least_ms) end(none('no answer', `${node} did not answer within ${waitMs} ms`));
         else {
           network.send(node, datagram);
           timers.after(Math.min(ask_again_ms, leftMs), say);
