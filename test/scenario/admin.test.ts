@@ -37,6 +37,8 @@ interface NodeSeen {
 }
 
 interface PartitionSeen {
+  readonly id: number;
+  readonly pinnedTo: string;
   readonly owner: string;
   readonly answered: boolean;
   readonly standbys: readonly { readonly node: string; readonly likeness: string }[];
@@ -142,13 +144,51 @@ t.test('three nodes, three nats-servers, and an operator', async (t) => {
     t.equal(await codes('operator', n1, 'drain', 'n2', '--yes'), 2, 'nor to say why');
     t.equal(await codes('viewer', n1, 'drain', 'n2', '--yes', '--reason', 'a test'), 4);
     t.equal(await codes('operator', n1, 'user', 'bob', 'deactivate', '--yes', '--reason', 'a test'), 4);
+    const because = ['--yes', '--reason', 'a test'];
+    t.equal(await codes('operator', n1, 'move', '99', 'n2', ...because), 3);
+    t.equal(await codes('operator', n1, 'move', '7', 'n9', ...because), 3);
+    t.equal(await codes('operator', n1, 'move', '7', ...because), 2);
+    t.equal(await codes('operator', n1, 'move', '7', 'n2', '--reason', 'a test'), 2);
+    t.equal(await codes('viewer', n1, 'move', '7', 'n2', ...because), 4);
+    t.equal(await codes('operator', n1, 'rebalance', '--reason', 'a test'), 2);
+    t.equal(await codes('viewer', n1, 'rebalance', ...because), 4);
     t.equal(await codes('', n1, 'nodes'), 4);
     t.equal(await codes('stranger', n1, 'nodes'), 4);
     t.equal(await codes('viewer', `127.0.0.1:${await freePort()}`, 'nodes'), 5);
     t.equal(await codes('viewer', n1, 'planets'), 2);
     t.strictSame(await seen(n2, 'audit'), [], 'nothing was begun');
+    t.ok((await seen<readonly PartitionSeen[]>(n2, 'partitions')).every(({ pinnedTo }) => pinnedTo === ''));
     t.equal((await seen<{ state: string }>(n2, 'user', 'bob')).state, 'active');
     t.ok((await seen<readonly NodeSeen[]>(n3, 'nodes')).every(({ state }) => state === 'ALIVE'));
+  });
+
+  await t.test('Partitions are moved to and fro under load, then the ring decides again: no send fails', async (t) => {
+    const before = await seen<readonly PartitionSeen[]>(n1, 'partitions');
+    const owners = (all: readonly PartitionSeen[]): string => all.map(({ owner }) => owner).join();
+    const [first, second] = ['n1', 'n3'].map((name) => before.find(({ owner }) => owner === name)?.id ?? -1);
+    const talking = await talk((user) => cluster.client(user), 'moved', 6, 20);
+    const move = async (from: string, partition: number | undefined, to: string): Promise<void> => {
+      const because = ['--yes', '--reason', `to ${to}`, '--json'];
+      const moved = await ringpost('operator', from, 'move', String(partition), to, ...because);
+      t.match(moved, { code: 0 }, moved.err);
+      t.match(JSON.parse(moved.out), { partition, node: to, moved: true });
+      const now = (await seen<readonly PartitionSeen[]>(n2, 'partitions')).find(({ id }) => id === partition);
+      t.match(now, { owner: to, pinnedTo: to });
+    };
+    await move(n1, first, 'n3');
+    await move(n3, second, 'n2');
+    await move(n2, first, 'n1');
+    const balanced = await ringpost('operator', n2, 'rebalance', '--yes', '--reason', 'all is even');
+    t.match(balanced, { code: 0, out: /No partition is pinned any more/ }, balanced.err);
+    const back = await untilSeen<PartitionSeen>(n3, 'partitions', (all) => owners(all) === owners(before));
+    t.equal(owners(back), owners(before));
+    t.ok(back.every(({ pinnedTo }) => pinnedTo === ''));
+    await talking.end(t);
+    t.same(
+      talking.pairs.flatMap(({ troubles }) => troubles),
+      [],
+      'no refusal reached an application, no send failed',
+    );
   });
 
   await t.test('A node is drained under load, and no send fails', async (t) => {
@@ -161,6 +201,8 @@ t.test('three nodes, three nats-servers, and an operator', async (t) => {
       nodes.find(({ name }) => name === 'n2'),
       { state: 'DRAINING', owns: 0 },
     );
+    const refused = await ringpost('operator', n1, 'move', '1', 'n2', '--yes', '--reason', 'a test');
+    t.match(refused, { code: 1, err: /Not as things are: n2 is being drained/ });
     const resumed = await ringpost('operator', n2, 'resume', 'n2', '--reason', 'disks are there');
     t.equal(resumed.code, 0, resumed.err);
     const back = await untilSeen<NodeSeen>(n1, 'nodes', (all) => all.every(({ owns }) => owns > 0));
@@ -184,6 +226,10 @@ t.test('three nodes, three nats-servers, and an operator', async (t) => {
     t.strictSame(
       log.map(({ who, method, reason }) => [who, method, reason]),
       [
+        ['operator', 'MovePartition', 'to n3'],
+        ['operator', 'MovePartition', 'to n2'],
+        ['operator', 'MovePartition', 'to n1'],
+        ['operator', 'Rebalance', 'all is even'],
         ['operator', 'DrainNode', 'new disks'],
         ['operator', 'ResumeNode', 'disks are there'],
         ['operator', 'RevokeDevice', 'stolen'],
@@ -192,7 +238,7 @@ t.test('three nodes, three nats-servers, and an operator', async (t) => {
     );
     t.ok(log.every(({ outcome }, i) => (i % 2 === 0 ? outcome === 'begun' : outcome.startsWith('done'))));
     const verified = await ringpost('viewer', n2, 'audit', 'verify');
-    t.match(verified, { code: 0, out: /8 entries, each as it was written/ });
+    t.match(verified, { code: 0, out: /16 entries, each as it was written/ });
   });
 
   await t.test('A node is killed, and the others say so', async (t) => {
@@ -208,7 +254,7 @@ t.test('three nodes, three nats-servers, and an operator', async (t) => {
     t.equal(other.code, 0, 'of several nodes that are named, one that lives is asked');
     t.equal((await ringpost('operator', n1, 'drain', 'n3', '--yes', '--reason', 'it is dead')).code, 3);
     const verified = await ringpost('viewer', n1, 'audit', 'verify');
-    t.match(verified, { code: 0, out: /8 entries/ });
+    t.match(verified, { code: 0, out: /16 entries/ });
     await third?.start();
     const back = await untilSeen<NodeSeen>(n1, 'nodes', (all) => all.every(({ state }) => state === 'ALIVE'));
     t.equal(back.length, 3);

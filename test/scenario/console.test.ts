@@ -96,6 +96,24 @@ t.test('the console of three nodes, in a real terminal', async (t) => {
       await terminal.until(/^PARTITION \d+[\s\S]*CHANNEL/m);
       await confirm(terminal, 'S', /PARTITION (\d+)/.exec(terminal.screen())?.[1] ?? '');
       await terminal.until(/snapshot of partition \d+: done \(entry \d+ of the audit log\)/);
+      terminal.type('M');
+      await terminal.until(/To which node: _/);
+      terminal.type('n3');
+      terminal.key('Enter');
+      await terminal.until(/audit log: _/);
+      terminal.type('a scenario moves it');
+      terminal.key('Enter');
+      await terminal.until(/move of partition \d+ to n3: begun/);
+      await terminal.until(/pinned to n3 by an operator: and there it is/, 60_000);
+      terminal.type('p');
+      await terminal.until(/STATE PIN[\s\S]*n3\n/);
+      await confirm(terminal, 'B', 'rebalance');
+      await terminal.until(/rebalance: begun/);
+      terminal.type('e');
+      await terminal.until(
+        /partition \d+ moved n3 → n2[\s\S]*partition \d+ moved n2 → n3[\s\S]*partition \d+ pinned to n3/,
+        60_000,
+      );
       terminal.type('a');
       await terminal.until(/such as user\/alice/);
       terminal.type('user/alice');

@@ -95,6 +95,18 @@ t.test('What has happened between two answers is told', async (t) => {
   const orphans = cluster().partitions.map((one) => (one.id === 3 ? partition(3, '', 'n2') : one));
   t.strictSame(words(cluster(), cluster({ partitions: orphans })), ['partition 3 without owner, n1 had it']);
   t.strictSame(words(cluster({ partitions: orphans }), cluster()), ['partition 3 taken by n1']);
+  const pinned = cluster().partitions.map((one) => (one.id === 1 ? { ...one, pinnedTo: 'n3' } : one));
+  const there = pinned.map((one) => (one.id === 1 ? { ...one, owner: 'n3' } : one));
+  t.strictSame(words(cluster(), cluster({ partitions: pinned })), ['partition 1 pinned to n3']);
+  t.strictSame(words(cluster({ partitions: pinned }), cluster({ partitions: there })), ['partition 1 moved n2 → n3']);
+  t.strictSame(words(cluster(), cluster({ partitions: there })), [
+    'partition 1 pinned to n3',
+    'partition 1 moved n2 → n3',
+  ]);
+  t.strictSame(words(cluster({ partitions: there }), cluster()), [
+    'partition 1 no longer pinned',
+    'partition 1 moved n3 → n2',
+  ]);
 });
 
 t.test('Alarms: what is not as it should be, worst first', async (t) => {
@@ -119,6 +131,8 @@ t.test('Alarms: what is not as it should be, worst first', async (t) => {
     'note: partition 4 : copies lag by',
   ]);
   t.match(alarms(of({ standbys: [{ ...copy, lag: 0, likeness: 'OTHER' }] })), ['bad: partition 4 : a copy differs']);
+  t.strictSame(alarms(of({ pinnedTo: 'n3' })), [], 'pinned, wherever it is now');
+  t.strictSame(alarms(of({ pinnedTo: 'n9' })), ['note: partition 4 pinned to a node that is not there']);
   t.match(alarms(of({ snapshotFailures: 3 })), ['note: partition 4 : the last snapshot was not made']);
   const alone = { nodes: [node('n1')], partitions: [partition(0, 'n1', '')] };
   t.strictSame(alarms(cluster(alone)), [], 'where one node is all there is, there are no copies');
@@ -251,6 +265,37 @@ t.test('Keys: in, back, and nothing is changed without its name and a reason', a
     { query: { method: 'TraceMessage', request: { sender: 'alice', id: 'm-1' } } },
   ]);
   t.strictSame(pressed(asked, 'interrupt').effects, [{ kind: 'quit' }]);
+});
+
+t.test('A partition is moved from its own screen, and all are rebalanced from their list', async (t) => {
+  const asked = pressed(seen(), { text: 'p' }, 'down', 'enter');
+  const [effect] = asked.effects;
+  if (effect?.kind !== 'ask') throw new Error('it asks');
+  const shown = (more: Partial<PartitionWords>): State => {
+    const value = { partition: partition(1, 'n2', 'n1', more), channels: [] };
+    return withAnswer(asked.state, effect.query, { kind: 'here', value });
+  };
+  t.notMatch(textsOf(shown({})).join('\n'), /pinned/);
+  t.match(textsOf(shown({ pinnedTo: 'n3' })).join('\n'), /pinned to n3 by an operator: it moves there/);
+  t.match(textsOf(shown({ pinnedTo: 'n2' })).join('\n'), /pinned to n2 by an operator: and there it is/);
+  t.match(textsOf(shown({})).at(-1), /S snapshot {2}M move/);
+  const moving = pressed(shown({}), { text: 'M' });
+  t.match(textsOf(moving.state).join('\n'), /Move partition 1: [\s\S]*To which node: _/);
+  t.match(pressed(moving.state, 'enter').state.notice, { isBad: true }, 'to nowhere');
+  t.strictSame(pressed(moving.state, ...typed('n3'), 'enter', 'enter').effects, [], 'for no reason');
+  const { effects, state } = pressed(moving.state, ...typed('n3'), 'enter', ...typed('n2 is hot'), 'enter');
+  const request = { partition: 1, node: 'n3', reason: 'n2 is hot' };
+  const what = 'move of partition 1 to n3';
+  t.strictSame(effects, [{ kind: 'carryOut', what, query: { method: 'MovePartition', request } }]);
+  t.match(state.notice, { words: 'move of partition 1 to n3: asked for …' });
+  const pins = cluster().partitions.map((one) => (one.id === 1 ? { ...one, pinnedTo: 'n3' } : one));
+  const list = pressed(seen({ partitions: pins }), { text: 'p' }).state;
+  t.match(textsOf(list).join('\n'), /STATE PIN\n.*\n {4}1 n2 .* n3 *\n/);
+  t.ok(textsOf(list).every((one) => [...one].length <= 80));
+  t.match(textsOf(list).at(-1), /B rebalance/);
+  const balanced = pressed(list, { text: 'B' }, ...typed('rebalance'), 'enter', ...typed('it is over'), 'enter');
+  t.match(balanced.effects, [{ query: { method: 'Rebalance', request: { reason: 'it is over' } } }]);
+  t.strictSame(pressed(seen(), { text: 'B' }).state.prompt, undefined, 'not from elsewhere');
 });
 
 t.test('Dead letters are counted, listed, read and replayed', async (t) => {
