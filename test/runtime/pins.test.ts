@@ -6,6 +6,7 @@ import type { Ownership, PartitionId, Ports } from '../../runtime/ports.ts';
 import { Ring } from '../../runtime/ring.ts';
 import { list } from './ledger.ts';
 import { breaches, Load } from './load.ts';
+import { Stage } from './stage.ts';
 import { World } from './world.ts';
 
 t.setTimeout(120_000);
@@ -133,7 +134,7 @@ t.test(
     const node = world.node('n2');
     const pinsFor = (change: object): Pins =>
       new Pins({
-        ports: { timers: { after: () => () => {}, soon: () => {} } },
+        ports: new Stage().ports,
         ownership: { formatOf: () => 3 } as never,
         members: () => node.members.map((member) => ({ ...member, format: 3, ...(member.node === to ? change : {}) })),
         written: () => {},
@@ -151,7 +152,9 @@ t.test(
 t.test('A7: of moves at the same time, by any nodes, none is lost; the last of one partition holds', async (t) => {
   const world = await cluster(5);
   const to = (id: number): string => ['n1', 'n2', 'n3'][id % 3] ?? '';
-  const asked = all.map((id) => world.node(to(id + 1)).inspect({ kind: 'move', partition: id, to: to(id) }));
+  const asked = ['n1', 'n2', 'n3'].flatMap((from) =>
+    all.map((id) => world.node(from).inspect({ kind: 'move', partition: id, to: to(id) })),
+  );
   for (const answer of await world.until(Promise.all(asked), 60_000))
     t.strictSame(answer, { kind: 'answer', value: true });
   t.strictSame(world.node('n1').view.pins, all.map(to));
@@ -176,6 +179,20 @@ t.test('§5: a partition that is sent to and fro moves only so often', async (t)
   }
   const changes = (world.node('n1').view.epochs[partition] ?? 0) - epochAtFirst;
   t.ok(changes >= 4 && changes <= 10, `${changes} changes`);
+});
+
+t.test('A9: only so many orders wait at a node', async (t) => {
+  const world = await cluster(9);
+  const { partition, to } = some('n1');
+  world.register.faults.unavailable = 1;
+  const asked = Array.from({ length: 300 }, () => world.node('n1').inspect({ kind: 'move', partition, to }));
+  await world.pass(50);
+  world.register.faults.unavailable = 0;
+  const answers = await world.until(Promise.all(asked), 60_000);
+  const refused = answers.filter(({ kind }) => kind === 'none');
+  t.equal(refused.length, 300 - 256);
+  t.match(refused[0], { why: 'failed', words: /too many moves/ });
+  t.equal(world.node('n2').view.pins[partition], to);
 });
 
 t.test('§5: a register that takes nothing is asked so often and no more, and that is said', async (t) => {
