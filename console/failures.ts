@@ -27,6 +27,7 @@ const codes: { readonly [W in Unanswered]: status } = {
   'not possible': status.FAILED_PRECONDITION,
   'no owner': status.UNAVAILABLE,
   'no answer': status.DEADLINE_EXCEEDED,
+  older: status.UNIMPLEMENTED,
   failed: status.INTERNAL,
 };
 

@@ -9,7 +9,7 @@ import type { Limits } from './limits.ts';
 import { Links } from './links.ts';
 import type { Heartbeat } from './members.ts';
 import { Membership } from './membership.ts';
-import { OwnershipView, type View } from './ownership-view.ts';
+import { movedBetween, OwnershipView, type View } from './ownership-view.ts';
 import type { Datagram, Inquiry } from './parcel.ts';
 import type { Partition } from './partition.ts';
 import type { PartitionHost } from './partition-host.ts';
@@ -21,6 +21,7 @@ import { Runner } from './runner.ts';
 import { Scrub } from './scrub.ts';
 import { Snapshots } from './snapshots/snapshots.ts';
 import { type Progress, Standbys } from './standbys.ts';
+import { Told } from './told.ts';
 import { WriteBehind } from './write-behind.ts';
 
 export interface EngineOptions {
@@ -51,6 +52,7 @@ export class Engine {
   readonly runner: Runner;
   readonly committer: Committer;
   readonly post: Post;
+  readonly told: Told;
   readonly #links: Links;
   readonly #standbys: Standbys;
   readonly snapshots: Snapshots;
@@ -73,6 +75,7 @@ export class Engine {
     this.#behaviours = new Map(options.behaviours.map((behaviour) => [behaviour.kind, behaviour]));
     this.membership = this.#makeMembership();
     const { members } = this.membership;
+    this.told = new Told({ ...ports, self, isMember: (node) => members.get(node) !== undefined });
     this.#links = new Links({
       ports,
       limits,
@@ -118,7 +121,7 @@ export class Engine {
     });
     this.#rest = new Rest(ports, limits, () => this.holdings.all());
     this.#scrub = new Scrub(ports, damaged);
-    this.snapshots = new Snapshots({ ports, limits, partitions, served: () => this.holdings.all() });
+    this.snapshots = new Snapshots({ ports, limits, partitions, served: () => this.holdings.all(), told: this.told });
     this.post = this.#makePost();
     const partitionHost = this.#partitionHost();
     this.holdings = this.#makeHoldings(partitionHost);
@@ -159,11 +162,13 @@ export class Engine {
       state: () => this.state(),
       heard: (heartbeat, news) => {
         this.#links.heard(heartbeat);
+        this.told.chronicle.heard(heartbeat);
         if (news || heartbeat.view > this.ownership.view.version) void this.placement.look(true);
       },
       lost: (node, incarnation, silent) => {
         if (silent) this.#links.drop(node);
         else this.#links.forget(node);
+        this.told.chronicle.gone(node, silent);
         for (const partition of this.holdings.all()) partition.mailboxes.nodeLost(node, incarnation);
       },
       // Its sockets were forgotten here; it is to introduce them again.
@@ -197,6 +202,7 @@ export class Engine {
     return {
       ports: this.#ports,
       limits: this.#limits,
+      told: this.told,
       writer: `${this.#options.self.node}.${this.#options.self.incarnation}`,
       behaviourOf: (address) => this.#behaviours.get(address.slice(0, address.indexOf('/'))),
       partitionOf: (address) => this.partitionOf(address),
@@ -274,14 +280,10 @@ export class Engine {
 
   levels(): NodeFigures {
     const { holdings, runner, post } = this;
-    return {
-      ...figuresOf({ limits: this.#limits, holdings, standbys: this.#standbys, runner, post }),
-      peers: this.membership.members.all().length,
-      fitness: this.#health.fitness,
-      draining: this.placement.leaving,
-      journalStuckMs: Math.max(this.committer.stuckMs, holdings.bumplessMs),
-      storeRefusesMs: this.#writeBehind.refusedMs,
-    };
+    return figuresOf(
+      { limits: this.#limits, holdings, standbys: this.#standbys, runner, post },
+      { peers: this.membership.members.all().length, draining: this.placement.leaving, ...this.#health.figures },
+    );
   }
 
   // ---------------------------------------------------------------- the loop
@@ -305,6 +307,7 @@ export class Engine {
     this.#links.flush();
     this.#standbys.look();
     this.#health.look();
+    this.told.beat(this.#options.self, { leaving: this.placement.leaving, ...this.#health.figures });
     this.runner.schedule();
     void this.placement.look(prompt);
   }
@@ -355,6 +358,7 @@ export class Engine {
         this.ownership.told(datagram[1], datagram[2]);
         return;
       case 'ends':
+        this.told.chronicle.ends(datagram[1].map(([partition]) => partition));
         for (const [partition, number] of datagram[1]) this.#standbys.ends(partition, number);
         return;
       case 'drain':
@@ -377,14 +381,10 @@ export class Engine {
   }
 
   #viewChanged(before: View, after: View): void {
+    const moved = movedBetween(before, after);
+    this.told.chronicle.changed(moved, before);
     this.placement.changed(before, after);
     this.holdings.follow(after);
-    const moved = new Set<PartitionId>();
-    after.owners.forEach((owner, partition) => {
-      const was = before.owners[partition];
-      const same = was?.node === owner?.node && was?.incarnation === owner?.incarnation;
-      if (owner !== undefined && (!same || before.epochs[partition] !== after.epochs[partition])) moved.add(partition);
-    });
     if (moved.size === 0) return;
     const { asks } = this.post;
     const { node: here } = this.#options.self;

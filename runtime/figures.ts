@@ -44,9 +44,13 @@ export interface FiguresHost {
   readonly post: Post;
 }
 
-export type OwnFigures = Omit<NodeFigures, 'peers' | 'fitness' | 'draining' | 'journalStuckMs' | 'storeRefusesMs'>;
+type Around = 'peers' | 'fitness' | 'draining' | 'journalStuckMs' | 'storeRefusesMs';
 
-export function figuresOf({ limits, holdings, standbys, runner, post }: FiguresHost): OwnFigures {
+export function figuresOf(host: FiguresHost, around: Pick<NodeFigures, Around>): NodeFigures {
+  return { ...ownFigures(host), ...around };
+}
+
+function ownFigures({ limits, holdings, standbys, runner, post }: FiguresHost): Omit<NodeFigures, Around> {
   let actors = 0;
   let mailsWaiting = 0;
   let channelMails = 0;

@@ -25,6 +25,11 @@ export class Health {
     this.#host = host;
   }
 
+  get figures(): { readonly fitness: Fitness; readonly journalStuckMs: number; readonly storeRefusesMs: number } {
+    const { fitness } = this;
+    return { fitness, journalStuckMs: this.#host.journalStuckMs(), storeRefusesMs: this.#host.storeRefusesMs() };
+  }
+
   get fitness(): Fitness {
     const { unfit_ms } = this.#host.limits;
     if (this.#host.storeRefusesMs() >= unfit_ms) return 'no store';

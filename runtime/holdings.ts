@@ -107,6 +107,7 @@ export class Holdings {
     const { id, position } = partition;
     this.#host.ports.log.warn({ partition: id, epoch: position.epoch }, 'fenced: another owner has written');
     this.#host.ports.probe?.count('partitions_dropped', 'fenced', 1);
+    this.#host.told?.chronicle.note({ kind: 'dropped', partition: id, epoch: position.epoch, why: 'fenced' });
     this.#dropThis(partition);
     this.#host.doubtView();
   }
@@ -119,7 +120,9 @@ export class Holdings {
       error instanceof StoreDamaged ? 'partition dropped, to be rebuilt' : 'an invariant is broken: partition dropped',
     );
     const isDamaged = error instanceof StoreDamaged;
-    this.#host.ports.probe?.count('partitions_dropped', isDamaged ? 'damaged' : 'broken', 1);
+    const why = isDamaged ? 'damaged' : 'broken';
+    this.#host.ports.probe?.count('partitions_dropped', why, 1);
+    this.#host.told?.chronicle.note({ kind: 'dropped', partition: id, epoch: position.epoch, why });
     if (isDamaged) this.#host.distrusted.add(id);
     this.#dropThis(partition);
   }
@@ -217,6 +220,7 @@ export class Holdings {
         if (this.#stillMine(id, epoch) && !this.#host.distrusted.has(id)) {
           this.#host.ports.probe?.count('takeovers', copy === undefined ? 'cold' : 'warm', 1);
           this.#serve(partition);
+          this.#host.told?.chronicle.served(id, epoch, copy !== undefined);
           return;
         }
         partition.stop();
@@ -230,6 +234,7 @@ export class Holdings {
         }
         this.#host.ports.log.error({ partition: id, epoch, error }, 'taking over a partition failed; trying again');
         this.#host.ports.probe?.count('takeovers', 'failed', 1);
+        if (tries === 0) this.#host.told?.chronicle.note({ kind: 'takeoverFailed', partition: id, epoch });
         if (this.#host.ports.clock.monotonicMs() >= endMs) {
           // It may be this node's fault: whoever has a sound copy is to have it, or this one once more.
           this.#spent.set(id, epoch);

@@ -16,6 +16,7 @@ export type {
   Turns,
 } from './actor.ts';
 export { actorKind, behaviour, isAddress } from './actor.ts';
+export type { NodeEvent } from './chronicle.ts';
 export type { Asked, Door, OpenOutlet, Refusal } from './door.ts';
 export type { Fill, NodeFigures } from './figures.ts';
 export type {
@@ -34,6 +35,7 @@ export type {
 } from './inspection.ts';
 export type { Limits } from './limits.ts';
 export { defaultLimits } from './limits.ts';
+export type { MailSample } from './mail-samples.ts';
 export type { Heartbeat } from './members.ts';
 export type { NodeCounts, NodeOptions } from './node.ts';
 export { Node } from './node.ts';

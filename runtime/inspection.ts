@@ -1,6 +1,8 @@
 /** What may be asked of a node about the engine in it: the words between an operator's console and nodes, and between nodes on its behalf. */
 import type { Address } from './actor.ts';
+import type { EventsAsk, EventsPage } from './chronicle.ts';
 import type { DeadLetter } from './dead-letter.ts';
+import type { MailAsk, MailNews } from './mail-samples.ts';
 import type { Fitness } from './members.ts';
 import type { NodeId, PartitionId } from './ports.ts';
 
@@ -139,6 +141,10 @@ export interface Questions {
   move: { ask: { readonly partition: PartitionId; readonly to: NodeId }; answer: true };
   /** For any node. All pins go, so that the ring decides again. Answered when that is written, with how many there were. */
   rebalance: { ask: object; answer: number };
+  /** What has happened at the node lately. */
+  events: { ask: EventsAsk; answer: EventsPage };
+  /** Samples of its mail. To ask again and again keeps them coming; they end a few seconds after the last time. */
+  mail: { ask: MailAsk; answer: MailNews };
 }
 
 export type QuestionKind = keyof Questions;
@@ -149,8 +155,8 @@ export type Answer<K extends QuestionKind = QuestionKind> = Questions[K]['answer
 
 /**
  * Why there is no answer. `no owner`: nobody owns the partition now, or its owner is changing. `no answer`: the node did not answer in time: it
- * is dead, or cut off, or does not know the question; what was asked may have been done. `absent`: there is no such actor or letter.
- * `not possible`: it can't be done as things are, and nothing was changed.
+ * is dead, or cut off; what was asked may have been done. `older`: the node does not know the question, and has done nothing. `absent`: there is no
+ * such actor or letter. `not possible`: it can't be done as things are, and nothing was changed.
  */
 export type Unanswered =
   | 'unknown node'
@@ -159,6 +165,7 @@ export type Unanswered =
   | 'absent'
   | 'not possible'
   | 'no answer'
+  | 'older'
   | 'failed';
 
 export type Inspected<T> =

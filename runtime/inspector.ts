@@ -23,6 +23,7 @@ import type { PartitionId, Ports } from './ports.ts';
 import { roughBytes } from './size.ts';
 import type { SnapshotStatus } from './snapshots/snapshots.ts';
 import { storedActors, storedTables } from './stored.ts';
+import type { Told } from './told.ts';
 import { partitionRows } from './turn.ts';
 
 export interface InspectorHost {
@@ -30,6 +31,7 @@ export interface InspectorHost {
   readonly limits: Limits;
   readonly partitions: number;
   readonly pins: Pins;
+  readonly told: Told;
   node(): NodeReport;
   served(): Iterable<Partition>;
   serving(id: PartitionId): Partition | undefined;
@@ -74,6 +76,8 @@ export class Inspector {
         host.drain(draining);
         return found(true);
       },
+      events: (ask) => found(host.told.chronicle.page(ask)),
+      mail: (ask) => host.told.samples.news(ask),
       snapshot: (ask) => this.#at(ask.partition, () => host.snapshotNow(ask.partition).then(() => found(true))),
       mayMove: ({ partition, to }) => this.#at(partition, () => host.pins.mayMove(partition, to)),
       move: ({ partition, to }) => this.#at(partition, () => host.pins.move(partition, to)),
@@ -85,7 +89,10 @@ export class Inspector {
   async answer(question: Question): Promise<Inspected<unknown>> {
     const kind = question?.kind;
     if (!Object.hasOwn(this.#answers, kind))
-      return none('no answer', 'this node is older and does not know the question');
+      return none(
+        'older',
+        `node ${this.#host.node().node} is older and does not know the question "${String(kind)}": nothing was done`,
+      );
     try {
       return await (this.#answers[kind] as (ask: Question) => Promise<Inspected<unknown>>)(question);
     } catch (error) {

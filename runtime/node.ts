@@ -105,6 +105,7 @@ export class Node implements Door {
       limits: this.#limits,
       partitions: this.#partitions,
       pins,
+      told: this.#engine.told,
       node: () => this.#report(),
       served: () => holdings.all(),
       serving: (id) => holdings.serving(id),

@@ -26,6 +26,17 @@ export interface OwnershipViewHost {
   wrote(version: number, value: Ownership): void;
 }
 
+/** Partitions that have another owner than before. */
+export function movedBetween(before: View, after: View): Set<PartitionId> {
+  const moved = new Set<PartitionId>();
+  after.owners.forEach((owner, partition) => {
+    const was = before.owners[partition];
+    const same = was?.node === owner?.node && was?.incarnation === owner?.incarnation;
+    if (owner !== undefined && (!same || before.epochs[partition] !== after.epochs[partition])) moved.add(partition);
+  });
+  return moved;
+}
+
 export class OwnershipView {
   readonly #host: OwnershipViewHost;
   #view: View;

@@ -4,12 +4,15 @@ import type { Limits } from './limits.ts';
 import type { Partition } from './partition.ts';
 import type { PartitionId, Ports } from './ports.ts';
 import type { ChannelMail } from './record.ts';
+import type { Told } from './told.ts';
 import type { Output } from './turn.ts';
 
 /** What a partition needs of its node. */
 export interface PartitionHost {
   readonly ports: Ports;
   readonly limits: Limits;
+  /** What operators are told of; absent: nobody is. */
+  readonly told?: Told;
   /** `node.incarnation`: who writes. */
   readonly writer: string;
   behaviourOf(address: Address): AnyBehaviour | undefined;

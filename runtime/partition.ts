@@ -137,7 +137,8 @@ export class Partition implements TurnHost {
   runOne(cell: Cell, nowMs: number): void {
     const mail = cell.first();
     if (mail === undefined || !this.running) return;
-    const { clock, probe } = this.#host.ports;
+    const { told, ports } = this.#host;
+    const { clock, probe } = ports;
     cell.lastMailMs = clock.monotonicMs();
     if (mail.origin?.kind === 'timer') {
       const body = this.timers.bodyOf(mail.to, mail.origin.row, mail.origin.name);
@@ -166,6 +167,7 @@ export class Partition implements TurnHost {
     this.#open.bytes += bytes;
     this.#gather(cell, effects);
     this.#finish(cell, mail);
+    if (told?.samples.active) told.samples.take(this.id, mail, cell.lastMailMs);
     if (probe !== undefined) {
       const endMs = measured(probe, cell, clock.monotonicMs(), effects.counts);
       // Otherwise it waits for nothing, and there may be no record for long.
@@ -291,6 +293,7 @@ export class Partition implements TurnHost {
     const { clock, probe } = this.#host.ports;
     const at = clock.wallMs();
     probe?.count('dead_letters', '', 1);
+    this.#host.told?.chronicle.note({ kind: 'deadLetter', partition: this.id, why: mail.body.kind });
     if (mail.origin?.kind === 'timer') this.timers.clear(mail.to, mail.origin.row, mail.origin.name);
     this.overlay.put(partitionRows, 'dead', `${timeKey(at)} ${this.uniqueId()}`, deadLetter(mail, error, at));
     this.overlay.keep();

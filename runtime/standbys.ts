@@ -208,6 +208,7 @@ export class Standbys {
         return;
       }
       this.#copies.set(id, new StandbyCopy(replica, this.#host.ports.codec));
+      this.#host.told?.chronicle.note({ kind: 'copyBuilt', partition: id });
       // Following anew takes a while, so it is not done for each of many; but one that is slow is not to hold up the others.
       if (this.#host.ports.clock.monotonicMs() - this.#followedMs >= this.#host.limits.heartbeat_ms) this.#again();
     } catch (error) {
@@ -251,6 +252,7 @@ export class Standbys {
   #quarantine(id: PartitionId, why: string): void {
     this.#host.ports.log.error({ partition: id, why }, 'a standby is thrown away and built anew');
     this.#host.ports.probe?.count('standbys_lost', 'quarantined', 1);
+    this.#host.told?.chronicle.note({ kind: 'copyLost', partition: id, why: 'it differs or is damaged' });
     this.#host.distrusted.add(id);
     this.#setBack(id);
     this.#forget(id);
@@ -359,6 +361,7 @@ export class Standbys {
     if (this.#copies.get(copy.id) !== copy) return;
     this.#host.ports.log.warn({ partition: copy.id, why }, 'a standby is given up for now');
     this.#host.ports.probe?.count('standbys_lost', 'given_up', 1);
+    this.#host.told?.chronicle.note({ kind: 'copyLost', partition: copy.id, why: 'given up for now' });
     this.#setBack(copy.id);
     this.#forget(copy.id);
   }

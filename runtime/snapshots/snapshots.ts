@@ -5,6 +5,7 @@
 import type { Limits } from '../limits.ts';
 import type { Partition } from '../partition.ts';
 import type { Cancel, PartitionId, Ports } from '../ports.ts';
+import type { Told } from '../told.ts';
 import { due } from './due.ts';
 import { PartitionSnapshot, SnapshotAbandoned } from './partition-snapshot.ts';
 import { Truncation } from './truncation.ts';
@@ -14,6 +15,8 @@ export interface SnapshotsHost {
   readonly limits: Limits;
   /** Of the cluster. */
   readonly partitions: number;
+  /** What operators are told of; absent: nobody is. */
+  readonly told?: Told;
   /** Those that this node owns now. */
   served(): Iterable<Partition>;
 }
@@ -73,7 +76,12 @@ export class Snapshots {
   async now(id: PartitionId): Promise<void> {
     const snapshot = this.#current().find(({ partition }) => partition.id === id);
     if (snapshot === undefined) throw new SnapshotAbandoned();
-    await this.#exclusively(() => snapshot.renew());
+    await this.#exclusively(() => this.#renew(snapshot));
+  }
+
+  async #renew(snapshot: PartitionSnapshot): Promise<void> {
+    await snapshot.renew();
+    this.#host.told?.chronicle.note({ kind: 'snapshotMade', partition: snapshot.partition.id });
   }
 
   /** Undefined when the partition is not served here, or has no snapshot, or this node has not looked yet. */
@@ -115,7 +123,7 @@ export class Snapshots {
       await snapshot.load();
       switch (this.#due(snapshot)) {
         case 'now':
-          await snapshot.renew();
+          await this.#renew(snapshot);
           ports.probe?.count('snapshots', 'made', 1);
           break;
         case 'anchor':
@@ -133,6 +141,7 @@ export class Snapshots {
       const waitMs = Math.min(retry_max_ms, retry_first_ms * 2 ** snapshot.failures++);
       snapshot.notBeforeMs = ports.clock.monotonicMs() + Math.max(waitMs, limits.snapshot_look_ms);
       ports.probe?.count('snapshots', 'failed', 1);
+      this.#host.told?.chronicle.note({ kind: 'snapshotFailed', partition: partition.id });
       const about = { partition: partition.id, failures: snapshot.failures, error };
       ports.log.error(about, 'a snapshot was not made; trying again later');
     }

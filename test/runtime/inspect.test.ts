@@ -180,7 +180,7 @@ t.test('A node that does not know a question, or is gone, is not waited for', as
   await world.cluster('n1', 'n2');
   await world.pass(1_000);
   const older = { kind: 'horoscope' } as unknown as Question<'node'>;
-  t.match(await put(world, 'n1', older, 'n2'), { why: 'no answer', words: /older/ });
+  t.match(await put(world, 'n1', older, 'n2'), { why: 'older', words: /node n2 is older/ });
   world.kill('n2');
   t.match(await put(world, 'n1', { kind: 'node' }, 'n2'), { why: 'no answer' });
   const odd = world.board.plug('odd');
