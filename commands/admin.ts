@@ -2,6 +2,7 @@
 import { AdminClient } from '../console/index.ts';
 import { actor, actors, letters } from './admin/actors.ts';
 import { audit } from './admin/audit.ts';
+import { backup } from './admin/backup.ts';
 import { drain, nodes, partitions, resume, snapshot } from './admin/cluster.ts';
 import { completion } from './admin/completion.ts';
 import {
@@ -15,6 +16,7 @@ import {
 } from './admin/connect.ts';
 import { move, rebalance } from './admin/moves.ts';
 import { groups, reports, trace, user, users } from './admin/users.ts';
+import { events, mail, watchOptions } from './admin/watch.ts';
 import { type Options, parseOptions, UsageError } from './options.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -32,6 +34,13 @@ interface Noun {
 const nouns: { readonly [noun: string]: Noun | undefined } = {
   nodes: { usage: '', help: 'all nodes, and those that were lost', words: 0, run: nodes },
   partitions: { usage: '[NUMBER]', help: 'all partitions, or one with its channels', words: 1, run: partitions },
+  events: { usage: '', help: 'what has happened; --follow, --since TIME (1h)', words: 0, run: events },
+  mail: {
+    usage: '',
+    help: 'some of the mail; --kind KIND, --partition NUMBER, --share 0.01, --seconds 10',
+    words: 0,
+    run: mail,
+  },
   drain: { usage: 'NODE', help: 'empties a node; --wait SECONDS (60)', words: 1, run: drain },
   resume: { usage: 'NODE', help: 'it takes its share again', words: 1, run: resume },
   snapshot: { usage: 'NUMBER', help: 'folds the journal of a partition now', words: 1, run: snapshot },
@@ -42,6 +51,7 @@ const nouns: { readonly [noun: string]: Noun | undefined } = {
     run: move,
   },
   rebalance: { usage: '', help: 'the ring decides again: forgets all moves', words: 0, run: rebalance },
+  backup: { usage: 'FOLDER', help: 'all that the cluster keeps, into a new folder', words: 1, run: backup },
   actors: { usage: '[KIND[/PREFIX]]', help: 'awake and asleep; --partition NUMBER', words: 1, run: actors },
   actor: { usage: 'KIND/KEY [TABLE]', help: 'one actor, or the rows of one of its tables', words: 2, run: actor },
   'dead-letters': {
@@ -95,6 +105,7 @@ export async function admin(args: readonly string[], terminal: Terminal): Promis
       partition: { type: 'string' },
       wait: { type: 'string' },
       noted: { type: 'string' },
+      ...watchOptions,
     },
     4,
   );

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { clusterConfig } from '../cluster.config.ts';
 import { natsPorts } from '../runtime/io/index.ts';
+import { nodesBackup } from './backup-pieces.ts';
 import { consoleHelp, consoleOf, consoleOptions } from './console.ts';
 import { filesHelp, filesOptions, openFiles } from './files.ts';
 import { untilStopped } from './lifetime.ts';
@@ -69,10 +70,12 @@ export async function node(args: readonly string[], terminal: Terminal): Promise
   mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
   const { partitions } = clusterConfig;
   const secret = openSecret(textOf(options, 'secret', join(dataFolder, 'secret')));
+  const cluster = textOf(options, 'cluster', clusterConfig.name);
+  const servers = textOf(options, 'nats', 'nats://127.0.0.1:4222').split(',');
   const ports = await natsPorts({
     node: name,
-    cluster: textOf(options, 'cluster', clusterConfig.name),
-    servers: textOf(options, 'nats', 'nats://127.0.0.1:4222').split(','),
+    cluster,
+    servers,
     replicas: wholeNumber(options, 'replicas', clusterConfig.replicas, 1, 5),
     partitions,
     dataFolder,
@@ -88,7 +91,7 @@ export async function node(args: readonly string[], terminal: Terminal): Promise
     port,
     dataFolder,
     ...outwardOf(options),
-    console: admin,
+    console: admin && { ...admin, backup: nodesBackup({ servers, cluster, node: name, log: ports.log }) },
     metrics,
     secret,
     advertise: textOf(options, 'advertise', ''),

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { auditLog, Connection, Desk, File, Group, messengerBehaviours, reportsAt, User } from '../actors/index.ts';
-import type { Console } from '../console/index.ts';
+import type { BackupSource, Console } from '../console/index.ts';
 import { createGateway, type Gateway, type Storage } from '../gateway/index.ts';
 import type { MetricsAt } from '../metrics/index.ts';
 import { type Log, Node } from '../runtime/index.ts';
@@ -32,7 +32,7 @@ export interface ServerOptions {
   /** Where files of messages are kept; undefined: nowhere. */
   readonly files: Storage | undefined;
   /** The node's end of the admin console; undefined: none. */
-  readonly console: ConsoleSettings | undefined;
+  readonly console: (ConsoleSettings & { readonly backup: BackupSource }) | undefined;
   /** Where Prometheus finds its metrics, if they are wanted. */
   readonly metrics?: MetricsAt | undefined;
 }
@@ -85,7 +85,7 @@ async function openMeasured(options: ServerOptions, metrics: OpenMetrics | undef
   const unfit = new Promise<string>((resolve) => {
     node.onStoreLost = ({ message }) => resolve(`${message}. Start again: it is rebuilt from snapshots and journal.`);
   });
-  node.figures = () => figuresOf(gateway);
+  node.figures = () => figuresOf(node, gateway);
   const watchdog = startWatchdog();
   node.start();
   const figures = (): void => writeFigures(options.dataFolder, node);
@@ -165,14 +165,18 @@ async function openAdmin(options: ServerOptions, node: Node, serving: () => bool
 }
 
 /** What operators read of the process, beside what the engine counts. */
-function figuresOf(gateway: Gateway): { readonly [name: string]: number } {
+function figuresOf(node: Node, gateway: Gateway): { readonly [name: string]: number } {
   const { rss, heapUsed } = process.memoryUsage();
   const { user, system } = process.cpuUsage();
+  const { journalStuckMs, storeRefusesMs, standbyLagRecords } = node.levels();
   return {
     connections: gateway.connections(),
     rss_bytes: rss,
     heap_bytes: heapUsed,
     cpu_ms: Math.round((user + system) / 1_000),
+    journal_stuck_ms: Math.round(journalStuckMs),
+    store_refuses_ms: Math.round(storeRefusesMs),
+    standby_lag_records: standbyLagRecords,
     pid: process.pid,
   };
 }

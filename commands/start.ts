@@ -52,7 +52,7 @@ export async function start(args: readonly string[], terminal: Terminal): Promis
     port,
     dataFolder,
     ...outwardOf(options),
-    console: admin,
+    console: admin && { ...admin, backup: { kind: 'none', why: noBackup(dataFolder) } },
     metrics,
     secret: openSecret(join(dataFolder, 'secret')),
     advertise: '',
@@ -68,4 +68,8 @@ Talk to yourself: in two more terminals, in this folder, type
 
 ${server.admin === '' ? '' : `Operate it: npx ringpost admin nodes --node ${server.admin}\n\n`}Ctrl-C stops it.`);
   return untilStopped(() => server.close(), terminal.tell, server.unfit);
+}
+
+function noBackup(dataFolder: string): string {
+  return `this is one process alone, and all it keeps is in ${dataFolder}: stop it, copy that folder, start it again`;
 }

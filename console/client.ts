@@ -1,7 +1,7 @@
 /** The console's other end: what tools call a node with. */
 import { Client, credentials as grpcCredentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { adminService, loadDefinition } from './definition.ts';
-import type { ClusterWords, MethodName, Reply, Request } from './words.ts';
+import type { Item, MethodName, Reply, Request, StreamName, StreamRequest } from './words.ts';
 
 export interface AdminClientOptions {
   /** `host:port` of nodes; the first that answers is taken. */
@@ -69,22 +69,52 @@ export class AdminClient {
     });
   }
 
-  /** The cluster every so often, until the reader stops or the node goes: then it throws an AdminError; so it does when `givenUp` says so, also while it waits. */
-  async *watch(everyMs: number, givenUp?: AbortSignal): AsyncGenerator<ClusterWords> {
-    const { path, requestSerialize, responseDeserialize } = this.#definitionOf('WatchCluster');
+  /**
+   * Answers until the reader stops or the node ends it; when the node goes it throws an AdminError; so it does when `givenUp` says so, also while it
+   * waits. A node that can't be reached has begun nothing, so the next one is asked.
+   */
+  async *stream<S extends StreamName>(
+    method: S,
+    request: StreamRequest<S>,
+    givenUp?: AbortSignal,
+  ): AsyncGenerator<Item<S>> {
+    for (let tries = 1; ; tries++) {
+      let hasBegun = false;
+      try {
+        for await (const item of this.#streamOne(method, request, givenUp)) {
+          hasBegun = true;
+          yield item;
+        }
+        return;
+      } catch (error) {
+        const isLast = hasBegun || tries >= this.#clients.length || givenUp?.aborted === true;
+        if (isLast || !(error instanceof AdminError) || error.status !== 'UNREACHABLE') throw error;
+        this.#at = (this.#at + 1) % this.#clients.length;
+      }
+    }
+  }
+
+  async *#streamOne<S extends StreamName>(
+    method: S,
+    request: StreamRequest<S>,
+    givenUp: AbortSignal | undefined,
+  ): AsyncGenerator<Item<S>> {
+    const { path, requestSerialize, responseDeserialize } = this.#definitionOf(method);
     const stream = this.#client.makeServerStreamRequest(
       path,
       requestSerialize,
       responseDeserialize,
-      { everyMs },
+      request,
       this.#metadata,
     );
-    givenUp?.addEventListener('abort', () => stream.cancel(), { once: true });
+    const cancel = (): void => stream.cancel();
+    givenUp?.addEventListener('abort', cancel, { once: true });
     try {
-      for await (const cluster of stream) yield cluster as ClusterWords;
+      for await (const item of stream) yield item as Item<S>;
     } catch (error) {
       throw adminError(error as ServiceError);
     } finally {
+      givenUp?.removeEventListener('abort', cancel);
       stream.cancel();
     }
   }

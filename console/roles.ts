@@ -1,14 +1,17 @@
 /** Who may call what: the one table of it. */
 import { type AuditRole, auditRoles } from '../proto/audit-words.ts';
-import type { MethodName } from './words.ts';
+import type { MethodName, StreamName } from './words.ts';
 
 export type Role = AuditRole;
 /** `anyone`: without a certificate or token, too. */
 type Needed = Role | 'anyone';
 
-const methods: { readonly [M in MethodName | 'WatchCluster']: Role } = {
+const methods: { readonly [M in MethodName | StreamName]: Role } = {
   GetCluster: 'viewer',
   WatchCluster: 'viewer',
+  WatchEvents: 'viewer',
+  WatchMail: 'viewer',
+  Backup: 'admin',
   ListNodes: 'viewer',
   ListPartitions: 'viewer',
   GetPartition: 'viewer',

@@ -5,7 +5,6 @@ import {
   type Metadata,
   Server,
   ServerCredentials,
-  type ServerWritableStream,
   type ServiceClientConstructor,
   status,
   type UntypedServiceImplementation,
@@ -16,7 +15,7 @@ import { adminService, healthService, loadDefinition } from './definition.ts';
 import { Failure } from './failures.ts';
 import { callerOf, guard } from './guard.ts';
 import { type Handlers, handlers, type ServiceOptions } from './service.ts';
-import { survey } from './survey.ts';
+import { everySoOften, type Streaming, streaming, type Watches } from './streaming.ts';
 import type { MethodName } from './words.ts';
 
 export interface ConsoleOptions extends ServiceOptions {
@@ -39,7 +38,6 @@ export interface Console {
 
 const request_bytes_max = 64 * 1024;
 const close_wait_ms = 1_000;
-const watch_ms = { default: 1_000, min: 250 };
 const health_look_ms = 500;
 
 /** Rejects when it can't listen, or the tokens can't be read. */
@@ -51,9 +49,10 @@ export async function openConsole(options: ConsoleOptions): Promise<Console> {
     interceptors: [guard(access, log)],
     'grpc.max_receive_message_length': request_bytes_max,
   });
-  const watches = new Set<ServerWritableStream<unknown, unknown>>();
+  const watches: Watches = new Set();
   const admin = adminService(definition);
-  server.addService(admin.service, implementation(admin, options, access, watches));
+  const streams = streaming(options, (call) => callerAt(access, call), watches);
+  server.addService(admin.service, implementation(admin, options, access, streams));
   server.addService(healthService(definition).service, health(options, watches));
   if (options.reflection) new ReflectionService(definition).addToServer(server);
   const credentials =
@@ -71,6 +70,7 @@ export async function openConsole(options: ConsoleOptions): Promise<Console> {
   return {
     port: bound,
     close() {
+      streams.close();
       for (const watch of watches) watch.end();
       return new Promise((resolve) => {
         const late = setTimeout(() => {
@@ -86,26 +86,26 @@ export async function openConsole(options: ConsoleOptions): Promise<Console> {
   };
 }
 
+type Caught = { readonly metadata: Metadata; getAuthContext(): Parameters<typeof callerOf>[2] };
+
+function callerAt(access: Access, call: Caught): Caller {
+  const caller = callerOf(access, call.metadata, call.getAuthContext());
+  // It was known at the door, a moment ago.
+  if (caller === undefined) throw new Failure(status.UNAUTHENTICATED, 'the token is known no longer');
+  return caller;
+}
+
 function implementation(
   { service }: ServiceClientConstructor,
   options: ConsoleOptions,
   access: Access,
-  watches: Set<ServerWritableStream<unknown, unknown>>,
+  streams: Streaming,
 ): UntypedServiceImplementation {
   const methods = handlers(options);
-  const callerAt = (call: {
-    readonly metadata: Metadata;
-    getAuthContext(): Parameters<typeof callerOf>[2];
-  }): Caller => {
-    const caller = callerOf(access, call.metadata, call.getAuthContext());
-    // It was known at the door, a moment ago.
-    if (caller === undefined) throw new Failure(status.UNAUTHENTICATED, 'the token is known no longer');
-    return caller;
-  };
-  const served: UntypedServiceImplementation = { WatchCluster: watchCluster(options, watches) };
+  const served: UntypedServiceImplementation = { ...streams.implementation };
   for (const name of Object.keys(service)) {
     if (isUnary(name, methods))
-      served[name] = unary(options, (request, call) => methods[name](request, callerAt(call)));
+      served[name] = unary(options, (request, call) => methods[name](request, callerAt(access, call)));
   }
   return served;
 }
@@ -133,50 +133,6 @@ function unary(
         reply({ code: status.INTERNAL, details: 'this is a fault of the server; its log tells more' });
       },
     );
-  };
-}
-
-type Watches = Set<ServerWritableStream<unknown, unknown>>;
-
-/** Calls again and again until whoever watches goes, or reads too slowly for the next. */
-function everySoOften(
-  call: ServerWritableStream<unknown, unknown>,
-  watches: Watches,
-  ms: number,
-  next: () => Promise<unknown>,
-): void {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let drained = true;
-  const over = (): void => {
-    clearTimeout(timer);
-    watches.delete(call);
-  };
-  const look = async (): Promise<void> => {
-    if (drained) {
-      const value = await next();
-      if (!watches.has(call)) return;
-      if (value !== undefined) drained = call.write(value);
-    }
-    timer = setTimeout(() => void look().catch(() => call.end()), ms);
-  };
-  watches.add(call);
-  call.on('drain', () => {
-    drained = true;
-  });
-  call.on('cancelled', over);
-  call.on('close', over);
-  call.on('error', over);
-  void look().catch(() => call.end());
-}
-
-function watchCluster(
-  { node }: ConsoleOptions,
-  watches: Watches,
-): handleServerStreamingCall<{ readonly everyMs: number }, unknown> {
-  return (call) => {
-    const { everyMs } = call.request;
-    const ms = everyMs === 0 ? watch_ms.default : Math.max(watch_ms.min, everyMs);
-    everySoOften(call, watches, ms, () => survey(node));
   };
 }
 

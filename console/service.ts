@@ -5,6 +5,7 @@ import type { ReportsProtocol } from '../proto/report-words.ts';
 import type { Log, Node, Ref } from '../runtime/index.ts';
 import type { Caller } from './access.ts';
 import { getActor, getLetter, limitOf, listActors, listLetters, listRows } from './actors.ts';
+import type { BackupSource } from './backup.ts';
 import { Changes } from './changes.ts';
 import { absent, answerOf, Failure, replyOf } from './failures.ts';
 import { survey } from './survey.ts';
@@ -21,6 +22,7 @@ import {
 import type { MethodName, PartitionWords, Reply, Request } from './words.ts';
 
 export interface ServiceOptions {
+  readonly backup: BackupSource;
   readonly node: Node;
   readonly log: Log;
   /** The names of the actors that it asks; it knows nothing of their behaviour. */

@@ -164,6 +164,79 @@ export interface AuditEntryWords {
   readonly hash: string;
 }
 
+export type EventKind =
+  | 'NODE_CAME'
+  | 'NODE_BACK'
+  | 'NODE_LEFT'
+  | 'NODE_LOST'
+  | 'NODE_SILENT'
+  | 'NODE_ANSWERS'
+  | 'NODE_RESTARTED'
+  | 'NODE_DRAINING'
+  | 'NODE_EMPTY'
+  | 'NODE_RESUMED'
+  | 'NODE_UNFIT'
+  | 'NODE_FIT'
+  | 'PARTITION_MOVED'
+  | 'PARTITION_ORPHANED'
+  | 'PARTITION_PINNED'
+  | 'PARTITION_UNPINNED'
+  | 'PARTITION_DROPPED'
+  | 'TAKEOVER_FAILED'
+  | 'COPY_MISSING'
+  | 'COPY_BACK'
+  | 'COPY_DIFFERS'
+  | 'COPY_BUILT'
+  | 'COPY_LOST'
+  | 'DEAD_LETTER'
+  | 'SNAPSHOT_MADE'
+  | 'SNAPSHOT_FAILED'
+  | 'JOURNAL_STUCK'
+  | 'JOURNAL_TAKES'
+  | 'STORE_REFUSES'
+  | 'STORE_TAKES'
+  | 'CHANGE';
+
+export interface EventWords {
+  readonly at: number;
+  readonly kind: EventKind;
+  readonly words: string;
+  readonly isBad: boolean;
+  readonly node: string;
+  readonly partitions: readonly number[];
+  readonly epochs: readonly number[];
+  readonly from: string;
+  readonly handover: 'HANDOVER_UNSPECIFIED' | 'PLANNED' | 'FAILOVER';
+  readonly pausedMs: number;
+  readonly why: string;
+  readonly who: string;
+  readonly method: string;
+  readonly audit: number;
+}
+
+export interface EventNewsWords {
+  readonly events: readonly EventWords[];
+  readonly missed: number;
+}
+
+export interface MailSampleWords {
+  readonly at: number;
+  readonly node: string;
+  readonly partition: number;
+  readonly from: string;
+  readonly to: string;
+  readonly word: string;
+  readonly bytes: number;
+  readonly turnUs: number;
+}
+
+export interface MailNewsWords {
+  readonly mails: readonly MailSampleWords[];
+  readonly missed: number;
+  readonly redacted: boolean;
+  readonly silent: readonly string[];
+}
+
 export interface Done {
   readonly audit: number;
 }
@@ -217,6 +290,30 @@ export interface Methods {
     reply: { readonly entries: readonly AuditEntryWords[]; readonly head: number; readonly headHash: string };
   };
 }
+
+/** One of these at a time. */
+export interface BackupPieceWords {
+  readonly file?: string;
+  readonly data?: Uint8Array;
+  readonly sum?: { readonly bytes: number; readonly sha256: string };
+  readonly again?: boolean;
+  readonly audit?: number;
+}
+
+/** Every method that has many answers. */
+export interface Streams {
+  WatchCluster: { request: { readonly everyMs: number }; item: ClusterWords };
+  WatchEvents: { request: { readonly sinceMs: number }; item: EventNewsWords };
+  WatchMail: {
+    request: { readonly kind: string; readonly partition?: number; readonly share: number };
+    item: MailNewsWords;
+  };
+  Backup: { request: Because; item: BackupPieceWords };
+}
+
+export type StreamName = keyof Streams;
+export type StreamRequest<S extends StreamName> = Streams[S]['request'];
+export type Item<S extends StreamName> = Streams[S]['item'];
 
 export type MethodName = keyof Methods;
 export type Request<M extends MethodName> = Methods[M]['request'];

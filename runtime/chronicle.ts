@@ -14,6 +14,7 @@ const page_max = 500;
 export type NodeEventKind =
   /** Of the others, as this node hears of them, and of its own intentions. */
   | 'nodeCame'
+  | 'nodeBack'
   | 'nodeLeft'
   | 'nodeLost'
   | 'nodeDraining'
@@ -97,8 +98,8 @@ export class Chronicle {
   #seq = 0;
   /** What each node said of itself last, this one included; of those that are alive. */
   readonly #known = new Map<NodeId, Known>();
-  /** When each was heard of last, monotonic ms; also of those that were lost since. */
-  readonly #heardMs = new Map<NodeId, number>();
+  /** When each was heard of last, monotonic ms, and as what; also of those that are gone. */
+  readonly #heard = new Map<NodeId, { readonly incarnation: string; readonly ms: number }>();
   readonly #changes = new Map<PartitionId, Change>();
   /** Partitions that their owners are giving away, since when; monotonic ms. */
   readonly #endsMs = new Map<PartitionId, number>();
@@ -131,11 +132,14 @@ export class Chronicle {
     leaving,
     fitness,
   }: Pick<Heartbeat, 'node' | 'incarnation' | 'leaving' | 'fitness'>): void {
-    this.#heardMs.set(node, this.#host.clock.monotonicMs());
+    const last = this.#heard.get(node);
+    this.#heard.set(node, { incarnation, ms: this.#host.clock.monotonicMs() });
     const before = this.#known.get(node);
     if (before?.incarnation === incarnation && before.leaving === leaving && before.fitness === fitness) return;
     this.#known.set(node, { incarnation, leaving, fitness });
-    if (before === undefined && node !== this.#host.self.node) this.note({ kind: 'nodeCame', about: node });
+    if (before === undefined && last !== undefined)
+      this.note({ kind: 'nodeBack', about: node, why: last.incarnation === incarnation ? '' : 'started again' });
+    else if (before === undefined && node !== this.#host.self.node) this.note({ kind: 'nodeCame', about: node });
     if (leaving !== (before?.leaving ?? false))
       this.note({ kind: leaving ? 'nodeDraining' : 'nodeResumed', about: node });
     if (fitness === (before?.fitness ?? 'fit')) return;
@@ -166,7 +170,7 @@ export class Chronicle {
       const fitness = this.#known.get(from)?.fitness;
       const isThere = this.#host.isMember(from) || from === this.#host.self.node;
       const planned = endsMs !== undefined || (isThere && fitness !== 'no journal');
-      const sinceMs = planned ? (endsMs ?? nowMs) : (this.#heardMs.get(from) ?? nowMs);
+      const sinceMs = planned ? (endsMs ?? nowMs) : (this.#heard.get(from)?.ms ?? nowMs);
       const was = this.#changes.get(partition);
       // Nobody served it in between: who did last is who it comes from.
       this.#changes.set(partition, from === '' && was !== undefined ? was : { from, planned, sinceMs });

@@ -1,15 +1,22 @@
 /** A script that completes `ringpost admin` in a shell. */
 import { UsageError } from '../options.ts';
 import { connectOptions } from './connect.ts';
+import { watchOptions } from './watch.ts';
 
 type Nouns = { readonly [noun: string]: { readonly verbs?: readonly string[] } | undefined };
 
 /** To be put into `eval "$(ringpost admin completion bash)"`. */
 export function completion(shell: string | undefined, nouns: Nouns): string {
   if (shell !== 'bash') throw new UsageError('For which shell? ringpost admin completion bash');
-  const options = [...Object.keys(connectOptions), 'limit', 'partition', 'wait', 'noted', 'help'].map(
-    (name) => `--${name}`,
-  );
+  const options = [
+    ...Object.keys(connectOptions),
+    'limit',
+    'partition',
+    'wait',
+    'noted',
+    ...Object.keys(watchOptions),
+    'help',
+  ].map((name) => `--${name}`);
   const verbs = Object.entries(nouns).flatMap(([noun, known]) =>
     known?.verbs === undefined ? [] : [`      ${noun}) words="${known.verbs.join(' ')}" ;;`],
   );

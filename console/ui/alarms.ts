@@ -1,8 +1,10 @@
 /** What is not as it should be, from one answer. */
+
+import { isBare, isOther } from '../happenings.ts';
+import { partitionsWord } from '../partition-words.ts';
 import type { ClusterWords, PartitionWords } from '../words.ts';
-import { isBare, isOther } from './events.ts';
 import { isUp } from './history.ts';
-import { countOf, partitionsWord } from './numbers.ts';
+import { countOf } from './numbers.ts';
 
 /** A copy that is further behind lags. In a busy partition some hundred records lie between two heartbeats. */
 const lag_records_max = 1_000;

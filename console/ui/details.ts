@@ -1,7 +1,7 @@
 /** Screens of one thing, and lists. Each is lines above a list, and the list's rows, one of which is chosen. */
 import type { PartitionWords } from '../words.ts';
 import type { Screen, State } from './model.ts';
-import { age, moment, short } from './numbers.ts';
+import { age, clock, moment, short } from './numbers.ts';
 import { alarmLines, eventLines, type Look, plotLine, stateOf } from './overview.ts';
 import { copyMark, partitionsOn } from './places.ts';
 import { type Line, left, line, right, wrap } from './spans.ts';
@@ -28,6 +28,8 @@ export function detail(state: State, screen: Screen, look: Look, help: readonly 
     }
     case 'events':
       return { title: 'EVENTS, newest first', above: [], rows: eventLines([...state.events].reverse()) };
+    case 'mail':
+      return mailDetail(state, look);
     case 'partitions': {
       const partitions = state.cluster?.partitions ?? [];
       return { title: 'PARTITIONS', above: [], head: partitionHead, rows: partitions.map(partitionRow) };
@@ -59,6 +61,28 @@ function partitionRow(partition: PartitionWords): Line {
 function pinWords(pinnedTo: string, owner: string): string {
   const where = pinnedTo === owner ? 'and there it is' : 'it moves there once that has a warm copy and owners rest';
   return `pinned to ${pinnedTo} by an operator: ${where}`;
+}
+
+function mailDetail({ mail }: State, look: Look): Detail {
+  const { mails, missed, redacted, trouble } = mail;
+  const notes = [
+    ...(missed === 0 ? [] : [`${missed} left out: there were too many`]),
+    ...(redacted ? ['names are redacted: your role may not read them'] : []),
+  ];
+  const rows = mails.map(({ at, node, partition, turnUs, bytes, word, to, from }) =>
+    text(
+      `${clock(at)} ${left(node, 6)} ${right(String(partition), 4)} ${right(short(turnUs), 6)} ${right(short(bytes), 6)} ${left(word, 12)} ${to}${from === '' ? '' : ` from ${from}`}`,
+    ),
+  );
+  return {
+    title: 'MAIL, some of it, newest first',
+    above: [
+      ...(trouble === '' ? [] : wrap(trouble, look.columns).map((words) => line(words, { color: 'red' }))),
+      ...(notes.length === 0 ? [] : [line(notes.join('; '), { dim: true })]),
+    ],
+    head: `WHEN     NODE   PART TURNUS  BYTES ${left('MAIL', 12)} TO`,
+    rows,
+  };
 }
 
 function nodeDetail(state: State, name: string, look: Look): Detail {

@@ -22,7 +22,7 @@ export interface Terminal {
 /** Each in 78 columns. */
 const helpWords: readonly string[] = [
   'Up Down (k j) PgUp PgDn choose, Enter goes in, Esc goes back, q (Ctrl-C) quits',
-  'p partitions   d dead letters   u audit log   e events   ! alarms   ? this',
+  'p partitions  d dead letters  u audit log  e events  m mail  ! alarms  ? this',
   'a an actor: user/alice; user/al* lists names that begin so; user all of a kind',
   't trace of a message: who sent it, and its id',
   '',
@@ -129,7 +129,18 @@ function keyLine(state: State, screen: Screen, columns: number): Line {
   if (nextOf(screen) !== undefined) keys.push('n next');
   const back = state.stack.length > 1 ? ['Esc back'] : [];
   // What does not fit is left out from the end: `?` tells the rest.
-  const all = ['? help', 'q quit', ...back, ...keys, 'p partitions', 'd dead', 'a actor', 't trace', 'u audit'];
+  const all = [
+    '? help',
+    'q quit',
+    ...back,
+    ...keys,
+    'p partitions',
+    'd dead',
+    'a actor',
+    't trace',
+    'u audit',
+    'm mail',
+  ];
   let words = '';
   for (const key of all) {
     const more = words === '' ? key : `${words}  ${key}`;

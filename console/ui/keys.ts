@@ -88,6 +88,8 @@ function anywhere(state: State, screen: Screen, letter: string): Pressed {
       return go({ kind: 'alarms', at: 0 });
     case 'e':
       return go({ kind: 'events', at: 0 });
+    case 'm':
+      return go({ kind: 'mail', at: 0 });
     case 'a':
       return still(
         prompted(state, 'An actor', [field('Actor, or the beginning of its name, such as user/alice')], {

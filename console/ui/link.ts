@@ -1,9 +1,18 @@
 /** The line to a cluster: one node's stream of answers, and when that ends, the next node's. */
 import type { AdminClient } from '../client.ts';
-import type { ClusterWords, MethodName, Reply, Request } from '../words.ts';
+import type {
+  ClusterWords,
+  EventNewsWords,
+  Item,
+  MethodName,
+  Reply,
+  Request,
+  StreamName,
+  StreamRequest,
+} from '../words.ts';
 
 /** Part of a client that this needs; each knows one address. */
-export type Wire = Pick<AdminClient, 'call' | 'watch' | 'close'>;
+export type Wire = Pick<AdminClient, 'call' | 'stream' | 'close'>;
 
 const watch_every_ms = 1_000;
 /** A node that has said nothing for so long is given up. Its own wait for the others is 1.5 s. */
@@ -14,6 +23,8 @@ const round_pause_ms = 1_000;
 export interface LinkEvents {
   /** `address` is the one that answered. */
   answered(cluster: ClusterWords, address: string): void;
+  /** The node that is watched tells what has happened. Undefined: it does not, any more or at all. */
+  told(news: EventNewsWords | undefined): void;
   /** No answer from there, or none any more. `words`: why. */
   failed(address: string, words: string): void;
 }
@@ -55,6 +66,11 @@ export class Link {
     return this.#wire(this.#address).call(method, request);
   }
 
+  /** Of the node that is watched. */
+  stream<S extends StreamName>(method: S, request: StreamRequest<S>, givenUp: AbortSignal): AsyncGenerator<Item<S>> {
+    return this.#wire(this.#address).stream(method, request, givenUp);
+  }
+
   close(): void {
     this.#isClosed = true;
     this.#hangUp();
@@ -75,7 +91,8 @@ export class Link {
     });
     stopped.catch(() => {});
     const givenUp = new AbortController();
-    const stream = this.#wire(address).watch(watch_every_ms, givenUp.signal);
+    const stream = this.#wire(address).stream('WatchCluster', { everyMs: watch_every_ms }, givenUp.signal);
+    void this.#listen(address, givenUp.signal);
     try {
       for (;;) {
         const { done, value } = await Promise.race([stream.next(), stopped]);
@@ -92,6 +109,17 @@ export class Link {
       // Otherwise the process would wait for it.
       givenUp.abort();
     }
+  }
+
+  /** Never rejects. A node that is older does not tell; then what is seen of it has to do. */
+  async #listen(address: string, givenUp: AbortSignal): Promise<void> {
+    try {
+      const stream = this.#wire(address).stream('WatchEvents', { sinceMs: 0 }, givenUp);
+      for await (const news of stream) this.#events.told(news);
+    } catch {
+      // That the node has gone is noticed by the watch.
+    }
+    if (!this.#isClosed) this.#events.told(undefined);
   }
 
   #expect: () => void = () => {};

@@ -1,10 +1,23 @@
 /** What the console shows and knows: plain values, changed by pure functions only. */
-import type { ClusterWords, MethodName, Reply, Request } from '../words.ts';
+import { happenings } from '../happenings.ts';
+import type {
+  ClusterWords,
+  EventNewsWords,
+  EventWords,
+  MailNewsWords,
+  MailSampleWords,
+  MethodName,
+  Reply,
+  Request,
+} from '../words.ts';
 import type { Letters } from './alarms.ts';
-import { type Happening, happenings } from './events.ts';
+
 import { type History, noHistory, recorded } from './history.ts';
 
 const events_max = 500;
+
+/** What has happened, in words. */
+export type Happening = Pick<EventWords, 'words' | 'isBad'>;
 
 /** What was asked for, for a screen. */
 export type Answer<T> =
@@ -27,7 +40,7 @@ interface Place {
 
 export type Screen = Place &
   (
-    | { readonly kind: 'overview' | 'partitions' | 'alarms' | 'events' | 'help' }
+    | { readonly kind: 'overview' | 'partitions' | 'alarms' | 'events' | 'mail' | 'help' }
     | { readonly kind: 'node'; readonly name: string }
     | ({ readonly kind: 'partition'; readonly id: number } & Asks<'GetPartition'>)
     | ({ readonly kind: 'actors' } & Asks<'ListActors'>)
@@ -68,6 +81,19 @@ export interface LoggedEvent extends Happening {
   readonly at: number;
 }
 
+/** Samples of mail, while its screen is seen. */
+export interface Mail {
+  /** Newest first. */
+  readonly mails: readonly MailSampleWords[];
+  readonly missed: number;
+  readonly redacted: boolean;
+  /** Why there is nothing to see, if so. */
+  readonly trouble: string;
+}
+
+const noMail: Mail = { mails: [], missed: 0, redacted: false, trouble: '' };
+const mails_max = 300;
+
 export interface State {
   readonly addresses: readonly string[];
   readonly cluster: ClusterWords | undefined;
@@ -80,6 +106,9 @@ export interface State {
   readonly history: History;
   /** Oldest first. */
   readonly events: readonly LoggedEvent[];
+  /** The node that answers tells what happens; otherwise it is read from its answers. */
+  readonly isTold: boolean;
+  readonly mail: Mail;
   readonly letters: Letters | undefined;
   /** How long the cluster took to look for dead letters in all partitions, ms; newest last. */
   readonly answerTimes: readonly number[];
@@ -98,6 +127,8 @@ export function firstState(addresses: readonly string[]): State {
     trouble: '',
     history: noHistory,
     events: [],
+    isTold: false,
+    mail: noMail,
     letters: undefined,
     answerTimes: [],
     stack: [{ kind: 'overview', at: 0 }],
@@ -118,7 +149,8 @@ export function withCluster(state: State, cluster: ClusterWords, address: string
   else {
     if (state.address !== address)
       told.push({ words: `${cluster.answeredBy} at ${address} answers now`, isBad: false });
-    told.push(...happenings(before, cluster));
+    // What was between the last answer and this one, nobody has told.
+    if (!state.isTold || state.address !== address) told.push(...happenings(before, cluster));
   }
   const history = recorded(state.history, before, cluster);
   return logged({ ...state, cluster, address, heardAt: nowMs, history }, told, nowMs);
@@ -130,7 +162,30 @@ export function withoutAddress(state: State, address: string, words: string, now
   if (state.address !== address) return { ...state, trouble };
   const name = state.cluster?.answeredBy ?? '';
   const event = { words: `${name} at ${address} does not answer any more (${words})`, isBad: true };
-  return logged({ ...state, address: undefined, trouble }, [event], nowMs);
+  return logged({ ...state, address: undefined, isTold: false, trouble }, [event], nowMs);
+}
+
+/** The node has told what happened; `undefined`: it does not tell. */
+export function withNews(state: State, news: EventNewsWords | undefined, nowMs: number): State {
+  if (news === undefined) return { ...state, isTold: false };
+  const { events, missed } = news;
+  const left = missed === 0 ? [] : [{ words: `${missed} events were left out: there were too many`, isBad: true }];
+  return logged({ ...state, isTold: true }, [...left, ...events.filter(isNoteworthy)], nowMs);
+}
+
+/** Dead letters are counted by the console itself; and every change is there twice, as begun and as done. */
+function isNoteworthy({ kind, why }: EventWords): boolean {
+  return kind !== 'DEAD_LETTER' && !(kind === 'CHANGE' && why === 'begun');
+}
+
+/** `news`: undefined when the screen is opened; words where there is nothing to see. */
+export function withMail(state: State, news: MailNewsWords | string | undefined): State {
+  if (news === undefined) return { ...state, mail: noMail };
+  if (typeof news === 'string') return { ...state, mail: { ...state.mail, trouble: news } };
+  const { mails, missed, redacted, silent } = news;
+  const trouble = silent.length === 0 ? '' : `${silent.join(', ')} does not tell of its mail`;
+  const all = [...[...mails].reverse(), ...state.mail.mails].slice(0, mails_max);
+  return { ...state, mail: { mails: all, missed: state.mail.missed + missed, redacted, trouble } };
 }
 
 const answer_times_max = 600;

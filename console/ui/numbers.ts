@@ -56,23 +56,6 @@ export function sparkline(values: readonly number[], columns: number, isUtf8: bo
   return drawn.join('').padStart(columns);
 }
 
-/** 3 5-9 12: numbers in ascending order, neighbours together. */
-function ranges(numbers: readonly number[]): string {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  const parts: string[] = [];
-  for (let i = 0; i < sorted.length; ) {
-    let end = i;
-    while (sorted[end + 1] === (sorted[end] ?? 0) + 1) end++;
-    parts.push(end - i < 2 ? sorted.slice(i, end + 1).join(' ') : `${sorted[i]}-${sorted[end]}`);
-    i = end + 1;
-  }
-  return parts.join(' ');
-}
-
 export function countOf(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? '' : 's'}`;
-}
-
-export function partitionsWord(ids: readonly number[]): string {
-  return `partition${ids.length === 1 ? '' : 's'} ${ranges(ids)}`;
 }

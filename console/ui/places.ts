@@ -1,7 +1,7 @@
 /** Where one can go: screens that ask for something, and the rows of each screen that open another. */
 
+import { isBare } from '../happenings.ts';
 import { isLagging } from './alarms.ts';
-import { isBare } from './events.ts';
 import type { Screen, State } from './model.ts';
 
 const list_rows_max = 200;
@@ -71,6 +71,8 @@ export function rowsOf(state: State, screen: Screen): readonly Row[] {
       return (cluster?.partitions ?? []).map(({ id }) => ({ opens: asking.partition(id) }));
     case 'events':
       return state.events.map(() => ({}));
+    case 'mail':
+      return state.mail.mails.map(() => ({}));
     case 'help':
     case 'alarms':
     case 'letter':

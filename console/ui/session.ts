@@ -10,6 +10,8 @@ import {
   withAnswer,
   withCluster,
   withLetters,
+  withMail,
+  withNews,
   withoutAddress,
 } from './model.ts';
 
@@ -17,6 +19,8 @@ import {
 const count_every_ms = 5_000;
 const look_every_ms = 3_000;
 const letters_counted_max = 200;
+/** Of the mail, for the screen: each node takes only so many a second anyhow. */
+const mail_share = 0.25;
 
 /** What is answered before it has ended. */
 const begunMethods: ReadonlySet<Query['method']> = new Set(['DrainNode', 'MovePartition', 'Rebalance']);
@@ -29,6 +33,8 @@ export class Session {
   readonly #underWay = new Set<Query>();
   #state: State;
   #counting = false;
+  /** Ends the samples of mail that come. */
+  #mail: AbortController | undefined;
 
   constructor(addresses: readonly string[], dial: (address: string) => Wire, onQuit: () => void) {
     this.#state = firstState(addresses);
@@ -39,6 +45,7 @@ export class Session {
         this.#set(withCluster(this.#state, cluster, address, Date.now()));
         if (isFirst) void this.#count();
       },
+      told: (news) => this.#set(withNews(this.#state, news, Date.now())),
       failed: (address, words) => this.#set(withoutAddress(this.#state, address, words, Date.now())),
     });
   }
@@ -63,6 +70,7 @@ export class Session {
 
   close(): void {
     for (const timer of this.#timers) clearInterval(timer);
+    this.#mail?.abort();
     this.#link.close();
   }
 
@@ -75,6 +83,26 @@ export class Session {
   #set(state: State): void {
     this.#state = state;
     for (const listener of this.#listeners) listener();
+    this.#tune();
+  }
+
+  /** Nodes sample mail only while its screen is seen. */
+  #tune(): void {
+    const isSeen = screenOf(this.#state).kind === 'mail' && this.#state.address !== undefined;
+    if (isSeen === (this.#mail !== undefined)) return;
+    this.#mail?.abort();
+    this.#mail = isSeen ? new AbortController() : undefined;
+    if (this.#mail !== undefined) void this.#listen(this.#mail.signal);
+  }
+
+  async #listen(givenUp: AbortSignal): Promise<void> {
+    this.#set(withMail(this.#state, undefined));
+    try {
+      for await (const news of this.#link.stream('WatchMail', { kind: '', share: mail_share }, givenUp))
+        if (!givenUp.aborted) this.#set(withMail(this.#state, news));
+    } catch (error) {
+      if (!givenUp.aborted) this.#set(withMail(this.#state, wordsOf(error)));
+    }
   }
 
   #carryOut(effect: Effect): void {

@@ -1,8 +1,7 @@
 /** Whole streams of JetStream, to a file and back, by its own snapshot protocol: a stream is copied as it is at one moment, and can be written meanwhile. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
-import { createInbox, type Msg } from 'nats';
+import { createInbox } from 'nats';
 import type { NatsLink } from './nats.ts';
 import { askJetStream, type StreamConfig } from './nats-stream.ts';
 
@@ -21,10 +20,15 @@ export interface SavedStream {
   readonly sha256: string;
 }
 
-/** Writes a stream into a new file. Rejects when the server has no such stream, or it breaks off. */
-export async function saveStream(link: NatsLink, stream: string, path: string): Promise<SavedStream> {
+/**
+ * A stream as it is now, in parts; at the end what it was. Throws when the server has no such stream, or it breaks off: so it does when whoever asks
+ * takes no part for some seconds.
+ */
+export async function* savedParts(
+  link: NatsLink,
+  stream: string,
+): AsyncGenerator<Uint8Array, Pick<SavedStream, 'config' | 'state'>> {
   const inbox = createInbox();
-  const file = await open(path, 'wx', 0o600);
   const chunks = link.connection.subscribe(inbox);
   try {
     const order = { deliver_subject: inbox, no_consumers: true, chunk_size: limits.chunk_bytes };
@@ -35,35 +39,24 @@ export async function saveStream(link: NatsLink, stream: string, path: string): 
       order,
       limits.answer_wait_ms_max,
     );
-    const { config, state } = begun;
-    return { config, state, ...(await written(chunks, file, stream)) };
+    const coming = chunks[Symbol.asyncIterator]();
+    for (;;) {
+      const next = await inTime(coming.next(), `${stream}: nothing came any more`);
+      if (next.done === true) throw new Error(`${stream}: the connection ended`);
+      const { value: chunk } = next;
+      const { data, headers } = chunk;
+      // The end is a chunk without bytes; its status tells of a failure.
+      if (data.length === 0) {
+        const status = headers?.code ?? 0;
+        if (status >= 400) throw new Error(`${stream}: ${headers?.description ?? status}`);
+        return { config: begun.config, state: begun.state };
+      }
+      yield data;
+      // The server waits for this before it goes on for long.
+      chunk.respond();
+    }
   } finally {
     chunks.unsubscribe();
-    await file.close();
-  }
-}
-
-async function written(chunks: AsyncIterable<Msg>, file: FileHandle, stream: string) {
-  const hash = createHash('sha256');
-  let bytes = 0;
-  const coming = chunks[Symbol.asyncIterator]();
-  for (;;) {
-    const next = await inTime(coming.next(), `${stream}: nothing came any more`);
-    if (next.done === true) throw new Error(`${stream}: the connection ended`);
-    const { value: chunk } = next;
-    const { data, headers } = chunk;
-    // The end is a chunk without bytes; its status tells of a failure.
-    if (data.length === 0) {
-      const status = headers?.code ?? 0;
-      if (status >= 400) throw new Error(`${stream}: ${headers?.description ?? status}`);
-      await file.sync();
-      return { bytes, sha256: hash.digest('hex') };
-    }
-    hash.update(data);
-    bytes += data.length;
-    await file.write(data);
-    // The server waits for this before it goes on for long.
-    chunk.respond();
   }
 }
 

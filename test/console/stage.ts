@@ -35,7 +35,15 @@ export async function stage(
   const opened = await openConsole({
     reflection: false,
     ...options,
-    ...{ node, log, kinds, host: '127.0.0.1', port: 0, serving: () => true },
+    ...{
+      node,
+      log,
+      kinds,
+      backup: { kind: 'none' as const, why: 'stop it, and copy its folder' },
+      host: '127.0.0.1',
+      port: 0,
+      serving: () => true,
+    },
   });
   return {
     node,

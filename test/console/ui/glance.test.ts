@@ -1,6 +1,8 @@
 import t from 'tap';
+import { happenings } from '../../../console/happenings.ts';
+import { partitionsWord } from '../../../console/partition-words.ts';
 import { alarmsOf } from '../../../console/ui/alarms.ts';
-import { happenings } from '../../../console/ui/events.ts';
+
 import { frame } from '../../../console/ui/frame.ts';
 import { noHistory, recorded, turnsPerRecord } from '../../../console/ui/history.ts';
 import { type Key, press } from '../../../console/ui/keys.ts';
@@ -12,7 +14,7 @@ import {
   withLetters,
   withoutAddress,
 } from '../../../console/ui/model.ts';
-import { partitionsWord, short, sparkline } from '../../../console/ui/numbers.ts';
+import { short, sparkline } from '../../../console/ui/numbers.ts';
 import { left, line, textOf, wrap } from '../../../console/ui/spans.ts';
 import type { ClusterWords, NodeWords, PartitionWords } from '../../../console/words.ts';
 

@@ -1,62 +1,58 @@
-/** What has happened between two answers, in words. */
-import type { ClusterWords, NodeWords, PartitionWords } from '../words.ts';
-import { partitionsWord } from './numbers.ts';
-
-export interface Happening {
-  readonly words: string;
-  /** Something that operators should look at. */
-  readonly isBad: boolean;
-}
+/** What has happened between two answers, as far as those tell. */
+import { event } from './event-words.ts';
+import type { ClusterWords, EventWords, NodeWords, PartitionWords } from './words.ts';
 
 /** Nodes first, then partitions. Empty where nothing has happened that is told. */
-export function happenings(before: ClusterWords, after: ClusterWords): Happening[] {
-  return [
+export function happenings(before: ClusterWords, after: ClusterWords): EventWords[] {
+  const told = [
     ...nodesHappened(before, after),
     ...pinsHappened(before, after),
     ...ownersHappened(before, after),
     ...copiesHappened(before, after),
   ];
+  return told.map((one) => ({ ...one, at: after.at }));
 }
 
-function nodesHappened(before: ClusterWords, after: ClusterWords): Happening[] {
+function nodesHappened(before: ClusterWords, after: ClusterWords): EventWords[] {
   const earlier = new Map(before.nodes.map((node) => [node.name, node]));
   const told = after.nodes.flatMap((node) => nodeHappened(earlier.get(node.name), node));
   const names = new Set(after.nodes.map(({ name }) => name));
   const gone = before.nodes.filter(({ name, state }) => !names.has(name) && state !== 'LOST');
-  return [...told, ...gone.map(({ name }) => bad(`node ${name} is not heard of any more`))];
+  return [...told, ...gone.map(({ name }) => event('NODE_LEFT', { node: name }))];
 }
 
-function nodeHappened(before: NodeWords | undefined, after: NodeWords): Happening[] {
+function nodeHappened(before: NodeWords | undefined, after: NodeWords): EventWords[] {
   const { name, state } = after;
-  if (before === undefined) return state === 'LOST' ? [bad(`node ${name} lost`)] : [good(`node ${name} has joined`)];
+  if (before === undefined) return [event(state === 'LOST' ? 'NODE_LOST' : 'NODE_CAME', { node: name })];
   if (state !== before.state) return [stateHappened(before, after)];
-  const told: Happening[] = [];
-  if (before.incarnation !== after.incarnation) told.push(bad(`node ${name} was started again`));
-  if (state === 'DRAINING' && before.owns > 0 && after.owns === 0)
-    told.push(good(`node ${name} is empty: it owns nothing`));
+  const told: EventWords[] = [];
+  if (before.incarnation !== after.incarnation) told.push(event('NODE_RESTARTED', { node: name }));
+  if (state === 'DRAINING' && before.owns > 0 && after.owns === 0) told.push(event('NODE_EMPTY', { node: name }));
   if (before.fitness !== after.fitness) {
-    told.push(after.fitness === 'fit' ? good(`node ${name} is fit again`) : bad(`node ${name}: ${after.fitness}`));
+    const isFit = after.fitness === 'fit';
+    told.push(event(isFit ? 'NODE_FIT' : 'NODE_UNFIT', { node: name, why: isFit ? '' : after.fitness }));
   }
   return told;
 }
 
-function stateHappened(before: NodeWords, { name, state, incarnation }: NodeWords): Happening {
+function stateHappened(before: NodeWords, { name, state, incarnation }: NodeWords): EventWords {
   switch (state) {
     case 'LOST':
-      return bad(`node ${name} lost`);
+      return event('NODE_LOST', { node: name });
     case 'SILENT':
-      return bad(`node ${name} does not answer`);
+      return event('NODE_SILENT', { node: name });
     case 'DRAINING':
-      return good(`node ${name} drains`);
+      return event('NODE_DRAINING', { node: name });
     default: {
-      if (before.state === 'DRAINING') return good(`node ${name} takes its share again`);
+      if (before.state === 'SILENT') return event('NODE_ANSWERS', { node: name });
+      if (before.state === 'DRAINING') return event('NODE_RESUMED', { node: name });
       const isNew = before.incarnation !== '' && before.incarnation !== incarnation;
-      return good(isNew ? `node ${name} is back, started again` : `node ${name} is back`);
+      return event('NODE_BACK', { node: name, why: isNew ? 'started again' : '' });
     }
   }
 }
 
-function ownersHappened(before: ClusterWords, after: ClusterWords): Happening[] {
+function ownersHappened(before: ClusterWords, after: ClusterWords): EventWords[] {
   const owners = new Map(before.partitions.map(({ id, owner }) => [id, owner]));
   const moves = new Map<string, number[]>();
   for (const { id, owner } of after.partitions) {
@@ -67,24 +63,22 @@ function ownersHappened(before: ClusterWords, after: ClusterWords): Happening[] 
   }
   return [...moves].map(([key, ids]) => {
     const [from, to] = JSON.parse(key) as [string, string];
-    const what = partitionsWord(ids);
-    if (to === '') return bad(`${what} without owner, ${from} had ${ids.length === 1 ? 'it' : 'them'}`);
-    return good(from === '' ? `${what} taken by ${to}` : `${what} moved ${from} → ${to}`);
+    return event(to === '' ? 'PARTITION_ORPHANED' : 'PARTITION_MOVED', { node: to, from, partitions: ids });
   });
 }
 
-function pinsHappened(before: ClusterWords, after: ClusterWords): Happening[] {
+function pinsHappened(before: ClusterWords, after: ClusterWords): EventWords[] {
   const pins = new Map(before.partitions.map(({ id, pinnedTo }) => [id, pinnedTo]));
   const changed = new Map<string, number[]>();
   for (const { id, pinnedTo } of after.partitions) {
     if (pins.has(id) && pins.get(id) !== pinnedTo) changed.set(pinnedTo, [...(changed.get(pinnedTo) ?? []), id]);
   }
   return [...changed].map(([node, ids]) =>
-    good(node === '' ? `${partitionsWord(ids)} no longer pinned` : `${partitionsWord(ids)} pinned to ${node}`),
+    event(node === '' ? 'PARTITION_UNPINNED' : 'PARTITION_PINNED', { node, partitions: ids }),
   );
 }
 
-function copiesHappened(before: ClusterWords, after: ClusterWords): Happening[] {
+function copiesHappened(before: ClusterWords, after: ClusterWords): EventWords[] {
   const earlier = new Map(before.partitions.map((partition) => [partition.id, partition]));
   const was = (id: number, of: (partition: PartitionWords) => boolean): boolean => {
     const partition = earlier.get(id);
@@ -96,9 +90,9 @@ function copiesHappened(before: ClusterWords, after: ClusterWords): Happening[] 
   const back = idsOf((partition) => !isBare(partition), isBare);
   const other = idsOf(isOther, (partition) => !isOther(partition));
   return [
-    ...(lost.length === 0 ? [] : [bad(`${partitionsWord(lost)} without copy`)]),
-    ...(back.length === 0 ? [] : [good(`${partitionsWord(back)}: a copy again`)]),
-    ...(other.length === 0 ? [] : [bad(`${partitionsWord(other)}: a copy differs, and is built anew`)]),
+    ...(lost.length === 0 ? [] : [event('COPY_MISSING', { partitions: lost })]),
+    ...(back.length === 0 ? [] : [event('COPY_BACK', { partitions: back })]),
+    ...(other.length === 0 ? [] : [event('COPY_DIFFERS', { partitions: other })]),
   ];
 }
 
@@ -108,12 +102,4 @@ export function isBare({ standbys }: PartitionWords): boolean {
 
 export function isOther({ standbys }: PartitionWords): boolean {
   return standbys.some(({ likeness }) => likeness === 'OTHER');
-}
-
-function good(words: string): Happening {
-  return { words, isBad: false };
-}
-
-function bad(words: string): Happening {
-  return { words, isBad: true };
 }
