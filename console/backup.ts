@@ -47,7 +47,9 @@ export class Backups {
 async function given(pieces: AsyncIterable<BackupPieceWords>, call: Call<'Backup'>): Promise<void> {
   try {
     for await (const piece of pieces) {
-      if (!call.write(piece)) await drained(call);
+      const hasRoom = call.write(piece);
+      // Of one who has left there is no word any more: nothing would end the wait.
+      if (!hasRoom && !call.cancelled) await drained(call);
       if (call.cancelled) throw new Failure(status.CANCELLED, 'the caller has left');
     }
   } catch (error) {

@@ -24,10 +24,10 @@ function nodesHappened(before: ClusterWords, after: ClusterWords): EventWords[] 
 function nodeHappened(before: NodeWords | undefined, after: NodeWords): EventWords[] {
   const { name, state } = after;
   if (before === undefined) return [event(state === 'LOST' ? 'NODE_LOST' : 'NODE_CAME', { node: name })];
-  if (state !== before.state) return [stateHappened(before, after)];
-  const told: EventWords[] = [];
-  if (before.incarnation !== after.incarnation) told.push(event('NODE_RESTARTED', { node: name }));
+  const told: EventWords[] = state === before.state ? [] : [stateHappened(before, after)];
   if (state === 'DRAINING' && before.owns > 0 && after.owns === 0) told.push(event('NODE_EMPTY', { node: name }));
+  if (state !== before.state) return told;
+  if (before.incarnation !== after.incarnation) told.push(event('NODE_RESTARTED', { node: name }));
   if (before.fitness !== after.fitness) {
     const isFit = after.fitness === 'fit';
     told.push(event(isFit ? 'NODE_FIT' : 'NODE_UNFIT', { node: name, why: isFit ? '' : after.fitness }));

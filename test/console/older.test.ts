@@ -1,9 +1,16 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import {
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
-import { AdminClient } from '../../console/client.ts';
+import { AdminClient, type AdminError } from '../../console/client.ts';
 import { adminService, loadDefinition } from '../../console/definition.ts';
 import { openConsole } from '../../console/server.ts';
 import { frame } from '../../console/ui/frame.ts';
@@ -26,8 +33,8 @@ async function older(t: Test, { port }: Stage, lacking: readonly (MethodName | S
     if (lacking.some((one) => one === name)) continue;
     offered[name] = definition;
     served[name] = definition.responseStream
-      ? (call: Watched) => void passStream(client, name as StreamName, call)
-      : (call: Asked, reply: Reply) => void passCall(client, name as MethodName, call, reply);
+      ? (call: ServerWritableStream<object, unknown>) => void passStream(client, name as StreamName, call)
+      : (call: ServerUnaryCall<object, unknown>, reply: Reply) => passCall(client, name as MethodName, call, reply);
   }
   const server = new Server();
   server.addService(offered, served);
@@ -43,27 +50,25 @@ async function older(t: Test, { port }: Stage, lacking: readonly (MethodName | S
   return `127.0.0.1:${at}`;
 }
 
-type Asked = { readonly request: never };
-type Reply = (error: unknown, value?: unknown) => void;
-type Watched = {
-  readonly request: never;
-  write(item: unknown): void;
-  end(): void;
-  on(name: string, does: () => void): void;
-};
+type Reply = (error: AdminError | null, value?: unknown) => void;
 
-async function passCall(client: AdminClient, method: MethodName, call: Asked, reply: Reply) {
-  await client.call(method, call.request).then(
+function passCall(
+  client: AdminClient,
+  method: MethodName,
+  { request }: ServerUnaryCall<object, unknown>,
+  reply: Reply,
+) {
+  client.call(method, request as never).then(
     (value) => reply(null, value),
-    (error: unknown) => reply(error),
+    (error: AdminError) => reply(error),
   );
 }
 
-async function passStream(client: AdminClient, method: StreamName, call: Watched) {
+async function passStream(client: AdminClient, method: StreamName, call: ServerWritableStream<object, unknown>) {
   const left = new AbortController();
   call.on('cancelled', () => left.abort());
   try {
-    for await (const item of client.stream(method, call.request, left.signal)) call.write(item);
+    for await (const item of client.stream(method, call.request as never, left.signal)) call.write(item);
   } catch {
     // It ends as it would where a node goes.
   }

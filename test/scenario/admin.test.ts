@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { freePort } from '../../scripts/free-ports.ts';
 import { pause, startCluster } from './cluster.ts';
 import { talk } from './pairs.ts';
@@ -18,16 +19,65 @@ interface Said {
   readonly err: string;
 }
 
-/** One command of `ringpost admin`, as an operator or a script types it. */
-async function ringpost(as: string, at: string, ...args: readonly string[]): Promise<Said> {
+function begun(as: string, at: string, args: readonly string[]) {
   const env = { ...process.env, RINGPOST_ADMIN_TOKEN: as === '' ? '' : token(as) };
   const command = [launcher, 'admin', ...args, '--node', at];
-  const child = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'pipe'], env });
+  return spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'pipe'], env });
+}
+
+/** One command of `ringpost admin`, as an operator or a script types it. */
+async function ringpost(as: string, at: string, ...args: readonly string[]): Promise<Said> {
+  const child = begun(as, at, args);
   let [out, err] = ['', ''];
   child.stdout.on('data', (chunk) => (out += chunk));
   child.stderr.on('data', (chunk) => (err += chunk));
   const [code] = (await once(child, 'close')) as [number];
   return { code, out, err };
+}
+
+interface EventSeen {
+  readonly kind: string;
+  readonly node: string;
+  readonly from: string;
+  readonly partitions: readonly number[];
+  readonly epochs: readonly number[];
+  readonly handover: string;
+  readonly pausedMs: number;
+  readonly who: string;
+  readonly method: string;
+  readonly why: string;
+}
+
+interface Watching {
+  readonly events: readonly EventSeen[];
+  /** Waits until one is there of which that is so. */
+  until(what: string, isSo: (one: EventSeen) => boolean): Promise<EventSeen>;
+  /** As Ctrl-C does. */
+  end(): Promise<number | null>;
+}
+
+/** `ringpost admin events --follow --json`, while it runs. */
+function watch(t: Test, at: string): Watching {
+  const child = begun('viewer', at, ['events', '--follow', '--since', '1s', '--json']);
+  t.teardown(() => child.kill('SIGKILL'));
+  const events: EventSeen[] = [];
+  createInterface({ input: child.stdout }).on('line', (line) => events.push(JSON.parse(line) as EventSeen));
+  return {
+    events,
+    async until(what, isSo) {
+      for (let tries = 0; tries < 300; tries++) {
+        const found = events.find(isSo);
+        if (found !== undefined) return found;
+        await pause(100);
+      }
+      throw new Error(`no event tells that ${what}: ${events.map(({ kind, node }) => `${kind} ${node}`).join(', ')}`);
+    },
+    async end() {
+      child.kill('SIGINT');
+      const [code] = (await once(child, 'close')) as [number | null];
+      return code;
+    },
+  };
 }
 
 interface NodeSeen {
@@ -75,6 +125,8 @@ t.test('three nodes, three nats-servers, and an operator', async (t) => {
       await pause(300);
     }
   };
+
+  const [fromN1, fromN2] = [watch(t, n1), watch(t, n2)];
 
   await t.test('Any node answers for all', async (t) => {
     const isWhole = (all: readonly PartitionSeen[]): boolean => all.every(({ standbys }) => standbys.length > 0);
@@ -194,6 +246,19 @@ t.test('three nodes, three nats-servers, and an operator', async (t) => {
 
   await t.test('A node is drained under load, and no send fails', async (t) => {
     const talking = await talk((user) => cluster.client(user), 'admin', 6, 20);
+    const mails = async (role: string): Promise<Said> =>
+      ringpost(role, n3, 'mail', '--share', '1', '--seconds', '2', '--json');
+    const [viewed, read] = await Promise.all([mails('viewer'), mails('admin')]);
+    t.equal(viewed.code, 0, viewed.err);
+    const all = viewed.out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { node: string; to: string; word: string });
+    t.strictSame([...new Set(all.map(({ node }) => node))].sort(), ['n1', 'n2', 'n3'], 'mail of all nodes');
+    t.ok(all.some(({ word, to }) => word === 'receive' || to.startsWith('user/<')));
+    t.notMatch(viewed.out, /admin-(from|to)-/, 'neither names nor bodies');
+    t.match(read.out, /user\/admin-(from|to)-/, 'names for admins');
+    t.notMatch(read.out, /admin-from-\d: \d/, 'and bodies for nobody');
     const drained = await ringpost('operator', n1, 'drain', 'n2', '--yes', '--reason', 'new disks', '--json');
     t.equal(drained.code, 0, drained.err);
     t.equal((JSON.parse(drained.out) as { empty: boolean }).empty, true);
@@ -204,6 +269,17 @@ t.test('three nodes, three nats-servers, and an operator', async (t) => {
     );
     const refused = await ringpost('operator', n1, 'move', '1', 'n2', '--yes', '--reason', 'a test');
     t.match(refused, { code: 1, err: /Not as things are: n2 is being drained/ });
+    for (const watching of [fromN1, fromN2]) {
+      await watching.until('n2 drains', ({ kind, node }) => kind === 'NODE_DRAINING' && node === 'n2');
+      await watching.until('n2 is empty', ({ kind, node }) => kind === 'NODE_EMPTY' && node === 'n2');
+      const move = await watching.until('it moved', ({ kind, from }) => kind === 'PARTITION_MOVED' && from === 'n2');
+      t.equal(move.handover, 'PLANNED');
+      t.equal(move.epochs.length, move.partitions.length);
+      const isDrain = ({ kind, method, why }: EventSeen): boolean =>
+        kind === 'CHANGE' && method === 'DrainNode' && why !== 'begun';
+      const change = await watching.until('who did it', isDrain);
+      t.match(change, { who: 'operator', method: 'DrainNode', node: 'n1', why: /^done/ });
+    }
     const resumed = await ringpost('operator', n2, 'resume', 'n2', '--reason', 'disks are there');
     t.equal(resumed.code, 0, resumed.err);
     const back = await untilSeen<NodeSeen>(n1, 'nodes', (all) => all.every(({ owns }) => owns > 0));
@@ -245,6 +321,16 @@ t.test('three nodes, three nats-servers, and an operator', async (t) => {
   await t.test('A node is killed, and the others say so', async (t) => {
     const third = cluster.nodes[2];
     await third?.signal('SIGKILL');
+    for (const watching of [fromN1, fromN2]) {
+      await watching.until('n3 is lost', ({ kind, node }) => kind === 'NODE_LOST' && node === 'n3');
+      const isTaken = ({ kind, from, handover }: EventSeen): boolean =>
+        kind === 'PARTITION_MOVED' && from === 'n3' && handover === 'FAILOVER';
+      const taken = await watching.until('its partitions are taken', isTaken);
+      t.ok(taken.pausedMs > 0);
+      t.ok(['n1', 'n2'].includes(taken.node));
+    }
+    const past = await ringpost('viewer', n2, 'events', '--since', '5m');
+    t.match(past, { code: 0, out: /! node n3 lost\n[\s\S]*moved n3 → n[12], for it had failed/ });
     const nodes = await untilSeen<NodeSeen>(n1, 'nodes', (all) => all.some(({ state }) => state === 'LOST'));
     t.equal(nodes.find(({ name }) => name === 'n3')?.state, 'LOST');
     const partitions = await untilSeen<PartitionSeen>(n2, 'partitions', (all) =>
@@ -259,6 +345,9 @@ t.test('three nodes, three nats-servers, and an operator', async (t) => {
     await third?.start();
     const back = await untilSeen<NodeSeen>(n1, 'nodes', (all) => all.every(({ state }) => state === 'ALIVE'));
     t.equal(back.length, 3);
+    await fromN1.until('n3 is back', ({ kind, node }) => kind === 'NODE_BACK' && node === 'n3');
+    t.equal(await fromN1.end(), 0);
+    t.equal(await fromN2.end(), 0);
   });
 });
 

@@ -1,12 +1,13 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import type { RingpostClient } from '../../client/index.ts';
+import { AdminClient } from '../../console/index.ts';
 import { run } from '../../main.ts';
 import { freePort } from '../../scripts/free-ports.ts';
 import { type NatsCluster, startNats } from '../../scripts/nats-cluster.ts';
-import { pause, ServerProcess, signIn } from './cluster.ts';
+import { pause, ServerProcess, signIn, until } from './cluster.ts';
 
 t.setTimeout(170_000);
 
@@ -14,11 +15,25 @@ t.setTimeout(170_000);
 const restless = ['snapshot_records=40', 'snapshot_first_ms=300', 'snapshot_look_ms=100'];
 const settings = restless.flatMap((setting) => ['--set', `runtime.${setting}`]);
 
-async function startNodes(folder: string, nats: NatsCluster, data: readonly string[]): Promise<ServerProcess[]> {
+/** `ofFirst`: options of the first node besides. */
+async function startNodes(
+  folder: string,
+  nats: NatsCluster,
+  data: readonly string[],
+  ofFirst: readonly string[] = [],
+): Promise<ServerProcess[]> {
   const nodes: ServerProcess[] = [];
   for (const [i, name] of data.entries()) {
     const where = ['--nats', nats.urls.join(','), '--data', join(folder, name), '--secret', join(folder, 'secret')];
-    nodes.push(new ServerProcess(`n${i + 1}`, await freePort(), ['node', `n${i + 1}`, ...where, ...settings]));
+    nodes.push(
+      new ServerProcess(`n${i + 1}`, await freePort(), [
+        'node',
+        `n${i + 1}`,
+        ...where,
+        ...settings,
+        ...(i === 0 ? ofFirst : []),
+      ]),
+    );
   }
   await Promise.all(nodes.map((node) => node.start()));
   return nodes;
@@ -32,6 +47,24 @@ async function ringpost(...args: readonly string[]): Promise<{ readonly code: nu
   };
   const code = await run(args, { say, tell: say });
   return { code, words };
+}
+
+/** Whoever leaves ends it, and the node makes the next one for somebody else. */
+async function leavesEarly(t: Test, port: number, token: string): Promise<void> {
+  const client = new AdminClient({ nodes: [`127.0.0.1:${port}`], token });
+  const leaving = client.stream('Backup', { reason: 'to leave early' });
+  t.match((await leaving.next()).value, { file: 'SNAPSHOTS' });
+  await leaving.return(undefined);
+  const outcomes = async (): Promise<string[]> => {
+    const { entries } = await client.call('ListAudit', { after: 0, limit: 100 });
+    return entries.filter(({ reason }) => reason === 'to leave early').map(({ outcome }) => outcome);
+  };
+  for (let tries = 0; (await outcomes()).length < 2 && tries < 100; tries++) await pause(50);
+  t.match(await outcomes(), ['begun', /^CANCELLED/]);
+  const next = client.stream('Backup', { reason: 'once more' });
+  t.match((await next.next()).value, { file: 'SNAPSHOTS' }, 'there is room for the next');
+  await next.return(undefined);
+  client.close();
 }
 
 async function allFrom(client: RingpostClient, other: string): Promise<string[]> {
@@ -55,7 +88,16 @@ t.test('a backup of a running cluster, and the cluster that is made of it', asyn
     await Promise.all(nodes.map((node) => node.signal('SIGTERM')));
     await nats.stop();
   });
-  nodes = await startNodes(folder, first, ['n1', 'n2', 'n3']);
+  const tokens = join(folder, 'tokens');
+  const token = 'token-of-this-very-test-of-carol';
+  writeFileSync(tokens, `carol admin ${token}\nvic viewer ${token}-of-vic\n`);
+  const console = await freePort();
+  nodes = await startNodes(
+    folder,
+    first,
+    ['n1', 'n2', 'n3'],
+    [...['--admin-port', String(console), '--admin-tokens', tokens]],
+  );
   const urls = nodes.map(({ url }) => url);
   const pairs = await Promise.all(
     Array.from({ length: 6 }, async (_, i) => {
@@ -75,18 +117,31 @@ t.test('a backup of a running cluster, and the cluster that is made of it', asyn
       await pause(3);
     }
   });
-  await pause(4_000);
+  await until('enough was sent to mean something', () => pairs.every(({ accepted }) => accepted.length > 60), 60_000);
   const before = pairs.map(({ accepted }) => accepted.length);
-  const { code, words } = await ringpost('backup', saved, '--nats', first.urls.join(','));
+  // By way of a node, by two at a time, of which one is refused; what they make is the same as what the other command makes.
+  const tokenFile = join(folder, 'token');
+  writeFileSync(tokenFile, token);
+  const at = ['--node', `127.0.0.1:${console}`, '--token-file', tokenFile, '--reason', 'a test'];
+  const besides = join(folder, 'besides');
+  const both = await Promise.all([saved, besides].map((to) => ringpost('admin', 'backup', to, ...at)));
+  const [made, refused] = both[0]?.code === 0 ? both : [...both].reverse();
+  t.match(made, { code: 0, words: /holds the cluster "ringpost"/ });
+  t.match(refused, { code: 1, words: /makes a backup for carol already/ });
+  if (both[0]?.code !== 0) renameSync(besides, saved);
+  t.notOk(existsSync(besides), 'what was refused leaves nothing');
+  const byNats = join(folder, 'by-nats');
+  const { code, words } = await ringpost('backup', byNats, '--nats', first.urls.join(','));
   t.equal(code, 0, words);
+  t.strictSame(readdirSync(saved).sort(), readdirSync(byNats).sort());
+  await leavesEarly(t, console, token);
+  writeFileSync(tokenFile, `${token}-of-vic`);
+  t.match(await ringpost('admin', 'backup', besides, ...at), { code: 4, words: /Not allowed/ });
+  t.notOk(existsSync(besides));
   await pause(500);
   going = false;
   await Promise.all(sending);
-  t.ok(
-    before.every((count) => count > 50),
-    'enough was sent to mean something',
-  );
-
+  t.match(await ringpost('admin', 'backup', saved, ...at), { code: 2, words: /is there already/ });
   t.match(await ringpost('backup', saved, '--nats', first.urls.join(',')), { code: 2, words: /is there already/ });
   t.match(await ringpost('restore', saved, '--nats', first.urls.join(',')), {
     code: 1,
@@ -99,10 +154,10 @@ t.test('a backup of a running cluster, and the cluster that is made of it', asyn
   await Promise.all(nodes.map((node) => node.signal('SIGKILL')));
   await first.stop();
   nats = await startNats({ servers: 3, folder: join(folder, 'nats-2') });
-  const journal = join(saved, 'JOURNAL');
+  const journal = join(byNats, 'JOURNAL');
   const whole = readFileSync(journal);
   writeFileSync(journal, whole.subarray(0, whole.length - 1));
-  const damaged = await ringpost('restore', saved, '--nats', nats.urls.join(','));
+  const damaged = await ringpost('restore', byNats, '--nats', nats.urls.join(','));
   t.match(damaged, { code: 1, words: /not as it was saved/ });
   writeFileSync(journal, whole);
   const restored = await ringpost('restore', saved, '--nats', nats.urls.join(','));
