@@ -9,6 +9,7 @@ import { untilStopped } from './lifetime.ts';
 import { metricsAt, metricsHelp, metricsOf, metricsOptions } from './metrics.ts';
 import {
   limitsOf,
+  type Options,
   outwardHelp,
   outwardOf,
   outwardOptions,
@@ -70,12 +71,9 @@ export async function node(args: readonly string[], terminal: Terminal): Promise
   mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
   const { partitions } = clusterConfig;
   const secret = openSecret(textOf(options, 'secret', join(dataFolder, 'secret')));
-  const cluster = textOf(options, 'cluster', clusterConfig.name);
-  const servers = textOf(options, 'nats', 'nats://127.0.0.1:4222').split(',');
+  const where = placeOf(name, options);
   const ports = await natsPorts({
-    node: name,
-    cluster,
-    servers,
+    ...where,
     replicas: wholeNumber(options, 'replicas', clusterConfig.replicas, 1, 5),
     partitions,
     dataFolder,
@@ -91,7 +89,7 @@ export async function node(args: readonly string[], terminal: Terminal): Promise
     port,
     dataFolder,
     ...outwardOf(options),
-    console: admin && { ...admin, backup: nodesBackup({ servers, cluster, node: name, log: ports.log }) },
+    console: admin && { ...admin, backup: nodesBackup({ ...where, log: ports.log }) },
     metrics,
     secret,
     advertise: textOf(options, 'advertise', ''),
@@ -111,6 +109,12 @@ export async function node(args: readonly string[], terminal: Terminal): Promise
     (line) => terminal.tell(`${name}: ${line.trim()}`),
     server.unfit,
   );
+}
+
+/** Where in NATS what is kept. */
+function placeOf(node: string, options: Options) {
+  const cluster = textOf(options, 'cluster', clusterConfig.name);
+  return { node, cluster, servers: textOf(options, 'nats', 'nats://127.0.0.1:4222').split(',') };
 }
 
 function adminWords({ admin }: { readonly admin: string }): string {

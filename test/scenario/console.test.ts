@@ -68,7 +68,7 @@ t.test('the console of three nodes, in a real terminal', async (t) => {
     t.match(terminal.painted(), green, 'green is what is alive');
     terminal.resize(120, 40);
     t.notMatch(screen, /t trace {2}u audit$/m, 'no room for all keys');
-    await terminal.until(/t trace {2}u audit$/m);
+    await terminal.until(/t trace {2}u audit {2}m mail$/m);
     terminal.type('q');
     t.match(await terminal.until(/ended with/), /ended with 0/);
     t.notMatch(terminal.screen(), /PARTITIONS/, 'the screen from before is back');
@@ -143,6 +143,12 @@ t.test('the console of three nodes, in a real terminal', async (t) => {
     const talking = await talk((user) => cluster.client(user), 'console', 6, 40);
     const terminal = open(t, [n1]);
     await terminal.until(/no alarms/);
+    terminal.type('m');
+    const mail = await terminal.until(/MAIL, some of it[\s\S]*n[123] +\d+ +[\d.k]+ +[\d.k]+ \w+ +user\/</);
+    t.match(mail, /names are redacted/);
+    t.notMatch(mail, /console-(from|to)-/, 'nor are there bodies');
+    terminal.key('Escape');
+    await terminal.until(/no alarms/);
     terminal.key('Down');
     await confirm(terminal, 'D', 'n2');
     await terminal.until(/drain n2: begun/);
@@ -158,10 +164,9 @@ t.test('the console of three nodes, in a real terminal', async (t) => {
     const terminal = open(t, [n1, n3]);
     await terminal.until(/from n1 at [\s\S]*n2 +ALIVE/);
     await cluster.nodes[1]?.signal('SIGKILL');
-    const seen = await terminal.until(/! +node n2 lost/, 30_000);
-    t.match(seen, /n2 +LOST/);
-    t.match(seen, /^! node n2 is lost/m, 'an alarm');
-    await terminal.until(/partitions? [\d -]+ moved n2 → n[13]/, 30_000);
+    await terminal.until(/! +node n2 lost/, 30_000);
+    t.match(await terminal.until(/n2 +LOST/), /^! node n2 is lost/m, 'an alarm');
+    await terminal.until(/partitions? [\d -]+ moved n2 → n[13], for it had failed/, 30_000);
     await cluster.nodes[0]?.signal('SIGKILL');
     await terminal.until(/from n3 at /, 30_000);
     terminal.type('e');

@@ -27,7 +27,7 @@ export function commandsOf(page: string): string[] {
 }
 
 /** As a shell splits it; quotes keep words together. */
-export function wordsOf(command: string): string[] {
+function wordsOf(command: string): string[] {
   return [...command.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '');
 }
 
