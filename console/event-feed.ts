@@ -46,6 +46,8 @@ export class EventFeed {
   readonly #node: Node;
   readonly #audit: Ref<AuditProtocol>;
   readonly #ears = new Set<Hear>();
+  /** Who has joined and not left, those included who have not heard anything yet. */
+  #watching = 0;
   #cursors = new Map<string, Cursor>();
   #before: ClusterWords | undefined;
   /** Entries of the audit log up to here are told; undefined while nobody knows how many there are. */
@@ -62,8 +64,8 @@ export class EventFeed {
   /** `hear` is called with what was before, of the last `sinceMs`, and then with what is new, until what this answers with is called. */
   join(sinceMs: number, hear: Hear): () => void {
     let isHere = true;
-    const isFirst = this.#ears.size === 0 && this.#timer === undefined;
-    if (isFirst) this.#begin();
+    this.#watching++;
+    if (this.#timer === undefined) this.#begin();
     // Between two looks: so nothing is told twice, and nothing is left out.
     this.#looking = this.#looking.then(async () => {
       const past = isHere && sinceMs > 0 ? await this.#past(Date.now() - sinceMs) : [];
@@ -72,12 +74,14 @@ export class EventFeed {
       this.#ears.add(hear);
     });
     return () => {
+      if (isHere) this.#watching--;
       isHere = false;
       this.#ears.delete(hear);
     };
   }
 
   close(): void {
+    this.#watching = 0;
     this.#ears.clear();
     clearTimeout(this.#timer);
   }
@@ -95,7 +99,7 @@ export class EventFeed {
     this.#timer = setTimeout(() => {
       this.#looking = this.#looking.then(() => this.#look());
       void this.#looking.then(() => {
-        if (this.#ears.size > 0) this.#again();
+        if (this.#watching > 0) this.#again();
         else this.#timer = undefined;
       });
     }, look_every_ms);
@@ -117,11 +121,9 @@ export class EventFeed {
       if (read === undefined) continue;
       telling.add(name);
       missed += read.missed;
+      events.push(...toldBy(name, name === this.#node.node, this.#fresh(name, read)));
       this.#cursors.set(name, read.cursor);
-      const fresh = read.events.filter(({ at }) => at >= this.#startedAt);
-      events.push(...toldBy(name, name === this.#node.node, fresh));
     }
-    for (const name of this.#cursors.keys()) if (!names.includes(name)) this.#cursors.delete(name);
     if (this.#before !== undefined) {
       const isNews = ({ kind, node }: EventWords): boolean =>
         seenFromOutside.has(kind) || (kind === 'PARTITION_MOVED' && !telling.has(node));
@@ -129,6 +131,12 @@ export class EventFeed {
     }
     this.#before = cluster;
     if (events.length > 0 || missed > 0) for (const hear of [...this.#ears]) hear(inOrder(events), missed);
+  }
+
+  /** The first look only finds out where each node is. One that answers later than that tells of its past, too: by its clock, which may differ. */
+  #fresh(name: string, { events }: Read): readonly NodeEvent[] {
+    if (this.#before === undefined) return [];
+    return this.#cursors.has(name) ? events : events.filter(({ at }) => at >= this.#startedAt);
   }
 
   /** Undefined where the node does not answer, or is older. */

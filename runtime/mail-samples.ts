@@ -103,7 +103,7 @@ export class MailSamples {
           continue;
         }
         const at = this.#clock.wallMs();
-        sample = { at, partition, from: from ?? '', to, word: body.kind, bytes: roughBytes(body), turnUs };
+        sample = { at, partition, from: from ?? '', to, word: body.kind, bytes: bytesOf(body), turnUs };
       }
       watch.waiting.push(sample);
       if (watch.waiting.length <= samples_waiting_max) continue;
@@ -129,5 +129,14 @@ export class MailSamples {
   #forgetOld(): void {
     const nowMs = this.#clock.monotonicMs();
     for (const [name, { untilMs }] of this.#watches) if (nowMs > untilMs) this.#watches.delete(name);
+  }
+}
+
+/** 0 for what can't be packed: it has never left this process, and a watcher is not to break what it watches. */
+function bytesOf(body: object): number {
+  try {
+    return roughBytes(body);
+  } catch {
+    return 0;
   }
 }

@@ -103,6 +103,13 @@ t.test('Mail is sampled only while somebody watches, and only so much of it', as
   if (many.kind === 'none') throw new Error(many.words);
   t.ok(many.value.samples.length <= 100, 'of a second');
   t.equal(many.value.samples.length + many.value.missed, 1_000);
+  await time.pass(1_000);
+  samples.take(1, { to: 'user/bob', from: undefined, body: { kind: 'odd', when: new Date(0) } as never }, 0);
+  t.match(
+    samples.news(ask),
+    { value: { samples: [{ word: 'odd', bytes: 0 }] } },
+    'what it can not measure does no harm',
+  );
   for (let i = 0; i < 15; i++) samples.news({ ...ask, watch: `w${i}` });
   t.match(samples.news({ ...ask, watch: 'one too many' }), { kind: 'none', words: /watch the mail/ });
   await time.pass(5_001);
