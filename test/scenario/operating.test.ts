@@ -100,7 +100,12 @@ const steps: readonly Step[] = [
     and: ['--yes'],
     shows: /n2/,
   },
-  { says: 'ringpost admin rebalance --reason "…"', with: () => why, and: ['--yes'], shows: /No partition is pinned any more/ },
+  {
+    says: 'ringpost admin rebalance --reason "…"',
+    with: () => why,
+    and: ['--yes'],
+    shows: /No partition is pinned any more/,
+  },
   {
     says: `ringpost drain n1 --nats ${nats_of_the_page}`,
     with: ({ nats }) => ({ n1: 'n3', [nats_of_the_page]: nats }),
