@@ -14,7 +14,7 @@ export function inFrames(
   words: readonly ClientWord[],
   encoding: Encoding,
   limits: FrameLimits,
-  put: (frame: Uint8Array | string) => void,
+  put: (frame: Uint8Array | string, words: readonly ClientWord[]) => void,
   tooLong: (word: ClientWord) => void,
 ): void {
   let start = 0;
@@ -35,9 +35,25 @@ export function inFrames(
     const frame = encode(list, encoding);
     const heavy = list.length === 1 && bytesAtMost(list[0]!, encoding) > limits.frame_bytes_max;
     if (heavy && bytesOf(frame) > limits.frame_bytes_max) tooLong(list[0]!);
-    else put(frame);
+    else put(frame, list);
   }
 }
+
+/** The frame with the trace of one of its words before it (TRC1), where both together are no longer than a frame may be. */
+export function withTrace(
+  frame: Uint8Array | string,
+  trace: string | undefined,
+  bytesMax: number,
+): Uint8Array | string {
+  if (trace === undefined || !traceShape.test(trace) || bytesOf(frame) + trace.length > bytesMax) return frame;
+  if (typeof frame === 'string') return trace + frame;
+  const both = new Uint8Array(trace.length + frame.length);
+  both.set(new TextEncoder().encode(trace));
+  both.set(frame, trace.length);
+  return both;
+}
+
+const traceShape = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 export function bytesOf(text: string | Uint8Array): number {
   return typeof text === 'string' ? new TextEncoder().encode(text).length : text.length;

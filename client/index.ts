@@ -69,6 +69,8 @@ export interface ClientOptions {
   readonly pace?: PaceLimits;
   /** Names the application to the server, at most 64 characters. */
   readonly name?: string;
+  /** Asked at each message or deed: the W3C `traceparent` of what it is part of, for servers that follow some of them; undefined for none. */
+  readonly trace?: () => string | undefined;
 }
 export type AccountOptions = ClientOptions & Credentials;
 type State = StateNews['state'] | 'idle';
@@ -104,6 +106,7 @@ export class RingpostClient {
   readonly #exchange: Exchange;
   readonly #urls: readonly string[];
   readonly #newId = messageIds();
+  readonly #trace: ClientOptions['trace'];
   #state: State = 'idle';
   /** Set when nothing can follow any more. */
   #over: RingpostError | undefined;
@@ -115,6 +118,7 @@ export class RingpostClient {
   /** A client that goes on where `saved` stopped. For new ones see `register` and `login`, for stored ones `restore`. */
   constructor(options: ClientOptions, saved: Saved) {
     this.#urls = urlsOf(options);
+    this.#trace = options.trace;
     this.#api = new AccountApi(this.#urls, options.fetch);
     this.#timeline = new Timeline(saved.epoch, saved.cursor);
     for (const word of saved.outbox) this.#outbox.add(word);
@@ -267,7 +271,7 @@ export class RingpostClient {
   /** Into the outbox, whatever the state of the connection. */
   #entrust<Word extends Deed>(word: Word): Sent<Word> {
     this.#checkOpen();
-    const sent = this.#outbox.add(word);
+    const sent = this.#outbox.add(word, this.#trace?.());
     this.#exchange.speech.wake();
     this.#keeper.changed();
     return sent as Sent<Word>;

@@ -1,4 +1,4 @@
-import type { Accepted, MessageId } from '../proto/words.ts';
+import type { Accepted, ClientWord, MessageId } from '../proto/words.ts';
 import { RingpostError } from './errors.ts';
 import { sdkLimits } from './limits.ts';
 import type { Deed } from './storage.ts';
@@ -25,6 +25,8 @@ class Entry implements Sent {
   sentAt = 0;
   failedTries = 0;
   outcome: Accepted | RingpostError | undefined;
+  /** Of the first try alone. */
+  trace: string | undefined;
   #promise: Promise<Accepted> | undefined;
   #settle: ((outcome: Accepted | RingpostError) => void) | undefined;
 
@@ -68,6 +70,8 @@ export class Outbox {
   /** Refused, to be sent again: all of them older than what waits. */
   #again: Entry[] = [];
   #flying = 0;
+  /** Some application follows its messages. */
+  #follows = false;
 
   get size(): number {
     return this.#kept.size;
@@ -85,8 +89,8 @@ export class Outbox {
     return Array.from(this.#kept.values(), ({ word }) => word);
   }
 
-  /** Throws `outbox_full`. A word whose id is kept already is that word. */
-  add(word: Deed): Sent {
+  /** Throws `outbox_full`. A word whose id is kept already is that word. `trace`: a W3C `traceparent` to go along with it. */
+  add(word: Deed, trace?: string): Sent {
     const same = this.#kept.get(word.id);
     if (same !== undefined) return same;
     if (this.#kept.size >= sdkLimits.outbox_messages_max) {
@@ -97,9 +101,24 @@ export class Outbox {
       );
     }
     const entry = new Entry(word, this.#orders++);
+    entry.trace = trace;
+    this.#follows ||= trace !== undefined;
     this.#kept.set(entry.id, entry);
     this.#waiting.push(entry);
     return entry;
+  }
+
+  /** The trace of the first of these words that has one, which is used up by that. */
+  takeTrace(words: readonly ClientWord[]): string | undefined {
+    if (!this.#follows) return undefined;
+    for (const word of words) {
+      const entry = 'id' in word ? this.#kept.get(word.id) : undefined;
+      if (entry?.trace === undefined) continue;
+      const { trace } = entry;
+      entry.trace = undefined;
+      return trace;
+    }
+    return undefined;
   }
 
   /** Is there a message that may leave now? */

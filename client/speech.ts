@@ -1,6 +1,6 @@
 import { encode } from '../proto/codec.ts';
 import { type ClientWord, costOf, type Encoding, type Hello } from '../proto/words.ts';
-import { type FrameLimits, inFrames } from './frames.ts';
+import { type FrameLimits, inFrames, withTrace } from './frames.ts';
 import { sdkLimits } from './limits.ts';
 import type { Outbox } from './outbox.ts';
 import { Pace, type PaceLimits } from './pace.ts';
@@ -111,7 +111,8 @@ export class Speech {
   flush(): void {
     this.#scheduled = false;
     if (this.#limits === undefined || this.#pause !== undefined) return;
-    const { reads, encoding, put, tooLong, received } = this.#options;
+    const { reads, encoding, put, tooLong, received, outbox } = this.#options;
+    const { frame_bytes_max } = this.#limits;
     const now = monotonicMs();
     const words: ClientWord[] = [];
     const upTo = received();
@@ -123,7 +124,10 @@ export class Speech {
       this.#words = [];
     }
     this.#costlyOnes(words, now);
-    if (words.length > 0) inFrames(words, encoding(), this.#limits, put, tooLong);
+    if (words.length === 0) return;
+    const putFollowed = (frame: Uint8Array | string, inIt: readonly ClientWord[]): void =>
+      put(withTrace(frame, outbox.takeTrace(inIt), frame_bytes_max));
+    inFrames(words, encoding(), this.#limits, putFollowed, tooLong);
   }
 
   /** Adds those that leave half of what may be said at once. */

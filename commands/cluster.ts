@@ -10,6 +10,7 @@ import { untilStopped } from './lifetime.ts';
 import { limitsOf, parseOptions, textOf, UsageError, wholeNumber } from './options.ts';
 import { openSecret } from './secret.ts';
 import type { Terminal } from './terminal.ts';
+import { tracesHelp, tracesOf, tracesOptions } from './traces.ts';
 
 export const clusterHelp = `ringpost cluster: nodes and nats-servers on this machine, each a process of its own.
 
@@ -19,7 +20,7 @@ export const clusterHelp = `ringpost cluster: nodes and nats-servers on this mac
   --data FOLDER          where everything is kept (${clusterConfig.dataFolder}/cluster)
   --metrics-port N       where Prometheus finds the first node's GET /metrics, the others' on the next ones (off)
   --admin-port N         where the first node's admin console connects, the others' on the next ones (off)
-  --no-restart           leave a node that died dead
+${tracesHelp}  --no-restart           leave a node that died dead
   --set PART.BOUND=N     changes a limit of all nodes; may be given often
   --help                 this text
 `;
@@ -43,6 +44,7 @@ const clusterOptions = {
   data: { type: 'string' },
   'metrics-port': { type: 'string' },
   'admin-port': { type: 'string' },
+  ...tracesOptions,
   'no-restart': { type: 'boolean' },
   set: { type: 'string', multiple: true },
 } as const;
@@ -57,6 +59,7 @@ export async function cluster(args: readonly string[], terminal: Terminal): Prom
   const dataFolder = textOf(options, 'data', join(clusterConfig.dataFolder, 'cluster'));
   const metricsPort = wholeNumber(options, 'metrics-port', 0, 1, 65_535 - count);
   limitsOf(options);
+  const traces = tracesOf(options);
   mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
   openSecret(join(dataFolder, 'secret'));
   const consoles = localConsoles(options, dataFolder, count);
@@ -89,6 +92,7 @@ export async function cluster(args: readonly string[], terminal: Terminal): Prom
         ...where,
         ...journal,
         ...metrics,
+        ...(traces === undefined ? [] : ['--traces', traces.url, '--trace-share', String(traces.share)]),
         ...consoles.of(i),
         ...set,
       ],

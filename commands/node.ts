@@ -21,6 +21,7 @@ import {
 import { openSecret } from './secret.ts';
 import { openLog, openServer } from './server.ts';
 import type { Terminal } from './terminal.ts';
+import { tracesHelp, tracesOf, tracesOptions } from './traces.ts';
 
 export const nodeHelp = `ringpost node NAME: one node of a cluster; nats-server 2.12 or later must be running.
 
@@ -35,7 +36,7 @@ export const nodeHelp = `ringpost node NAME: one node of a cluster; nats-server 
                          that their account lives on (not told)
   --data FOLDER          this node's own folder (${clusterConfig.dataFolder}/NAME)
 ${filesHelp('none: without it there are no files; all nodes need the same place')}
-${outwardHelp}${consoleHelp}${metricsHelp}  --set PART.BOUND=N     changes a limit; PART is runtime, gateway or messenger; may be given often
+${outwardHelp}${consoleHelp}${metricsHelp}${tracesHelp}  --set PART.BOUND=N     changes a limit; PART is runtime, gateway or messenger; may be given often
   --end-with-parent      stop when standard input ends: for programs that start nodes
   --help                 this text
 `;
@@ -58,6 +59,7 @@ export async function node(args: readonly string[], terminal: Terminal): Promise
       ...outwardOptions,
       ...consoleOptions,
       ...metricsOptions,
+      ...tracesOptions,
       'end-with-parent': { type: 'boolean' },
     },
     1,
@@ -66,7 +68,7 @@ export async function node(args: readonly string[], terminal: Terminal): Promise
   if (name === undefined) throw new UsageError('A node needs a NAME: ringpost node n1');
   const dataFolder = textOf(options, 'data', join(clusterConfig.dataFolder, name));
   const limits = limitsOf(options);
-  const [admin, metrics] = [consoleOf(options, false), metricsOf(options)];
+  const [admin, metrics, traces] = [consoleOf(options, false), metricsOf(options), tracesOf(options)];
   const port = wholeNumber(options, 'port', clusterConfig.port, 0, 65_535);
   mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
   const { partitions } = clusterConfig;
@@ -91,6 +93,7 @@ export async function node(args: readonly string[], terminal: Terminal): Promise
     ...outwardOf(options),
     console: admin && { ...admin, backup: nodesBackup({ ...where, log: ports.log }) },
     metrics,
+    traces,
     secret,
     advertise: textOf(options, 'advertise', ''),
     files,

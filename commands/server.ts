@@ -8,10 +8,12 @@ import { createGateway, type Gateway, type Storage } from '../gateway/index.ts';
 import type { MetricsAt } from '../metrics/index.ts';
 import { type Log, Node } from '../runtime/index.ts';
 import type { OpenPorts } from '../runtime/io/index.ts';
+import type { TracesTo, Tracing } from '../tracing/index.ts';
 import type { ConsoleSettings } from './console.ts';
 import { Departure } from './departure.ts';
 import { type OpenMetrics, openMetrics } from './metrics.ts';
 import { type AllLimits, UsageError } from './options.ts';
+import { openTraces } from './traces.ts';
 import { startWatchdog } from './watchdog.ts';
 
 export interface ServerOptions {
@@ -35,6 +37,14 @@ export interface ServerOptions {
   readonly console: (ConsoleSettings & { readonly backup: BackupSource }) | undefined;
   /** Where Prometheus finds its metrics, if they are wanted. */
   readonly metrics?: MetricsAt | undefined;
+  /** Where traces go, if they are wanted. */
+  readonly traces?: TracesTo | undefined;
+}
+
+/** What operators see of the inside. */
+interface Watched {
+  readonly metrics: OpenMetrics | undefined;
+  readonly traces: Tracing | undefined;
 }
 
 export interface Server {
@@ -59,7 +69,8 @@ export async function openServer(options: ServerOptions): Promise<Server> {
       throw new UsageError(`--metrics-port takes another port than the clients', which is ${options.port}.`);
     }
     metrics = options.metrics && (await openMetrics(options.metrics));
-    return await openMeasured(options, metrics);
+    const traces = options.traces && (await openTraces(options.traces, ports.network.self, metrics?.probe));
+    return await openWatched(options, { metrics, traces });
   } catch (error) {
     await metrics?.close();
     await ports.close();
@@ -67,9 +78,14 @@ export async function openServer(options: ServerOptions): Promise<Server> {
   }
 }
 
-async function openMeasured(options: ServerOptions, metrics: OpenMetrics | undefined): Promise<Server> {
+async function openWatched(options: ServerOptions, watched: Watched): Promise<Server> {
   const { limits, partitions, settleMs } = options;
-  const ports = { ...options.ports, ...(metrics && { probe: metrics.probe }) };
+  const { metrics, traces } = watched;
+  const ports = {
+    ...options.ports,
+    ...(metrics && { probe: metrics.probe }),
+    ...(traces && { tracer: traces.tracer }),
+  };
   const node = new Node({
     ports,
     limits: limits.runtime,
@@ -78,7 +94,7 @@ async function openMeasured(options: ServerOptions, metrics: OpenMetrics | undef
     settleMs,
   });
   let isUp = false;
-  const { gateway, admin } = await openEdges(options, node, () => isUp, metrics);
+  const { gateway, admin } = await openEdges(options, node, () => isUp, watched);
   metrics?.show(node, gateway, ports);
   const departure = new Departure(node, gateway, ports.log);
   node.notice = options.advertise === 'own' ? gateway.url : options.advertise;
@@ -97,6 +113,7 @@ async function openMeasured(options: ServerOptions, metrics: OpenMetrics | undef
     await departure.stop();
     await admin?.close();
     await ports.close();
+    await traces?.close();
     await metrics?.close();
     watchdog.stop();
   };
@@ -130,7 +147,7 @@ async function openEdges(
   options: ServerOptions,
   node: Node,
   isUp: () => boolean,
-  metrics: OpenMetrics | undefined,
+  { metrics, traces }: Watched,
 ): Promise<{ readonly gateway: Gateway; readonly admin: Console | undefined }> {
   const { ports, limits } = options;
   let gateway: Gateway | undefined;
@@ -147,6 +164,7 @@ async function openEdges(
       limits: limits.gateway,
       serving: () => isUp() && ports.network.connected(),
       ...(metrics && { probe: metrics.probe }),
+      ...(traces && { tracer: traces.tracer }),
       ...(options.files && { files: filesOf(options, options.files, () => node.notice) }),
     });
     return { gateway, admin: await openAdmin(options, node, isUp) };

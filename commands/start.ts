@@ -10,6 +10,7 @@ import { limitsOf, outwardHelp, outwardOf, outwardOptions, parseOptions, textOf,
 import { openSecret } from './secret.ts';
 import { openLog, openServer } from './server.ts';
 import type { Terminal } from './terminal.ts';
+import { tracesHelp, tracesOf, tracesOptions } from './traces.ts';
 
 export const startHelp = `ringpost start: the whole of Ringpost in one process, with no server beside it.
 
@@ -17,7 +18,7 @@ export const startHelp = `ringpost start: the whole of Ringpost in one process, 
   --host ADDRESS         which interface to listen on (${clusterConfig.host})
   --data FOLDER          where everything is kept (${clusterConfig.dataFolder}/embedded)
 ${filesHelp('FOLDER/files')}
-${outwardHelp}${consoleHelp}${metricsHelp}  --set PART.BOUND=N     changes a limit; PART is runtime, gateway or messenger; may be given often
+${outwardHelp}${consoleHelp}${metricsHelp}${tracesHelp}  --set PART.BOUND=N     changes a limit; PART is runtime, gateway or messenger; may be given often
   --help                 this text
 `;
 
@@ -32,12 +33,14 @@ export async function start(args: readonly string[], terminal: Terminal): Promis
     ...outwardOptions,
     ...consoleOptions,
     ...metricsOptions,
+    ...tracesOptions,
   });
   const dataFolder = textOf(options, 'data', join(clusterConfig.dataFolder, 'embedded'));
   const port = wholeNumber(options, 'port', clusterConfig.port, 0, 65_535);
   const limits = limitsOf(options);
   const admin = consoleOf(options, true);
   const metrics = metricsOf(options);
+  const traces = tracesOf(options);
   mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
   const { partitions } = clusterConfig;
   const log = openLog(dataFolder, terminal.tell);
@@ -54,6 +57,7 @@ export async function start(args: readonly string[], terminal: Terminal): Promis
     ...outwardOf(options),
     console: admin && { ...admin, backup: { kind: 'none', why: noBackup(dataFolder) } },
     metrics,
+    traces,
     secret: openSecret(join(dataFolder, 'secret')),
     advertise: '',
     files,

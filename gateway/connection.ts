@@ -1,24 +1,14 @@
 import { encode } from '../proto/codec.ts';
 import { type CloseWord, closeCodes } from '../proto/words.ts';
 import type { OpenOutlet, Push } from '../runtime/index.ts';
+import { Followed } from './followed.ts';
 import type { Waiter } from './lane.ts';
 import { Parked } from './parked.ts';
 import { isAnswer, Passage } from './passage.ts';
+import type { Phase } from './phase.ts';
 import type { Socket, Surroundings } from './surroundings.ts';
 import type { Share } from './turns.ts';
 import type { Transport } from './wire.ts';
-
-/**
- * - `introducing`: the actor does not know the socket yet. Reading is paused; what was read already waits in `parked`.
- * - `open`: frames go straight to the actor.
- * - `parked`: a frame was not taken. Reading is paused, so TCP holds the client back; frames wait in order.
- * - `queued`: so much is under way to the actor's node that frames wait for their turn. Reading is paused, too.
- * - `reintroducing`: the actor may have lost its memory of the socket. Frames are dropped: once the actor knows the socket again
- *   it says `resync`, and the client then repeats all that was not answered. Frames kept here would only come twice.
- * - `leaving`: the socket is closed or closing; the actor does not know that yet.
- * - `gone`: the actor knows, or can't be told.
- */
-type Phase = 'introducing' | 'open' | 'parked' | 'queued' | 'reintroducing' | 'leaving' | 'gone';
 
 /** One client's socket, and the way between it and its connection actor. Knows one word alone: frames go through as they are. */
 export class Connection implements Waiter {
@@ -29,6 +19,7 @@ export class Connection implements Waiter {
   private readonly parked: Parked;
   /** Frames that the actor has and has not been through. */
   private passage: Passage;
+  private readonly followed: Followed;
   private deadlineMs = 0;
   private pauseMs = 0;
   private timer: NodeJS.Timeout | undefined;
@@ -51,6 +42,7 @@ export class Connection implements Waiter {
     this.around = around;
     this.socket = socket;
     this.parked = new Parked(around.parked);
+    this.followed = new Followed(around.tracer);
     this.passage = this.newPassage();
     this.openedMs = performance.now();
     // The first ping comes early by a share that differs from socket to socket, so that sockets opened together are not pinged together.
@@ -71,7 +63,7 @@ export class Connection implements Waiter {
     });
     this.outlet = around.door.openOutlet(
       socket.ref,
-      (push) => this.push(push),
+      (push, trace) => this.push(push, trace),
       () => this.moved(),
     );
     wire.pause();
@@ -163,10 +155,11 @@ export class Connection implements Waiter {
 
   // ---------------------------------------------------------------- frames from the client
 
-  private frame(bytes: Uint8Array | string): void {
+  private frame(given: Uint8Array | string): void {
     const { traffic } = this.around;
     traffic.framesIn++;
-    traffic.bytesIn += bytes.length;
+    traffic.bytesIn += given.length;
+    const bytes = this.followed.came(given);
     this.alive = true;
     this.spoken = true;
     if (this.phase === 'open') {
@@ -180,7 +173,7 @@ export class Connection implements Waiter {
     } else if (this.phase === 'parked' || this.phase === 'queued' || this.phase === 'introducing') {
       // The wire goes on with what it had read when it was paused.
       this.park(bytes);
-    }
+    } else this.followed.clear();
   }
 
   private park(bytes: Uint8Array | string): void {
@@ -234,14 +227,15 @@ export class Connection implements Waiter {
     const cost = passage.costOf(bytes);
     const answer = passage.lane.wantsAnswer(cost);
     const mail = { kind: 'frame', bytes, number: passage.nextNumber, nth: this.nth, answer } as const;
-    if (this.around.door.whisper(this.socket.ref, mail) !== 'ok') return false;
+    if (this.around.door.whisper(this.socket.ref, mail, this.followed.contextOf(bytes)) !== 'ok') return false;
+    this.followed.handedOver(bytes);
     passage.took(cost, answer, performance.now());
     return true;
   }
 
   // ---------------------------------------------------------------- pushes from the actor
 
-  private push(push: Push): void {
+  private push(push: Push, trace?: string): void {
     if (this.left) return;
     const { wire } = this.socket;
     if (isAnswer(push)) this.passage.answered(Number(push), performance.now());
@@ -256,6 +250,7 @@ export class Connection implements Waiter {
       traffic.framesOut++;
       traffic.bytesOut += push.length;
       wire.send(push);
+      this.followed.pushed(trace, push.length);
     }
   }
 
@@ -276,6 +271,7 @@ export class Connection implements Waiter {
   /** Frames here and on their way are not wanted any more. */
   private letGo(): void {
     this.parked.clear();
+    this.followed.clear();
     this.passage.end(this);
   }
 

@@ -4,6 +4,7 @@ import type { Encoding } from '../proto/words.ts';
 import type { ActorKind, Door, Fill, Log, Probe } from '../runtime/index.ts';
 import { Connection } from './connection.ts';
 import { type EdgeFigures, fillOf } from './figures.ts';
+import type { FrameTracer } from './followed.ts';
 import { Lanes } from './lane.ts';
 import type { GatewayLimits } from './limits.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -32,6 +33,7 @@ export interface ConnectionsOptions {
   /** Makes actor names of this process unlike those of a process before it with the same node name. `[A-Za-z0-9_-]+` */
   readonly boot: string;
   readonly probe: Probe | undefined;
+  readonly tracer: FrameTracer | undefined;
 }
 
 /** Even with no grace the close frames get a moment to leave. */
@@ -104,7 +106,10 @@ export function connections(options: ConnectionsOptions): Connections {
 }
 
 /** `noted`: how many of each were noted since it was last cleared. */
-function surroundings({ door, limits, log, probe }: ConnectionsOptions, noted: Map<string, number>): Surroundings {
+function surroundings(
+  { door, limits, log, probe, tracer }: ConnectionsOptions,
+  noted: Map<string, number>,
+): Surroundings {
   return {
     door,
     limits,
@@ -112,6 +117,7 @@ function surroundings({ door, limits, log, probe }: ConnectionsOptions, noted: M
     lanes: new Lanes(limits),
     parked: { bytes: 0 },
     traffic: { framesIn: 0, bytesIn: 0, framesOut: 0, bytesOut: 0 },
+    tracer,
     note(what) {
       noted.set(what, (noted.get(what) ?? 0) + 1);
       probe?.count('sockets_ended', what, 1);

@@ -14,6 +14,7 @@ import { connections } from './connections.ts';
 import { HttpRefusal, type NoEntry, refusalOf } from './errors.ts';
 import { Exports } from './exports.ts';
 import type { EdgeFigures } from './figures.ts';
+import type { FrameTracer } from './followed.ts';
 import { Handshakes } from './handshake.ts';
 import { Hooks } from './hooks.ts';
 import { type RawRoute, type Route, requestListener } from './http.ts';
@@ -30,6 +31,7 @@ import { type AccessTokens, accessTokens } from './tokens.ts';
 import { Words } from './words.ts';
 
 export type { EdgeFigures } from './figures.ts';
+export type { FollowedFrame, Frame, FrameTracer } from './followed.ts';
 export type { GatewayLimits } from './limits.ts';
 export { defaultGatewayLimits } from './limits.ts';
 export { folderStorage } from './media/folder-storage.ts';
@@ -69,6 +71,8 @@ export interface GatewayOptions {
   readonly files?: FilesOptions;
   /** Hears what is counted here, for operators. */
   readonly probe?: Probe;
+  /** Follows some of the frames, for operators. */
+  readonly tracer?: FrameTracer;
   /** Reverse proxies in front whose X-Forwarded-For is believed; 0 by default. */
   readonly trustedProxies?: number;
 }
@@ -101,7 +105,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const server = httpServer(limits, trustedProxies > 0);
   const { user, connection } = kinds;
   const boot = randomBytes(6).toString('base64url');
-  const clients = connections({ door, connection, limits, log, boot, probe });
+  const clients = connections({ door, connection, limits, log, boot, probe, tracer: options.tracer });
   const noEntry = (): NoEntry | undefined => {
     if (isLeaving) return 'leaving';
     if (!serving()) return 'not_serving';

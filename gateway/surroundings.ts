@@ -1,6 +1,7 @@
 import type { Claims, ConnectionProtocol } from '../proto/mail.ts';
 import type { CloseWord, Encoding } from '../proto/words.ts';
 import type { Door, Log, Ref } from '../runtime/index.ts';
+import type { FrameTracer } from './followed.ts';
 import type { Lanes } from './lane.ts';
 import type { GatewayLimits } from './limits.ts';
 import type { ParkedTotal } from './parked.ts';
@@ -14,6 +15,7 @@ export interface Surroundings {
   readonly lanes: Lanes;
   readonly parked: ParkedTotal;
   readonly traffic: Traffic;
+  readonly tracer: FrameTracer | undefined;
   /** For the log: the edge itself ended a socket (with a word, or `dead`), or its actor could not be told of the end. */
   readonly note: (what: CloseWord | 'dead' | 'untold') => void;
 }

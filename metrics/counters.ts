@@ -27,6 +27,7 @@ const rows: { readonly [name: string]: CounterEntry } = {
       'gateway.hooks_waiting_max',
       'gateway.pushes_waiting_max',
       'gateway.scrypt_waiting_max',
+      'tracing.spans_waiting_max',
     ],
   },
   takeovers: {
@@ -50,6 +51,16 @@ const rows: { readonly [name: string]: CounterEntry } = {
   register_errors: { help: 'Looks at the ownership register that failed.' },
   store_errors: { help: 'Writes that the local store refused; they are tried again.' },
   snapshots: { help: 'Snapshots of partitions.', label: 'outcome', from: ['made', 'failed'] },
+  spans: {
+    help: 'Spans of traces: sent to the collector, failed (it did not take them), or dropped (too many waited).',
+    label: 'outcome',
+    from: ['sent', 'failed', 'dropped'],
+  },
+  traces: {
+    help: 'Messages that began to be followed: by chance, or because their client asked for it.',
+    label: 'by',
+    from: ['share', 'client'],
+  },
   // ---- the messenger
   words: { help: 'Words of clients that were carried out, by kind.', label: 'kind', from: Object.keys(byThePerson) },
   refusals: { help: 'Words refused to clients, by code.', label: 'code', from: Object.keys(refusals) },

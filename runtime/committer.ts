@@ -171,7 +171,7 @@ export class Committer {
         this.#guarded(partition, () => {
           const seq = outcome.seqs[i];
           if (seq === undefined) throw new Error('invariant: a sequence for every append');
-          partition.committed(seq);
+          partition.committed(seq, waiting.length);
         });
       }
       return [];
@@ -203,7 +203,7 @@ export class Committer {
         continue;
       }
       const verdict = this.#judge(partition, sealed, last);
-      if (verdict === 'mine') this.#guarded(partition, () => partition.committed(last?.seq ?? 0));
+      if (verdict === 'mine') this.#guarded(partition, () => partition.committed(last?.seq ?? 0, waiting.length));
       else if (verdict === 'fenced') this.#host.fenced(partition);
       else again.push(one);
     }

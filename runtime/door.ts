@@ -29,13 +29,17 @@ export interface Door {
   nodeOf<P extends Protocol>(to: Ref<P>): string;
   /** The notice of the node that an actor lives on, as far as is known here: '' where it gave none. */
   homeOf<P extends Protocol>(to: Ref<P>): string;
-  /** Volatile mail, at most once; the answer says only whether it went off. */
-  whisper<P extends Protocol>(to: Ref<P>, mail: MailOf<P>): 'ok' | 'full' | 'moved';
+  /** Volatile mail, at most once; the answer says only whether it went off. `trace`: it is followed, by that context of the tracer's. */
+  whisper<P extends Protocol>(to: Ref<P>, mail: MailOf<P>, trace?: string): 'ok' | 'full' | 'moved';
   /**
    * Opens a place that the actor `to` can push to. `moved` is called when that actor may have lost its memory of the outlet, or
-   * something on the way was lost: introduce the outlet to it again.
+   * something on the way was lost: introduce the outlet to it again. `trace`: the push is followed.
    */
-  openOutlet<P extends Protocol>(to: Ref<P>, receive: (push: Push) => void, moved: () => void): OpenOutlet;
+  openOutlet<P extends Protocol>(
+    to: Ref<P>,
+    receive: (push: Push, trace?: string) => void,
+    moved: () => void,
+  ): OpenOutlet;
   /**
    * Listens to what the actors of this node signal by that name; the answer ends it. `value` is as the actor gave it: it may not be changed.
    * Throws a TypeError on a second listener.

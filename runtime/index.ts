@@ -41,4 +41,14 @@ export type { NodeCounts, NodeOptions } from './node.ts';
 export { Node } from './node.ts';
 export type { DrainOrder } from './operator.ts';
 export { askToDrain } from './operator.ts';
-export type { Clock, Log, NodeId, PartitionId, Ports, Probe } from './ports.ts';
+export type {
+  Clock,
+  FollowedAppend,
+  FollowedTurn,
+  Log,
+  NodeId,
+  PartitionId,
+  Ports,
+  Probe,
+  Tracer,
+} from './ports.ts';

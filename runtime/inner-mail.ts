@@ -26,10 +26,11 @@ export class InnerMail {
   }
 
   /** The mail as it goes into its mailbox; undefined when mail before it is still in the channel, which it must not overtake. */
-  add({ to, from, body, asker }: OutMail): Mail | undefined {
+  add({ to, from, body, asker, trace }: OutMail): Mail | undefined {
     const { received } = this.#inbox.channel(this.#id);
     if (received !== this.#outbox.channel(this.#id).nextSeq - 1) return undefined;
     const mail: Mail = { to, body, from, asker, origin: { kind: 'neighbour' }, tries: 0 };
+    if (trace !== undefined) mail.trace = trace;
     this.#waiting.add(mail);
     return mail;
   }
@@ -45,11 +46,11 @@ export class InnerMail {
     const incoming = this.#inbox.channel(this.#id);
     const held: ChannelMail[] = [];
     for (const mail of this.#waiting) {
-      const { to, from = '', body, asker } = mail;
+      const { to, from = '', body, asker, trace } = mail;
       const seq = outgoing.nextSeq++;
       incoming.accept(seq);
       mail.origin = { kind: 'channel', from: this.#id, seq };
-      held.push({ seq, to, from, body, asker });
+      held.push({ seq, to, from, body, asker, ...(trace !== undefined && { trace }) });
     }
     this.#waiting.clear();
     return held;

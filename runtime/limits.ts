@@ -21,6 +21,8 @@ export interface Limits {
   readonly channel_window_mails: number;
   /** Mails of one partition's outbox, sent or waiting; beyond it new asks are refused. */
   readonly outbox_mails_max: number;
+  /** Mails and outputs of one turn that are followed further (`Tracer`): a message to a large group would else be as many spans as it has members. */
+  readonly followed_sends_max: number;
   /** Silence on a channel with unacknowledged mail before it is sent again. */
   readonly channel_resend_ms: number;
   /** One datagram between nodes. */
@@ -97,6 +99,7 @@ export const defaultLimits: Limits = {
   append_rest_ms_max: 50,
   channel_window_mails: 4_096,
   outbox_mails_max: 65_536,
+  followed_sends_max: 8,
   channel_resend_ms: 1_000,
   datagram_bytes_max: 512 * 1024,
   asks_max: 16_384,

@@ -208,14 +208,18 @@ export class Node implements Door {
     return asked;
   }
 
-  whisper<P extends Protocol>(to: Ref<P>, mail: MailOf<P>): 'ok' | 'full' | 'moved' {
+  whisper<P extends Protocol>(to: Ref<P>, mail: MailOf<P>, trace?: string): 'ok' | 'full' | 'moved' {
     if (this.#stopped) return 'moved';
-    const sent = this.#engine.post.whisper(to.address, undefined, mail);
+    const sent = this.#engine.post.whisper(to.address, undefined, mail, trace);
     this.#engine.runner.schedule();
     return sent;
   }
 
-  openOutlet<P extends Protocol>(to: Ref<P>, receive: (push: Push) => void, moved: () => void): OpenOutlet {
+  openOutlet<P extends Protocol>(
+    to: Ref<P>,
+    receive: (push: Push, trace?: string) => void,
+    moved: () => void,
+  ): OpenOutlet {
     return this.#engine.post.outlets.open(this.#engine.partitionOf(to.address), receive, moved);
   }
 

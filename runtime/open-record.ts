@@ -1,6 +1,7 @@
+import type { FollowedSends } from './following.ts';
 import type { Row } from './overlay.ts';
-import type { PartitionId } from './ports.ts';
-import type { ChannelMail, PartitionRecord } from './record.ts';
+import type { Codec, PartitionId } from './ports.ts';
+import { type ChannelMail, encodeRecord, type PartitionRecord, recordId } from './record.ts';
 import type { Output } from './turn.ts';
 
 /** What the record needs for one channel's mark of what was taken, besides what is above its watermark. */
@@ -16,7 +17,17 @@ export interface SealedRecord {
   readonly turns: number;
   /** When those that were measured ended, monotonic ms. */
   readonly endsMs: readonly number[];
+  /** Those that are followed; undefined for none. */
+  readonly followed: readonly FollowedSends[] | undefined;
+  /** Monotonic ms. */
+  readonly sealedMs: number;
 }
+
+/** What only the partition knows of its next record. */
+export type Sealing = Pick<
+  PartitionRecord,
+  'partition' | 'epoch' | 'number' | 'writer' | 'previousSeq' | 'at' | 'taken' | 'settled'
+>;
 
 /** What turns have done since the last record was sealed, besides their rows: it becomes the next record together with those. */
 export class OpenRecord {
@@ -29,6 +40,7 @@ export class OpenRecord {
   turns = 0;
   /** When turns ended, monotonic ms; empty while nobody wants to know. */
   readonly endsMs: number[] = [];
+  followed: FollowedSends[] | undefined;
   /** To be written even if there is nothing in it. */
   needed = false;
   /** About how long the record will be. */
@@ -47,19 +59,25 @@ export class OpenRecord {
     this.bytes += taken_bytes + window / 8;
   }
 
+  /** It becomes the partition's next record, with these rows. */
+  seal(sealing: Sealing, rows: readonly Row[], codec: Codec, sealedMs: number): SealedRecord {
+    const flat: (string | Uint8Array | null)[] = [];
+    for (const row of rows) flat.push(row.key, row.bytes ?? null);
+    const outbox = [...this.mails].map(([to, mails]) => ({ to, mails }));
+    const record: PartitionRecord = { type: 'turns', ...sealing, rows: flat, outbox };
+    const bytes = encodeRecord(record, codec);
+    const { outputs, turns, endsMs, followed } = this;
+    return { record, id: recordId(record), bytes, rows, outputs, turns, endsMs, followed, sealedMs };
+  }
+
+  follow(sends: FollowedSends): void {
+    this.followed ??= [];
+    this.followed.push(sends);
+  }
+
   takeOutputs(): Output[] {
     const { outputs } = this;
     this.outputs = [];
     return outputs;
   }
-}
-
-/** A record on its way to the journal, with what waits for it. */
-export interface SealedRecord {
-  readonly record: PartitionRecord;
-  readonly id: string;
-  readonly bytes: Uint8Array;
-  readonly rows: readonly Row[];
-  readonly outputs: readonly Output[];
-  readonly turns: number;
 }

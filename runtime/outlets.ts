@@ -4,7 +4,7 @@ import type { Log, PartitionId } from './ports.ts';
 
 interface Entry {
   readonly partition: PartitionId;
-  readonly receive: (push: Push) => void;
+  readonly receive: (push: Push, trace?: string) => void;
   readonly moved: () => void;
 }
 
@@ -22,16 +22,16 @@ export class Outlets {
     this.#log = log;
   }
 
-  open(partition: PartitionId, receive: (push: Push) => void, moved: () => void): OpenOutlet {
+  open(partition: PartitionId, receive: Entry['receive'], moved: () => void): OpenOutlet {
     const id = this.#next++;
     const outlet: Outlet = { node: this.#node, incarnation: this.#incarnation, id };
     this.#entries.set(id, { partition, receive, moved });
     return { outlet, close: () => void this.#entries.delete(id) };
   }
 
-  push(id: number, push: Push): void {
+  push(id: number, push: Push, trace?: string): void {
     const entry = this.#entries.get(id);
-    if (entry !== undefined) this.#call(() => entry.receive(push));
+    if (entry !== undefined) this.#call(() => entry.receive(push, trace));
   }
 
   /** Tells those whose actor lies in one of these partitions that it may have forgotten them. */

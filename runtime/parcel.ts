@@ -8,15 +8,27 @@ import type { PackedMail } from './record.ts';
 
 type Body = { readonly kind: string };
 
+/** A `trace` goes along with what is followed, and only then. It counts for no bytes: a parcel's estimate leaves room for it. */
 export type Parcel =
-  | readonly [kind: 'mail', from: PartitionId, to: PartitionId, mails: readonly PackedMail[]]
+  | readonly [
+      kind: 'mail',
+      from: PartitionId,
+      to: PartitionId,
+      mails: readonly PackedMail[],
+      traces?: readonly (readonly [seq: number, trace: string])[],
+    ]
   | readonly [kind: 'settle', from: PartitionId, to: PartitionId, upTo: number]
   /** `epoch`: of the partition's owner, as the sender knows it. An owner of a lower one is not whom it is for. */
-  | readonly [kind: 'whisper', to: Address, from: Address | null, body: Body, epoch: number]
+  | readonly [kind: 'whisper', to: Address, from: Address | null, body: Body, epoch: number, trace?: string]
   | readonly [kind: 'ask', ask: number, to: Address, body: Body, epoch: number]
   | readonly [kind: 'reply', ask: number, value: unknown]
   | readonly [kind: 'refuse', ask: number, why: Refusal]
-  | readonly [kind: 'push', outlet: number, push: string | Uint8Array | readonly [code: number, word: string]]
+  | readonly [
+      kind: 'push',
+      outlet: number,
+      push: string | Uint8Array | readonly [code: number, word: string],
+      trace?: string,
+    ]
   /** Mail for a partition that the sender of this does not own. */
   | readonly [kind: 'stranger', partition: PartitionId]
   /** Whispers for this partition were dropped, because it was at its bound; there is room again. */

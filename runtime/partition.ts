@@ -3,11 +3,12 @@
  * appended; at most one of its records is in flight (A2).
  */
 import type { Address } from './actor.ts';
-import type { Cell, Mail } from './cell.ts';
+import { type Cell, type Mail, volatileMail } from './cell.ts';
 import type { Inbox, Outbox } from './channel.ts';
 import { deadLetter } from './dead-letter.ts';
 import { Delays } from './delays.ts';
 import { DueTimers } from './due-timers.ts';
+import { type FollowedSends, followAppend, followIn, followTurn } from './following.ts';
 import { InnerMail } from './inner-mail.ts';
 import type { Limits } from './limits.ts';
 import { Mailboxes } from './mailboxes.ts';
@@ -16,7 +17,7 @@ import { Overlay } from './overlay.ts';
 import type { PartitionHost } from './partition-host.ts';
 import { type PartitionId, StoreDamaged } from './ports.ts';
 import { gated, measured } from './probing.ts';
-import { type ChannelMail, encodeRecord, type PartitionRecord, recordId, type Taken } from './record.ts';
+import type { ChannelMail, Taken } from './record.ts';
 import { roughBytes } from './size.ts';
 import type { JournalPosition, Standing } from './standing.ts';
 import {
@@ -116,9 +117,10 @@ export class Partition implements TurnHost {
       if (verdict === 'gap') break;
       if (verdict === 'old') old = true;
       else {
-        const { to, from: sender, body, asker, seq } = mail;
+        const { to, from: sender, body, asker, seq, trace } = mail;
         const origin = { kind: 'channel', from, seq } as const;
-        this.mailboxes.put({ to, body, from: sender, asker, origin, tries: 0 }, true);
+        const arrived = { to, body, from: sender, asker, origin, tries: 0 };
+        this.mailboxes.put(followIn(this.#host.ports.tracer, arrived, trace, 'mail'), true);
       }
     }
     const committed = this.committedTaken.get(from)?.watermark ?? 0;
@@ -165,9 +167,11 @@ export class Partition implements TurnHost {
     this.overlay.keep();
     this.#take(mail);
     this.#open.bytes += bytes;
-    this.#gather(cell, effects);
+    const followed = followTurn(this.#host, cell, mail, false);
+    this.#gather(cell, effects, followed);
     this.#finish(cell, mail);
     if (told?.samples.active) told.samples.take(this.id, mail, cell.lastMailMs);
+    if (followed !== undefined && this.dirty) this.#open.follow(followed);
     if (probe !== undefined) {
       const endMs = measured(probe, cell, clock.monotonicMs(), effects.counts);
       // Otherwise it waits for nothing, and there may be no record for long.
@@ -208,10 +212,11 @@ export class Partition implements TurnHost {
     this.#open.take(origin.from, this.#host.limits.channel_window_mails);
   }
 
-  #gather(cell: Cell, effects: Effects): void {
+  #gather(cell: Cell, effects: Effects, followed: FollowedSends | undefined): void {
+    const { mails, outputs } = effects;
     this.#open.turns++;
-    if (effects.mails !== undefined) for (const mail of effects.mails) this.#post(mail);
-    if (effects.outputs !== undefined) for (const output of effects.outputs) this.#output(output);
+    if (mails !== undefined) for (const mail of mails) this.#post(followed?.mark(mail) ?? mail);
+    if (outputs !== undefined) for (const output of outputs) this.#output(followed?.mark(output) ?? output);
     if (effects.confirmed) this.#open.needed = true;
     if (effects.timerAtMs !== Number.POSITIVE_INFINITY) this.timers.setAt(effects.timerAtMs);
     if (effects.delayed !== undefined) for (const { ms, body } of effects.delayed) this.#later(cell, ms, body);
@@ -233,22 +238,20 @@ export class Partition implements TurnHost {
       this.#open.outputs.push(output);
       return;
     }
-    const { to, body, from } = output;
-    this.mailboxes.put({ to, body, from, asker: undefined, origin: undefined, tries: 0 }, true);
+    const { to, body, from, trace } = output;
+    this.mailboxes.put(volatileMail(to, from, body, trace), true);
   }
 
   #later(cell: Cell, ms: number, body: { readonly kind: string }): void {
     this.#delays.after(ms, () => {
       if (this.stopped || this.mailboxes.cells.get(cell.address) !== cell || !cell.awake) return;
-      this.mailboxes.put(
-        { to: cell.address, body, from: undefined, asker: undefined, origin: undefined, tries: 0 },
-        true,
-      );
+      this.mailboxes.put(volatileMail(cell.address, undefined, body), true);
     });
   }
 
   #failed(cell: Cell, mail: Mail, error: unknown): void {
     const { limits, ports } = this.#host;
+    followTurn(this.#host, cell, mail, true);
     if (cell.awake) cell.spoilt = cell.memory;
     cell.awake = false;
     cell.memory = undefined;
@@ -333,37 +336,31 @@ export class Partition implements TurnHost {
     if (this.#sealed !== undefined) throw new Error('invariant: one record in flight a partition (A2)');
     for (const mail of this.#inner.seal()) this.#open.send(this.id, mail);
     const rows = this.overlay.seal();
-    const flat: (string | Uint8Array | null)[] = [];
-    for (const row of rows) flat.push(row.key, row.bytes ?? null);
     const { position } = this;
-    const open = this.#open;
-    const record: PartitionRecord = {
-      type: 'turns',
+    const { clock, codec } = this.#host.ports;
+    const sealing = {
       partition: this.id,
       epoch: position.epoch,
       number: position.number + 1,
       writer: this.#host.writer,
       previousSeq: position.seq,
-      at: this.#host.ports.clock.wallMs(),
-      rows: flat,
-      outbox: [...open.mails].map(([to, mails]) => ({ to, mails })),
-      taken: [...open.taken].map((from) => this.inbox.channel(from).taken()),
+      at: clock.wallMs(),
+      taken: [...this.#open.taken].map((from) => this.inbox.channel(from).taken()),
       settled: this.outbox.takeSettled(),
     };
-    const bytes = encodeRecord(record, this.#host.ports.codec);
-    const { outputs, turns, endsMs } = open;
-    this.#sealed = { record, id: recordId(record), bytes, rows, outputs, turns, endsMs };
+    this.#sealed = this.#open.seal(sealing, rows, codec, clock.monotonicMs());
     this.#open = new OpenRecord();
     return this.#sealed;
   }
 
-  /** The record in flight is durable at `seq`: its rows may be stored, its gate opens. */
-  committed(seq: number): void {
+  /** The record in flight is durable at `seq`, with others in one append of so many: its rows may be stored, its gate opens. */
+  committed(seq: number, records = 1): void {
     const sealed = this.#sealed;
     if (sealed === undefined || this.stopped) return;
     this.#sealed = undefined;
     const { record, endsMs } = sealed;
     if (endsMs.length > 0) gated(this.#host.ports, endsMs);
+    followAppend(this.#host.ports, sealed, records);
     this.standing.committed(record, { seq, bytes: sealed.bytes });
     this.committedBytes += sealed.bytes.byteLength;
     this.overlay.commit(sealed.rows);

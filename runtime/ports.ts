@@ -256,6 +256,42 @@ export interface Probe {
   count(name: string, label: string, by: number): void;
 }
 
+/** One turn of a mail that is followed. Times are monotonic ms of this process. */
+export interface FollowedTurn {
+  readonly actor: string;
+  readonly mail: string;
+  readonly startMs: number;
+  readonly endMs: number;
+  /** It threw, and so changed nothing. */
+  readonly failed: boolean;
+}
+
+/** The record of such a turn, and the append that made it durable. */
+export interface FollowedAppend {
+  /** From the end of the turn to the acknowledgement; in between the record was sealed, and so on its way to the journal. */
+  readonly startMs: number;
+  readonly sealedMs: number;
+  readonly endMs: number;
+  /** Of the record; and how many records went in one append. */
+  readonly turns: number;
+  readonly bytes: number;
+  readonly records: number;
+}
+
+/**
+ * Follows a few messages on their way, for operators. A context is a short text that only the tracer can read. The engine carries it along from mail
+ * to mail and to other nodes, but into no record and to no actor: nothing that a turn does depends on it.
+ */
+export interface Tracer {
+  /** Something leaves its partition, or this node: the context to go along with it, which knows when that was. */
+  left(context: string): string;
+  /** That has arrived, as durable mail or a whisper: the context from here on; undefined where it is none. */
+  arrived(context: string, as: 'mail' | 'whisper'): string | undefined;
+  /** What the turn has sent goes by the context that this answers. */
+  turned(context: string, turn: FollowedTurn): string;
+  appended(context: string, append: FollowedAppend): void;
+}
+
 export interface Ports {
   readonly clock: Clock;
   readonly timers: Timers;
@@ -269,4 +305,6 @@ export interface Ports {
   readonly log: Log;
   /** Absent: nobody wants to know. */
   readonly probe?: Probe;
+  /** Absent: nothing is followed. */
+  readonly tracer?: Tracer;
 }

@@ -1,14 +1,16 @@
 /** The post of a node: takes mail, replies and pushes from where they come up to the partition, ask or socket they are for. */
 import type { Address, Push } from './actor.ts';
 import { Asks, type PendingAsk } from './asks.ts';
+import { volatileMail } from './cell.ts';
 import type { Refusal } from './door.ts';
+import { followIn, followOut, leaving } from './following.ts';
 import type { Limits } from './limits.ts';
 import { type Links, parcelBytes } from './links.ts';
 import { Outlets } from './outlets.ts';
 import { askerOf, type Parcel } from './parcel.ts';
 import type { Partition } from './partition.ts';
 import type { NodeId, Owner, PartitionId, Ports } from './ports.ts';
-import { type ChannelMail, type PackedMail, packMail, unpackMail } from './record.ts';
+import { type ChannelMail, packMail, unpackMail } from './record.ts';
 import { Shed } from './shed.ts';
 import { Signals } from './signals.ts';
 import type { Output } from './turn.ts';
@@ -65,17 +67,18 @@ export class Post {
   }
 
   #release(output: Output): void {
-    const { self, links } = this.#host;
+    const { self, links, ports } = this.#host;
     switch (output.kind) {
       case 'push': {
         const { outlet, push } = output;
         const { node, incarnation, id } = outlet;
-        if (node !== self.node) links.send(node, ['push', id, packPush(push)], parcelBytes(push), incarnation);
-        else if (outlet.incarnation === self.incarnation) this.outlets.push(outlet.id, push);
+        const trace = leaving(ports.tracer, output);
+        if (node !== self.node) links.send(node, pushParcel(id, push, trace), parcelBytes(push), incarnation);
+        else if (outlet.incarnation === self.incarnation) this.outlets.push(outlet.id, push, trace);
         return;
       }
       case 'whisper':
-        this.whisper(output.to, output.from, output.body);
+        this.whisper(output.to, output.from, output.body, output.trace);
         return;
       case 'signal':
         this.signals.raise(output.name, output.from, output.value);
@@ -94,7 +97,8 @@ export class Post {
     }
   }
 
-  transmit(from: PartitionId, to: PartitionId, mails: readonly ChannelMail[]): void {
+  transmit(from: PartitionId, to: PartitionId, sendable: readonly ChannelMail[]): void {
+    const mails = followOut(this.#host.ports.tracer, sendable);
     const local = this.#host.serving(to);
     if (local !== undefined) {
       local.receive(from, mails);
@@ -102,17 +106,17 @@ export class Post {
     }
     const owner = this.#remote(to);
     if (owner === undefined) return;
-    let batch: PackedMail[] = [];
+    let batch: ChannelMail[] = [];
     let bytes = 0;
     for (const mail of mails) {
-      batch.push(packMail(mail, mail.body));
+      batch.push(mail);
       bytes += parcelBytes(mail.body);
       if (bytes < this.#host.limits.datagram_bytes_max / 4) continue;
-      this.#host.links.send(owner, ['mail', from, to, batch], bytes);
+      this.#host.links.send(owner, mailParcel(from, to, batch), bytes);
       batch = [];
       bytes = 0;
     }
-    if (batch.length > 0) this.#host.links.send(owner, ['mail', from, to, batch], bytes);
+    if (batch.length > 0) this.#host.links.send(owner, mailParcel(from, to, batch), bytes);
   }
 
   settle(at: PartitionId, from: PartitionId, upTo: number): void {
@@ -126,15 +130,19 @@ export class Post {
 
   // ---------------------------------------------------------------- volatile mail
 
-  whisper(to: Address, from: Address | undefined, body: Body): 'ok' | 'full' | 'moved' {
+  whisper(to: Address, from: Address | undefined, body: Body, trace?: string): 'ok' | 'full' | 'moved' {
     const partition = this.#host.partitionOf(to);
     const local = this.#host.serving(partition);
-    if (local !== undefined) return local.deliver({ to, body, from, asker: undefined, origin: undefined, tries: 0 });
-    if (this.#host.opening(partition)) return this.#park(partition, ['whisper', to, from ?? null, body, 0], undefined);
+    if (local !== undefined) return local.deliver(volatileMail(to, from, body, trace));
+    const left = trace === undefined ? undefined : this.#host.ports.tracer?.left(trace);
+    const parcel = (epoch: number): Incoming =>
+      left === undefined
+        ? ['whisper', to, from ?? null, body, epoch]
+        : ['whisper', to, from ?? null, body, epoch, left];
+    if (this.#host.opening(partition)) return this.#park(partition, parcel(0), undefined);
     const owner = this.#remote(partition);
     if (owner === undefined) return 'moved';
-    const epoch = this.#host.epochOf(partition);
-    return this.#host.links.send(owner, ['whisper', to, from ?? null, body, epoch], parcelBytes(body)) ? 'ok' : 'moved';
+    return this.#host.links.send(owner, parcel(this.#host.epochOf(partition)), parcelBytes(body)) ? 'ok' : 'moved';
   }
 
   #sendAsk(ask: PendingAsk): void {
@@ -177,7 +185,7 @@ export class Post {
         this.asks.refused(parcel[1], parcel[2]);
         return;
       case 'push':
-        this.outlets.push(parcel[1], unpackPush(parcel[2]));
+        this.outlets.push(parcel[1], unpackPush(parcel[2]), parcel[3]);
         return;
       case 'stranger':
         this.#host.doubtView();
@@ -260,14 +268,11 @@ export class Post {
   }
 
   #handOver(local: Partition, from: Sender, parcel: Incoming): void {
-    if (parcel[0] === 'mail')
-      local.receive(
-        parcel[1],
-        parcel[3].map((mail) => unpackMail(mail, mail[3])),
-      );
+    if (parcel[0] === 'mail') local.receive(parcel[1], mailsOf(parcel));
     else if (parcel[0] === 'whisper') {
-      const [, to, sender, body] = parcel;
-      const mail = { to, body, from: sender ?? undefined, asker: undefined, origin: undefined, tries: 0 };
+      const [, to, sender, body, , trace] = parcel;
+      const come = { to, body, from: sender ?? undefined, asker: undefined, origin: undefined, tries: 0 };
+      const mail = followIn(this.#host.ports.tracer, come, trace, 'whisper');
       if (local.deliver(mail) === 'full' && from !== undefined) this.#shed.add(local.id, from.node, from.incarnation);
     } else if (from !== undefined) {
       const [, id, to, body] = parcel;
@@ -310,6 +315,29 @@ export class Post {
 
 function isForLater(parcel: Incoming, { position }: Partition): boolean {
   return parcel[0] !== 'mail' && position.epoch < parcel[4];
+}
+
+type MailParcel = Extract<Parcel, readonly ['mail', ...unknown[]]>;
+
+function mailParcel(from: PartitionId, to: PartitionId, mails: readonly ChannelMail[]): MailParcel {
+  const packed = mails.map((mail) => packMail(mail, mail.body));
+  const followed = mails.filter(({ trace }) => trace !== undefined);
+  if (followed.length === 0) return ['mail', from, to, packed];
+  return ['mail', from, to, packed, followed.map(({ seq, trace = '' }) => [seq, trace])];
+}
+
+function mailsOf([, , , packed, traces]: MailParcel): readonly ChannelMail[] {
+  const mails = packed.map((mail) => unpackMail(mail, mail[3]));
+  if (traces === undefined) return mails;
+  const bySeq = new Map(traces);
+  return mails.map((mail) => {
+    const trace = bySeq.get(mail.seq);
+    return trace === undefined ? mail : { ...mail, trace };
+  });
+}
+
+function pushParcel(outlet: number, push: Push, trace: string | undefined): Parcel {
+  return trace === undefined ? ['push', outlet, packPush(push)] : ['push', outlet, packPush(push), trace];
 }
 
 type PackedPush = Extract<Parcel, readonly ['push', ...unknown[]]>[2];

@@ -16,6 +16,8 @@ export interface ChannelMail {
   readonly from: Address;
   readonly body: { readonly kind: string };
   readonly asker: ReplyTo | undefined;
+  /** Only where it is followed; in no record. */
+  readonly trace?: string;
 }
 
 /** How much of the channel from `source` has been handled: all up to `watermark`, and besides those in `above`. */

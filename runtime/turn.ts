@@ -25,8 +25,14 @@ import { roughBytes } from './size.ts';
 
 /** What leaves a partition, behind its gate. */
 export type Output =
-  | { readonly kind: 'push'; readonly outlet: Outlet; readonly push: Push }
-  | { readonly kind: 'whisper'; readonly to: Address; readonly from: Address; readonly body: { readonly kind: string } }
+  | { readonly kind: 'push'; readonly outlet: Outlet; readonly push: Push; readonly trace?: string }
+  | {
+      readonly kind: 'whisper';
+      readonly to: Address;
+      readonly from: Address;
+      readonly body: { readonly kind: string };
+      readonly trace?: string;
+    }
   | { readonly kind: 'signal'; readonly name: string; readonly from: Address; readonly value: unknown }
   | {
       readonly kind: 'reply';
@@ -49,6 +55,8 @@ export interface OutMail {
   readonly from: Address;
   readonly body: { readonly kind: string };
   readonly asker: ReplyTo | undefined;
+  /** Only where it is followed. */
+  readonly trace?: string;
 }
 
 /** Something that a turn did, for operators' figures. */

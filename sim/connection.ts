@@ -6,6 +6,7 @@ import type { Door, OpenOutlet } from '../runtime/door.ts';
 import type { Push, Ref } from '../runtime/index.ts';
 import type { Cancel, Ports } from '../runtime/ports.ts';
 import type { Data, FarEnd } from './line.ts';
+import type { SimTracer } from './tracer.ts';
 
 /** The bounds of `gateway/limits.ts` that matter here. Less may be unread, so that the bound is met at times. */
 const limits = {
@@ -28,6 +29,7 @@ export interface Surroundings {
   readonly ports: Ports;
   /** For the trace. */
   readonly note: (words: string) => void;
+  readonly tracer: SimTracer | undefined;
 }
 
 export interface Socket {
@@ -282,7 +284,8 @@ export class Connection {
 
   #whisperFrame(bytes: Data): boolean {
     const mail = { kind: 'frame', bytes, number: this.#frames + 1, nth: this.#nth, answer: true } as const;
-    if (this.#around.door.whisper(this.#socket.ref, mail) !== 'ok') return false;
+    const { door, tracer } = this.#around;
+    if (door.whisper(this.#socket.ref, mail, tracer?.begin()) !== 'ok') return false;
     this.#frames++;
     this.#underWay.push(this.#nowMs);
     return true;

@@ -10,6 +10,7 @@ import { Connection } from './connection.ts';
 import type { HttpAnswer, HttpRequest } from './internet.ts';
 import type { FarEnd, Server } from './line.ts';
 import type { SimProcess } from './process.ts';
+import type { SimTracer } from './tracer.ts';
 
 const sweep_ms = 1_000;
 const handover_gap_ms = 5;
@@ -27,9 +28,12 @@ export class Edge implements Server {
 
   readonly #note: (words: string) => void;
 
+  readonly #tracer: SimTracer | undefined;
+
   /** `note` tells the trace. */
-  constructor(process: SimProcess, node: Node, note: (words: string) => void) {
+  constructor(process: SimProcess, node: Node, note: (words: string) => void, tracer?: SimTracer) {
     this.#note = note;
+    this.#tracer = tracer;
     this.#process = process;
     this.#node = node;
     this.#boot = process.ports.random.id().slice(0, 8);
@@ -61,7 +65,7 @@ export class Edge implements Server {
     const { claims } = verified;
     this.#last++;
     const connection: Connection = new Connection(
-      { door: this.#node, ports: this.#process.ports, note: this.#note },
+      { door: this.#node, ports: this.#process.ports, note: this.#note, tracer: this.#tracer },
       {
         far,
         ref: ConnectionKind.ref(`${claims.user}/${this.#node.node}.${this.#last}.${this.#boot}`),

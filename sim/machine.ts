@@ -8,6 +8,7 @@ import type { Internet } from './internet.ts';
 import { SimProcess, type Surroundings } from './process.ts';
 import { SimDisk } from './store.ts';
 import type { Trace } from './trace.ts';
+import type { SimTracer } from './tracer.ts';
 import { Violation } from './violation.ts';
 
 export interface MachineWorld extends Surroundings {
@@ -17,6 +18,7 @@ export interface MachineWorld extends Surroundings {
   readonly behaviours: readonly AnyBehaviour[];
   readonly limits: Limits;
   readonly partitions: number;
+  readonly tracer: SimTracer | undefined;
   /** Runs a check; the first one that fails ends the run. */
   check(check: () => void): void;
   /** Rules that are broken on purpose; as it is, otherwise. */
@@ -50,7 +52,7 @@ export class Machine {
 
   boot(): void {
     if (this.state !== 'down') return;
-    const { trace, internet, behaviours, limits, partitions } = this.#world;
+    const { trace, tracer, internet, behaviours, limits, partitions } = this.#world;
     const process = new SimProcess(this.#world, {
       name: this.name,
       disk: this.disk,
@@ -61,12 +63,12 @@ export class Machine {
     });
     if (this.#wallOffsetMs !== undefined) process.clock.wallOffsetMs = this.#wallOffsetMs;
     process.unplug(this.#unplugged);
-    const ports = this.#world.altered(process.ports);
+    const ports = this.#world.altered({ ...process.ports, ...(tracer && { tracer }) });
     const node = new Node({ ports, limits, behaviours, partitions, settleMs: limits.suspect_ms });
     if (this.#random.chance(0.5)) node.notice = `http://${this.name}:7100`;
     this.#process = process;
     this.node = node;
-    this.edge = new Edge(process, node, (words) => trace.note(this.name, words));
+    this.edge = new Edge(process, node, (words) => trace.note(this.name, words), tracer);
     this.state = 'up';
     trace.note(this.name, `boots as ${node.incarnation.slice(0, 6)}`);
     node.start();

@@ -7,6 +7,7 @@ import { lacking } from './converged.ts';
 import type { Device } from './device.ts';
 import { leaveSimulation } from './globals.ts';
 import { drawOdds, mishaps, tellOdds } from './odds.ts';
+import type { Followed } from './tracer.ts';
 import { Violation } from './violation.ts';
 import { World } from './world.ts';
 
@@ -15,6 +16,8 @@ export interface RunOptions {
   /** About how many events, of which most happen before all is made good. */
   readonly steps: number;
   readonly broken?: BreakName | undefined;
+  /** Every frame is followed. */
+  readonly followed?: boolean;
   readonly print?: ((line: string) => void) | undefined;
 }
 
@@ -35,6 +38,7 @@ export interface Verdict {
   readonly transfers: number;
   readonly records: number;
   readonly fired: { readonly [mishap: string]: number };
+  readonly followed: Readonly<Followed> | undefined;
   readonly failure: Failure | undefined;
 }
 
@@ -52,9 +56,9 @@ const accepted_min = 5;
 /** Where so many mishaps are to be expected, one must have happened: that none does by chance alone has odds of 1 in 160,000. */
 const mishaps_expected_min = 12;
 
-export async function run({ seed, steps, broken, print }: RunOptions): Promise<Verdict> {
+export async function run({ seed, steps, broken, followed = false, print }: RunOptions): Promise<Verdict> {
   const altered: Break | undefined = broken && breaks[broken];
-  const world = new World({ seed, stepsMax: steps * run_away_steps, broken: altered, print });
+  const world = new World({ seed, stepsMax: steps * run_away_steps, broken: altered, followed, print });
   const unpatch = altered?.patch?.(world);
   const stray = (error: unknown): void => world.check(() => crash(error));
   process.on('unhandledRejection', stray);
@@ -180,6 +184,7 @@ function verdictOf(seed: number, world: World): Verdict {
     transfers: world.tellers.done,
     records: world.watch.records,
     fired: Object.fromEntries(world.faults.fired),
+    followed: world.tracer?.followed,
     failure: violation && {
       rule: violation.rule,
       words: violation.message,

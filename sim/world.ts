@@ -25,6 +25,7 @@ import { SimRegister } from './ownership.ts';
 import { People } from './people.ts';
 import { type DeadMail, Tellers } from './tellers.ts';
 import { Trace } from './trace.ts';
+import { SimTracer } from './tracer.ts';
 import { Violation } from './violation.ts';
 
 export interface WorldOptions {
@@ -33,6 +34,8 @@ export interface WorldOptions {
   readonly stepsMax: number;
   /** A rule that is broken on purpose. */
   readonly broken?: Break | undefined;
+  /** Every frame is followed. */
+  readonly followed?: boolean;
   readonly print?: ((line: string) => void) | undefined;
 }
 
@@ -68,6 +71,7 @@ export class World {
   readonly people: People;
   readonly tellers: Tellers;
   readonly faults: Faults;
+  readonly tracer: SimTracer | undefined;
   /** Events that have happened. */
   steps = 0;
   /** The first rule that did not hold. */
@@ -76,10 +80,11 @@ export class World {
   readonly #stepsMax: number;
   readonly #headsByUser = new Map<string, number>();
 
-  constructor({ seed, stepsMax, broken, print }: WorldOptions) {
+  constructor({ seed, stepsMax, broken, followed = false, print }: WorldOptions) {
     this.random = new SimRandom(seed);
     this.odds = drawOdds(this.random.stream('odds'));
     this.#broken = broken;
+    this.tracer = followed ? new SimTracer() : undefined;
     this.#stepsMax = stepsMax;
     this.time = new SimTime(this.random.stream('ties'));
     this.time.onEvent = (atMs) => this.#event(atMs);

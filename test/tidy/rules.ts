@@ -49,7 +49,17 @@ interface Row {
   readonly typesOnly?: true;
 }
 
-const BELOW_CHAOS = ['proto/', 'runtime/', 'actors/', 'gateway/', 'metrics/', 'console/', 'client/', 'sim/'];
+const BELOW_CHAOS = [
+  'proto/',
+  'runtime/',
+  'actors/',
+  'gateway/',
+  'metrics/',
+  'tracing/',
+  'console/',
+  'client/',
+  'sim/',
+];
 const ENDS = ['bin/', 'bench/', 'test/', 'examples/', 'scripts/', 'deploy/', 'docs/'];
 
 /** The first row whose `at` fits a path is the row of that path. */
@@ -77,6 +87,17 @@ const TABLE: readonly Row[] = [
     at: 'metrics/',
     inside: ['proto/', 'runtime/index.ts', 'gateway/index.ts'],
     packages: ['prom-client'],
+    node: 'any',
+  },
+  {
+    at: 'tracing/',
+    inside: ['runtime/index.ts', 'gateway/index.ts'],
+    packages: [
+      '@opentelemetry/api',
+      '@opentelemetry/exporter-trace-otlp-http',
+      '@opentelemetry/resources',
+      '@opentelemetry/sdk-trace',
+    ],
     node: 'any',
   },
   { at: 'client/chat/', inside: ['proto/', 'client/'], packages: ['ws', 'eventsource-parser'], node: 'any' },
