@@ -8,6 +8,7 @@ import t from 'tap';
 import { RingpostClient } from '../../client/index.ts';
 import { freePort } from '../../scripts/free-ports.ts';
 import { ServerProcess, signIn, until } from './cluster.ts';
+import { Collector } from './collector.ts';
 
 t.setTimeout(60_000);
 
@@ -28,10 +29,14 @@ const canaries = {
 t.test('metrics of a real server, in one process', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'ringpost-metrics-'));
   const metricsPort = await freePort();
-  const args = ['start', '--data', folder, '--metrics-port', String(metricsPort)];
+  const collector = new Collector();
+  await collector.start();
+  const traces = ['--traces', collector.url, '--trace-share', '1'];
+  const args = ['start', '--data', folder, '--metrics-port', String(metricsPort), ...traces];
   const server = new ServerProcess('solo', await freePort(), args);
   t.teardown(async () => {
     await server.signal('SIGTERM');
+    collector.stop();
     rmSync(folder, { recursive: true, force: true });
   });
   await server.start();
@@ -76,11 +81,16 @@ t.test('metrics of a real server, in one process', async (t) => {
     t.ok((await figure('ringpost_gate_wait_seconds_count')) >= 3);
     t.ok((await figure('ringpost_frames_total{direction="in"}')) >= 4);
 
-    const shown = [await scrape(), server.said, readFileSync(join(folder, 'ringpost.log'), 'utf8')].join('\n');
+    await until('the traces are there', () => /process user receipt/.test(collector.text));
+    t.ok((await figure('ringpost_spans_total{outcome="sent"}')) > 20);
+    t.ok((await figure('ringpost_traces_total{by="share"}')) >= 4);
+    const log = readFileSync(join(folder, 'ringpost.log'), 'utf8');
+    const shown = [await scrape(), server.said, log, collector.text].join('\n');
     t.match(shown, 'serving a partition', 'the log is there, down to its lowest level');
     for (const [what, canary] of Object.entries(canaries)) t.notMatch(shown, canary, `no ${what}`);
     t.notMatch(shown, /eyJ[\w-]+\.[\w-]+\./, 'no access token');
     t.notMatch(await scrape(), /alice|bob/, 'no name in a label');
+    t.notMatch(collector.text, /alice|bob|laptop/, 'no name in a span');
   });
 
   await t.test('the dashboard and the alarms name metrics that are there', async (t) => {

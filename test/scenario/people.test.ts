@@ -5,16 +5,28 @@ import { runChat } from '../../client/chat/index.ts';
 import { type ExportLine, RingpostClient } from '../../client/index.ts';
 import { pipeIo } from '../client/virtual-terminal.ts';
 import { type ClusterUnderTest, startCluster, until } from './cluster.ts';
+import { Collector } from './collector.ts';
+import { followed } from './traces.ts';
 
 t.setTimeout(170_000);
 t.test('three nodes, three nats-servers', async (t) => {
-  const cluster: ClusterUnderTest = await startCluster();
+  const collector = new Collector();
+  await collector.start();
+  const everything = ['--traces', collector.url, '--trace-share', '1'];
+  const cluster: ClusterUnderTest = await startCluster(3, [], async () => everything);
   t.teardown(() => cluster.stop());
+  t.teardown(() => collector.stop());
   const connected = async (name: string, device?: string): Promise<RingpostClient> => {
     const client = await cluster.client(name, device === undefined ? {} : { device });
     await client.connect();
     return client;
   };
+
+  await t.test('TRC: one message is one trace, from the application to the push and back, over two nodes', (t) =>
+    followed(t, (user, options) => cluster.client(user, options), collector),
+  );
+  // From here on nobody takes the traces of all that follows, and nobody notices.
+  collector.stop();
 
   t.test('PPL1 to PPL8: profiles, and how people are found', async (t) => {
     const [ann, bob, cleo] = await Promise.all(['ann', 'bob', 'cleo'].map((name) => connected(name)));
