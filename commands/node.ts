@@ -68,7 +68,7 @@ export async function node(args: readonly string[], terminal: Terminal): Promise
   if (name === undefined) throw new UsageError('A node needs a NAME: ringpost node n1');
   const dataFolder = textOf(options, 'data', join(clusterConfig.dataFolder, name));
   const limits = limitsOf(options);
-  const [admin, metrics, traces] = [consoleOf(options, false), metricsOf(options), tracesOf(options)];
+  const [admin, watched] = [consoleOf(options, false), { metrics: metricsOf(options), traces: tracesOf(options) }];
   const port = wholeNumber(options, 'port', clusterConfig.port, 0, 65_535);
   mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
   const { partitions } = clusterConfig;
@@ -92,8 +92,7 @@ export async function node(args: readonly string[], terminal: Terminal): Promise
     dataFolder,
     ...outwardOf(options),
     console: admin && { ...admin, backup: nodesBackup({ ...where, log: ports.log }) },
-    metrics,
-    traces,
+    ...watched,
     secret,
     advertise: textOf(options, 'advertise', ''),
     files,

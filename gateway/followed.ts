@@ -24,10 +24,10 @@ export interface FrameTracer {
   pushed(context: string, bytes: number): string | undefined;
 }
 
-/** `00-`, 32 and 16 and 2 hexadecimal digits with `-` between them. */
+/** `00-`, 32 hexadecimal digits, `-`, 16, `-`, 2. No frame of either encoding begins so. */
 const parent_chars = 55;
-/** The first of them: no frame of either encoding begins so. */
-const zero = 0x30;
+const [zero, dash] = [0x30, 0x2d];
+const dashes = [2, 35, 52];
 
 type Bytes = Uint8Array | string;
 
@@ -43,13 +43,8 @@ export class Followed {
 
   /** The frame without what may stand before it. */
   came(given: Bytes): Bytes {
-    const first = typeof given === 'string' ? given.charCodeAt(0) : given[0];
-    const hasParent = first === zero && given.length > parent_chars;
-    const bytes = hasParent
-      ? typeof given === 'string'
-        ? given.slice(parent_chars)
-        : given.subarray(parent_chars)
-      : given;
+    const hasParent = given.length > parent_chars && beginsWithParent(given);
+    const bytes = hasParent ? rest(given) : given;
     if (this.#tracer === undefined) return bytes;
     const parent = hasParent ? textOf(given) : '';
     const after = this.#after;
@@ -82,8 +77,17 @@ export class Followed {
   }
 }
 
+/** Looks at the first byte of all frames, and no further into most. */
+function beginsWithParent(given: Bytes): boolean {
+  const at = (i: number): number | undefined => (typeof given === 'string' ? given.charCodeAt(i) : given[i]);
+  return at(0) === zero && at(1) === zero && dashes.every((i) => at(i) === dash);
+}
+
+function rest(given: Bytes): Bytes {
+  return typeof given === 'string' ? given.slice(parent_chars) : given.subarray(parent_chars);
+}
+
 function textOf(given: Bytes): string {
-  return typeof given === 'string'
-    ? given.slice(0, parent_chars)
-    : String.fromCharCode(...given.subarray(0, parent_chars));
+  if (typeof given === 'string') return given.slice(0, parent_chars);
+  return String.fromCharCode(...given.subarray(0, parent_chars));
 }

@@ -1,7 +1,7 @@
 /** The door of the traces: what follows messages, and sends what it saw to a collector. Loaded by a node that was told to, and by no other. */
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { resourceFromAttributes } from '@opentelemetry/resources';
-import { AlwaysOnSampler, TracerProvider } from '@opentelemetry/sdk-trace';
+import { AlwaysOnSampler, type SpanExporter, TracerProvider } from '@opentelemetry/sdk-trace';
 import { tracingLimits } from './limits.ts';
 import { type Count, SpanQueue } from './queue.ts';
 import { SpanTracer } from './tracer.ts';
@@ -26,9 +26,14 @@ export interface Tracing {
   close(): Promise<void>;
 }
 
+/** Takes one batch after another: it counts the last one for a moment after it has told of it. */
+export function exporterTo(url: string, timeoutMillis: number): SpanExporter {
+  return new OTLPTraceExporter({ url, timeoutMillis, concurrencyLimit: 2 });
+}
+
 /** Talks to nobody before there is a span: whether a collector is there shows in the counts. */
 export function openTracing({ url, share, node, count }: TracingOptions): Tracing {
-  const exporter = new OTLPTraceExporter({ url, timeoutMillis: tracingLimits.export_ms_max, concurrencyLimit: 1 });
+  const exporter = exporterTo(url, tracingLimits.export_ms_max);
   const queue = new SpanQueue(exporter, tracingLimits, count);
   const provider = new TracerProvider({
     resource: resourceFromAttributes({ 'service.name': 'ringpost', 'service.instance.id': node }),

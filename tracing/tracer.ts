@@ -81,10 +81,14 @@ export class SpanTracer implements Tracer, FrameTracer {
       return { from: given, way: 'forth' };
     }
     const pushed = after === undefined ? undefined : unpackPlace(after);
-    if (pushed !== undefined) return { from: spanContextOf(pushed), way: 'back' };
+    if (pushed !== undefined && this.#isRecent(pushed)) return { from: spanContextOf(pushed), way: 'back' };
     if (share === 0 || Math.random() >= share) return undefined;
     count('traces', 'share', 1);
     return { from: undefined, way: 'forth' };
+  }
+
+  #isRecent({ leftMs = 0 }: Place): boolean {
+    return this.#time.of(performance.now()) - leftMs <= this.#options.limits.answer_ms_max;
   }
 
   #mayBegin(): boolean {
@@ -103,7 +107,7 @@ export class SpanTracer implements Tracer, FrameTracer {
     const attributes = { ...operation('send', 'client'), 'messaging.message.envelope.size': bytes };
     const span = this.#hop('push frame', place, { kind: SpanKind.PRODUCER, attributes });
     // What is said to that may begin the way back; what is said to what comes of that begins none.
-    return place.way === 'back' ? undefined : contextOf(span, 'back');
+    return place.way === 'back' ? undefined : this.left(contextOf(span, 'back'));
   }
 
   // ---------------------------------------------------------------- in the engine

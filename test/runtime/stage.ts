@@ -14,6 +14,7 @@ import type {
   PartitionId,
   Ports,
   Probe,
+  Tracer,
 } from '../../runtime/ports.ts';
 import { type ChannelMail, decodeRecord, type PartitionRecord } from '../../runtime/record.ts';
 import { Runner } from '../../runtime/runner.ts';
@@ -146,6 +147,7 @@ export interface StageOptions {
   readonly limits?: Partial<Limits>;
   readonly partitions?: number;
   readonly probe?: Probe;
+  readonly tracer?: Tracer;
 }
 
 export class Stage implements TakeoverHost {
@@ -174,7 +176,7 @@ export class Stage implements TakeoverHost {
   mine = true;
   readonly #behaviours: readonly AnyBehaviour[];
 
-  constructor({ behaviours = [], limits = {}, partitions = 1, probe }: StageOptions = {}) {
+  constructor({ behaviours = [], limits = {}, partitions = 1, probe, tracer }: StageOptions = {}) {
     this.#behaviours = behaviours;
     this.limits = { ...defaultLimits, ...limits };
     this.partitions = partitions;
@@ -191,6 +193,7 @@ export class Stage implements TakeoverHost {
       archive: new SimArchive(time, random).connect(),
       log: { info() {}, warn() {}, error: (_fields, words) => void this.errors.push(words) },
       ...(probe && { probe }),
+      ...(tracer && { tracer }),
     };
     this.runner = new Runner(
       this.ports,
