@@ -157,12 +157,21 @@ const one2one: Command = {
 ${commonUsage}
   --users N                    an even number; they write in pairs (default 400)
   --metrics                    the servers have an endpoint for Prometheus, which nobody asks
+  --trace-share S              the servers follow this share of frames, 0 to 1, and tell a collector (default: no traces at all)
 ${talkUsage}`,
-  options: { ...commonOptions, users: { type: 'string' }, rate: { type: 'string' }, metrics: { type: 'boolean' } },
+  options: {
+    ...commonOptions,
+    users: { type: 'string' },
+    rate: { type: 'string' },
+    metrics: { type: 'boolean' },
+    'trace-share': { type: 'string' },
+  },
   async run(given) {
     const users = numberOf(given, 'users', 400, { least: 2, most: 20_000, whole: true });
     if (users % 2 !== 0) throw new BadOption('--users takes an even number: they write in pairs');
-    const chosen = { ...talkOf(given), users, metrics: given.metrics === true };
+    const share = numberOf(given, 'trace-share', 0, { least: 0, most: 1 });
+    const traceShare = given['trace-share'] === undefined ? undefined : share;
+    const chosen = { ...talkOf(given), users, metrics: given.metrics === true, traceShare };
     await carryOut(given, async (folder, endings, profiles) => {
       const figures = await one2oneBench({ ...chosen, folder, profiles }, endings);
       if (given.json) sayJson(figures);

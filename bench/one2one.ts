@@ -23,6 +23,8 @@ export interface One2oneOptions {
   readonly profiles: Profiles | undefined;
   /** The servers have an endpoint for Prometheus. */
   readonly metrics: boolean;
+  /** Which share of frames they follow; undefined: they follow none, and have nobody to tell. */
+  readonly traceShare: number | undefined;
 }
 
 export interface One2oneFigures extends ChatRatios {

@@ -11,6 +11,7 @@ import type { Endings } from '../scripts/endings.ts';
 import type { Profile } from './actors.ts';
 import { commandOf, treeOf } from './proc.ts';
 import type { Profiles } from './profiles.ts';
+import { startSink } from './sink.ts';
 import type { Servers } from './window.ts';
 
 export interface Ringpost {
@@ -28,6 +29,8 @@ export interface RingpostOptions {
   readonly profiles: Profiles | undefined;
   /** With an endpoint for Prometheus. */
   readonly metrics?: boolean;
+  /** Which share of frames they follow; undefined: they have no traces. */
+  readonly traceShare?: number | undefined;
 }
 
 /** Seen from dist/bench. */
@@ -48,9 +51,10 @@ const open_doors = [
 ].flatMap((setting) => ['--set', setting]);
 
 export async function startRingpost(options: RingpostOptions, endings: Endings): Promise<Ringpost> {
-  const { profile, folder, profiles, metrics = false } = options;
+  const { profile, folder, profiles, metrics = false, traceShare } = options;
   const settings = [
     ...(await metricsPort(profile, metrics)),
+    ...(traceShare === undefined ? [] : ['--traces', await startSink(endings), '--trace-share', String(traceShare)]),
     ...open_doors,
     ...options.set.flatMap((setting) => ['--set', setting]),
     '--data',

@@ -43,7 +43,8 @@ export class Followed {
 
   /** The frame without what may stand before it. */
   came(given: Bytes): Bytes {
-    const hasParent = given.length > parent_chars && beginsWithParent(given);
+    const first = typeof given === 'string' ? given.charCodeAt(0) : given[0];
+    const hasParent = first === zero && beginsWithParent(given);
     const bytes = hasParent ? rest(given) : given;
     if (this.#tracer === undefined) return bytes;
     const parent = hasParent ? textOf(given) : '';
@@ -77,10 +78,9 @@ export class Followed {
   }
 }
 
-/** Looks at the first byte of all frames, and no further into most. */
 function beginsWithParent(given: Bytes): boolean {
   const at = (i: number): number | undefined => (typeof given === 'string' ? given.charCodeAt(i) : given[i]);
-  return at(0) === zero && at(1) === zero && dashes.every((i) => at(i) === dash);
+  return given.length > parent_chars && at(1) === zero && dashes.every((i) => at(i) === dash);
 }
 
 function rest(given: Bytes): Bytes {

@@ -1,6 +1,6 @@
 import type { FollowedSends } from './following.ts';
 import type { Row } from './overlay.ts';
-import type { Codec, PartitionId } from './ports.ts';
+import type { Clock, Codec, PartitionId } from './ports.ts';
 import { type ChannelMail, encodeRecord, type PartitionRecord, recordId } from './record.ts';
 import type { Output } from './turn.ts';
 
@@ -19,7 +19,7 @@ export interface SealedRecord {
   readonly endsMs: readonly number[];
   /** Those that are followed; undefined for none. */
   readonly followed: readonly FollowedSends[] | undefined;
-  /** Monotonic ms. */
+  /** Monotonic ms; 0 where none is followed. */
   readonly sealedMs: number;
 }
 
@@ -60,13 +60,14 @@ export class OpenRecord {
   }
 
   /** It becomes the partition's next record, with these rows. */
-  seal(sealing: Sealing, rows: readonly Row[], codec: Codec, sealedMs: number): SealedRecord {
+  seal(sealing: Sealing, rows: readonly Row[], codec: Codec, clock: Clock): SealedRecord {
     const flat: (string | Uint8Array | null)[] = [];
     for (const row of rows) flat.push(row.key, row.bytes ?? null);
     const outbox = [...this.mails].map(([to, mails]) => ({ to, mails }));
     const record: PartitionRecord = { type: 'turns', ...sealing, rows: flat, outbox };
     const bytes = encodeRecord(record, codec);
     const { outputs, turns, endsMs, followed } = this;
+    const sealedMs = followed === undefined ? 0 : clock.monotonicMs();
     return { record, id: recordId(record), bytes, rows, outputs, turns, endsMs, followed, sealedMs };
   }
 

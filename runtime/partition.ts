@@ -348,7 +348,7 @@ export class Partition implements TurnHost {
       taken: [...this.#open.taken].map((from) => this.inbox.channel(from).taken()),
       settled: this.outbox.takeSettled(),
     };
-    this.#sealed = this.#open.seal(sealing, rows, codec, clock.monotonicMs());
+    this.#sealed = this.#open.seal(sealing, rows, codec, clock);
     this.#open = new OpenRecord();
     return this.#sealed;
   }
