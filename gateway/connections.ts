@@ -16,7 +16,7 @@ export interface Connections {
   /** Even sockets that ask for little wait too long by now. */
   readonly overloaded: boolean;
   /** With bounds of others. */
-  figures(others: readonly Fill[]): EdgeFigures;
+  figures(others: readonly Fill[]): Omit<EdgeFigures, 'uploads'>;
   admit(wire: Wire, claims: Claims, encoding: Encoding): void;
   /** Sends clients to other nodes, one after another, until `stay`. Resolves when those that were here have gone or were closed. */
   handOver(): Promise<void>;
@@ -130,7 +130,7 @@ function edgeFigures(
   open: number,
   others: readonly Fill[],
   around: Surroundings,
-): EdgeFigures {
+): Omit<EdgeFigures, 'uploads'> {
   const { limits, parked, lanes, traffic } = around;
   const sockets = { websocket: 0, events: 0, poll: 0 };
   let unread = 0;

@@ -9,6 +9,8 @@ export interface EdgeFigures {
   readonly sockets: { readonly [transport in Transport]: number };
   readonly traffic: Readonly<Traffic>;
   readonly fills: readonly Fill[];
+  /** Of files, not taken yet. */
+  readonly uploads: number;
   /** New sockets and logins are refused. */
   readonly overloaded: boolean;
 }

@@ -4,6 +4,7 @@ import { HttpRefusal } from './errors.ts';
 import type { GatewayLimits } from './limits.ts';
 import { type AllowedOrigins, originAllowed } from './origins.ts';
 import { peerOf } from './peers.ts';
+import { RequestCounts } from './request-counts.ts';
 
 export type Json = { readonly [field: string]: unknown };
 
@@ -39,6 +40,8 @@ export interface Route {
 
 /** What answers for itself, where bytes come in or go out. */
 export interface RawRoute {
+  /** For figures, as of a route. */
+  readonly path: string;
   takes(method: string, path: string): boolean;
   /** `headers` are to be in its answer. A refusal is written like that of any route. */
   run(
@@ -77,10 +80,10 @@ const preflight = {
 
 export function requestListener(options: HttpOptions): RequestListener {
   const find = table(options.routes);
+  const counts = new RequestCounts(options.probe);
 
-  async function answerTo(request: IncomingMessage): Promise<Answer | HttpRefusal> {
-    const [path = '', query = ''] = (request.url ?? '').split('?', 2);
-    const found = find(request.method ?? '', path);
+  async function answerTo(request: IncomingMessage, found: Found): Promise<Answer | HttpRefusal> {
+    const [, query = ''] = (request.url ?? '').split('?', 2);
     if (found instanceof HttpRefusal) return found;
     try {
       return await found.route.run({
@@ -112,6 +115,7 @@ export function requestListener(options: HttpOptions): RequestListener {
       refusal = new HttpRefusal('internal');
     }
     if (refusal === undefined) return;
+    counts.refused(refusal);
     if (response.headersSent) response.destroy();
     else write(request, response, refusal, cors, options.leaving());
   }
@@ -119,7 +123,9 @@ export function requestListener(options: HttpOptions): RequestListener {
   return (request, response) => {
     const { origin } = request.headers;
     if (!originAllowed(request.headers, options.allowedOrigins)) {
-      write(request, response, new HttpRefusal('forbidden_origin'), {}, true);
+      const refusal = new HttpRefusal('forbidden_origin');
+      counts.answered('', refusal, performance.now());
+      write(request, response, refusal, {}, true);
       return;
     }
     const cors = origin === undefined ? {} : { 'access-control-allow-origin': origin };
@@ -133,11 +139,14 @@ export function requestListener(options: HttpOptions): RequestListener {
     response.once('close', () => {
       options.unanswered.count -= 1;
     });
-    if (raw !== undefined) void runRaw(raw, request, response, cors);
-    else {
-      void answerTo(request).then((answer) => {
-        options.probe?.count('http_requests', String(answer.status), 1);
-        if (answer instanceof HttpRefusal) options.probe?.count('http_refusals', answer.code, 1);
+    const startMs = performance.now();
+    if (raw !== undefined) {
+      counts.follow(request.method ?? '', raw.path, response, startMs);
+      void runRaw(raw, request, response, cors);
+    } else {
+      const found = find(request.method ?? '', path);
+      void answerTo(request, found).then((answer) => {
+        counts.answered(routeOf(found), answer, startMs);
         write(request, response, answer, cors, options.leaving());
       });
     }
@@ -177,6 +186,10 @@ function write(
 }
 
 type Found = { readonly route: Route; readonly name: string } | HttpRefusal;
+
+function routeOf(found: Found): string {
+  return found instanceof HttpRefusal ? '' : `${found.route.method} ${found.route.path}`;
+}
 
 function table(routes: readonly Route[]): (method: string, path: string) => Found {
   const byPath = new Map<string, Map<string, Route>>();

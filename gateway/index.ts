@@ -146,7 +146,10 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     port,
     url: urlOf(options.host, port),
     connections: () => clients.open,
-    figures: () => clients.figures([...builders.fills(), ...scrypts.fills]),
+    figures: () => ({
+      ...clients.figures([...builders.fills(), ...scrypts.fills, ...(media?.fills ?? [])]),
+      uploads: media?.unfinished ?? 0,
+    }),
     leave() {
       isLeaving = true;
     },
@@ -206,11 +209,12 @@ async function mediaOf(
   limits: GatewayLimits,
   noEntry: () => NoEntry | undefined,
 ): Promise<Media | undefined> {
-  const { files, door, log } = options;
-  return files && Media.open({ ...files, door, callers, secrets: options, limits, log, noEntry });
+  const { files, door, log, probe } = options;
+  return files && Media.open({ ...files, door, callers, secrets: options, limits, log, noEntry, probe });
 }
 
 const withoutFiles: RawRoute = {
+  path: '/v1/files/*',
   takes: (_, path) => /^\/v1\/(files|uploads)(\/|$)/.test(path),
   run: async () => new HttpRefusal('no_files'),
 };

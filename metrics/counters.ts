@@ -4,8 +4,8 @@ import { byThePerson } from '../proto/words.ts';
 
 export interface CounterEntry {
   readonly help: string;
-  /** What its label is called; absent where there is one sort only. */
-  readonly label?: string;
+  /** What its label is called; absent where there is one sort only. Of two names, the label has both values with a space between them. */
+  readonly label?: string | readonly [first: string, second: string];
   /** Labels that are there from the start, as zero: a rate of what was not there before can't be told. */
   readonly from?: readonly string[];
 }
@@ -27,6 +27,9 @@ const rows: { readonly [name: string]: CounterEntry } = {
       'gateway.hooks_waiting_max',
       'gateway.pushes_waiting_max',
       'gateway.scrypt_waiting_max',
+      'gateway.uploads_unfinished_max',
+      'gateway.uploads_total_bytes_max',
+      'gateway.looks_waiting_max',
       'tracing.spans_waiting_max',
     ],
   },
@@ -83,8 +86,30 @@ const rows: { readonly [name: string]: CounterEntry } = {
     label: 'why',
     from: ['overloaded', 'unavailable', 'dead', 'untold'],
   },
-  http_requests: { help: 'Requests answered over HTTP, by status.', label: 'status' },
-  http_refusals: { help: 'Requests and handshakes refused over HTTP, by code.', label: 'code' },
+  http_requests: {
+    help: 'Requests answered over HTTP, by route and status; cut: broken off while bytes came in or went out.',
+    label: ['route', 'status'],
+  },
+  http_refusals: {
+    help: 'Requests and handshakes refused over HTTP, by code.',
+    label: 'code',
+    from: ['internal', 'overloaded', 'unavailable'],
+  },
+  uploads: {
+    help: 'Uploads of files: begun, kept as a file, or refused when all of them had come.',
+    label: 'outcome',
+    from: ['begun', 'kept', 'refused'],
+  },
+  file_bytes: {
+    help: 'Bytes of files: in by uploads, out by downloads, those of requests that were broken off included.',
+    label: 'direction',
+    from: ['in', 'out'],
+  },
+  file_looks: {
+    help: 'Uploaded files that were looked into, by what they were found to be; failed: the process that looks died of it or took too long; busy: too many waited.',
+    label: 'outcome',
+    from: ['image', 'other', 'bad_image', 'image_too_large', 'failed', 'busy'],
+  },
   webhooks: { help: 'Batches of events posted to webhooks.', label: 'outcome', from: ['sent', 'failed'] },
   pushes: {
     help: 'Web pushes; gone: nobody is subscribed any more; dropped: too many waited.',

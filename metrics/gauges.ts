@@ -83,6 +83,7 @@ export const gauges: readonly GaugeEntry[] = [
     label: 'transport',
     read: ({ edge }) => Object.entries(edge.sockets),
   },
+  one('uploads_unfinished', 'Uploads of files that are under way, or wait to be taken.', ({ edge }) => edge.uploads),
   one('overloaded', 'Whether new sockets and logins are refused.', ({ edge }) => Number(edge.overloaded)),
 ];
 

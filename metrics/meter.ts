@@ -1,10 +1,10 @@
 /** What a process has counted since its start: the runtime's Probe. Numbers in memory, which are read when somebody asks. */
 import type { Probe } from '../runtime/index.ts';
-import { append_ms, bytes, records, turn_ms, turns } from './buckets.ts';
+import { append_ms, bytes, records, took_ms, turn_ms, turns } from './buckets.ts';
 import { Histogram } from './histogram.ts';
 
 /** Labels of one count; one more counts as `other`. There are far fewer, for they are words of the code. */
-const labels_max = 200;
+const labels_max = 500;
 
 interface Sum {
   value: number;
@@ -19,6 +19,7 @@ export class Meter implements Probe {
   readonly appendRecords = new Histogram(records);
   readonly recordTurns = new Histogram(turns);
   readonly recordBytes = new Histogram(bytes);
+  readonly #took = new Map<string, Map<string, Histogram>>();
   readonly #counts = new Map<string, Map<string, Sum>>();
 
   turned(kind: string, ms: number): void {
@@ -52,6 +53,20 @@ export class Meter implements Probe {
       sums.set(key, sum);
     }
     sum.value += by;
+  }
+
+  took(name: string, label: string, ms: number): void {
+    let histograms = this.#took.get(name);
+    if (histograms === undefined) {
+      histograms = new Map();
+      this.#took.set(name, histograms);
+    }
+    of(histograms, histograms.size < labels_max || histograms.has(label) ? label : 'other', took_ms).observe(ms);
+  }
+
+  /** By label, ms. */
+  times(name: string): ReadonlyMap<string, Histogram> {
+    return this.#took.get(name) ?? new Map();
   }
 
   /** By label. */

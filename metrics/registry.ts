@@ -66,7 +66,29 @@ const histograms: readonly Shown[] = [
     scale: 1,
     by: ({ recordBytes }) => [['', recordBytes]],
   },
+  {
+    name: 'ringpost_http_request_duration_seconds',
+    help: 'How long requests over HTTP took to be answered, by route; where bytes come in or go out, until the last of them.',
+    label: 'route',
+    scale: ms_in_s,
+    by: (meter) => meter.times('http_request'),
+  },
+  {
+    name: 'ringpost_file_look_duration_seconds',
+    help: 'How long it took to look into an uploaded file, and to make an image anew, by what it was found to be.',
+    label: 'outcome',
+    scale: ms_in_s,
+    by: (meter) => meter.times('file_look'),
+  },
 ];
+
+/** A label says two things where it is called by two names: the last space stands between them. */
+function labelsOf(label: CounterEntry['label'], value: string): { [name: string]: string } {
+  if (label === undefined) return {};
+  if (typeof label === 'string') return { [label]: value };
+  const at = value.lastIndexOf(' ');
+  return { [label[0]]: at < 0 ? value : value.slice(0, at), [label[1]]: value.slice(at + 1) };
+}
 
 export class Metrics {
   readonly #meter: Meter;
@@ -82,7 +104,7 @@ export class Metrics {
     const registers = [this.#registry];
     collectDefaultMetrics({ register: this.#registry });
     for (const [name, entry] of counters) {
-      const labelNames = entry.label === undefined ? [] : [entry.label];
+      const labelNames = Object.keys(labelsOf(entry.label, ''));
       const counter = new Counter({ name: `ringpost_${name}_total`, help: entry.help, labelNames, registers });
       this.#counters.set(name, { entry, counter });
     }
@@ -115,8 +137,8 @@ export class Metrics {
       const { label, from = [] } = entry;
       if (label === undefined) counter.inc(this.#meter.sums(name).get('')?.value ?? 0);
       else {
-        for (const each of from) counter.inc({ [label]: each }, 0);
-        for (const [each, { value }] of this.#meter.sums(name)) counter.inc({ [label]: each }, value);
+        for (const each of from) counter.inc(labelsOf(label, each), 0);
+        for (const [each, { value }] of this.#meter.sums(name)) counter.inc(labelsOf(label, each), value);
       }
     }
   }

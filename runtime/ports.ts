@@ -254,6 +254,8 @@ export interface Probe {
   sealed(turns: number, bytes: number): void;
   /** `name` has happened `by` times more; `label` tells of which sort, '' where there is one. */
   count(name: string, label: string, by: number): void;
+  /** Something of this name, and of that sort, has taken so long, ms. */
+  took(name: string, label: string, ms: number): void;
 }
 
 /** One turn of a mail that is followed. Times are monotonic ms of this process. */

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { Probe } from '../../runtime/index.ts';
 import { HttpRefusal } from '../errors.ts';
 import { blobOf } from './keeping.ts';
 import type { MediaLimits } from './limits.ts';
@@ -16,11 +17,12 @@ type Headers = { readonly [name: string]: string | number };
 export interface DownloadOptions {
   readonly storage: Storage;
   readonly limits: MediaLimits;
+  readonly probe: Probe | undefined;
 }
 
 /** Answers, or says why not before anything is answered. */
 export async function download(
-  { storage, limits }: DownloadOptions,
+  { storage, limits, probe }: DownloadOptions,
   ticket: Ticket,
   request: IncomingMessage,
   response: ServerResponse,
@@ -56,6 +58,7 @@ export async function download(
   if (body === undefined) return new HttpRefusal('unknown_file');
   response.writeHead(status, head);
   response.setTimeout(limits.stall_ms_max, () => response.destroy());
+  body.on('data', (chunk: Uint8Array) => probe?.count('file_bytes', 'out', chunk.length));
   await sent(body, response);
   return undefined;
 }

@@ -7,7 +7,7 @@ import type { FileProtocol, KeptFile } from '../../proto/file-mail.ts';
 import { type FileFacts, isFileId, type MessageAt, messageAtOf } from '../../proto/file-words.ts';
 import type { GroupProtocol } from '../../proto/group-mail.ts';
 import type { Claims } from '../../proto/mail.ts';
-import type { ActorKind, Door, Log } from '../../runtime/index.ts';
+import type { ActorKind, Door, Fill, Log, Probe } from '../../runtime/index.ts';
 import { ask } from '../asking.ts';
 import type { Callers } from '../callers.ts';
 import { HttpRefusal, type NoEntry, refusalOf } from '../errors.ts';
@@ -39,6 +39,7 @@ export interface MediaOptions extends FilesOptions {
   readonly log: Log;
   /** What begins should begin elsewhere. */
   readonly noEntry: () => NoEntry | undefined;
+  readonly probe: Probe | undefined;
 }
 
 /** Uploads that were taken lately: the answer may have been lost. */
@@ -60,18 +61,18 @@ export class Media {
   private readonly taken = new Map<string, Taken>();
 
   private constructor(options: MediaOptions, uploads: Uploads) {
-    const { door, storage, limits, log, kinds } = options;
+    const { door, storage, limits, log, kinds, probe } = options;
     this.options = options;
     this.uploads = uploads;
-    this.looks = new Looks(limits, log);
+    this.looks = new Looks(limits, log, probe);
     this.signing = signing(options.secrets);
     this.collector = collector({ door, file: kinds.file, storage, limits, log });
   }
 
   static async open(options: MediaOptions): Promise<Media> {
-    const { uploadsFolder: folder, limits, log, url } = options;
+    const { uploadsFolder: folder, limits, log, url, probe } = options;
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    return new Media(options, await Uploads.open({ folder, limits, log, url }));
+    return new Media(options, await Uploads.open({ folder, limits, log, url, probe }));
   }
 
   get routes(): readonly Route[] {
@@ -85,12 +86,26 @@ export class Media {
     const isUpload = (path: string): boolean => path === uploadsPath || path.startsWith(`${uploadsPath}/`);
     const isFile = (path: string): boolean => path.startsWith(`${filesPath}/`);
     return [
-      { takes: (_, path) => isUpload(path), run: (request, response) => this.upload(request, response) },
       {
+        path: `${uploadsPath}/*`,
+        takes: (_, path) => isUpload(path),
+        run: (request, response) => this.upload(request, response),
+      },
+      {
+        path: `${filesPath}/*`,
         takes: (method, path) => isFile(path) && (method === 'GET' || method === 'HEAD'),
         run: (request, response, headers) => this.fetch(request, response, headers),
       },
     ];
+  }
+
+  /** Uploads that are not taken yet. */
+  get unfinished(): number {
+    return this.uploads.unfinished;
+  }
+
+  get fills(): readonly Fill[] {
+    return [...this.uploads.fills, this.looks.fill];
   }
 
   close(): void {
@@ -146,7 +161,10 @@ export class Media {
     if (upload instanceof HttpRefusal) return upload;
     const { kinds, ...rest } = this.options;
     const file = await keep({ ...rest, file: kinds.file, looks: this.looks }, claims, upload);
-    if (!(file instanceof HttpRefusal) || !file.retry) await this.uploads.discard(id);
+    const isRefused = file instanceof HttpRefusal;
+    if (isRefused && file.retry) return file;
+    this.options.probe?.count('uploads', isRefused ? 'refused' : 'kept', 1);
+    await this.uploads.discard(id);
     return file;
   }
 

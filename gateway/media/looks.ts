@@ -1,6 +1,6 @@
 /** Files wait here to be looked into, one after another, by a process that is ended when a file takes too long and started anew when it has died. */
 import { type ChildProcess, fork } from 'node:child_process';
-import type { Log } from '../../runtime/index.ts';
+import type { Fill, Log, Probe } from '../../runtime/index.ts';
 import type { Look, LookDone, LookJob } from './image-worker.ts';
 import type { MediaLimits } from './limits.ts';
 
@@ -14,27 +14,38 @@ const worker = new URL('./image-worker.js', import.meta.url);
 export class Looks {
   private readonly limits: MediaLimits;
   private readonly log: Log;
+  private readonly probe: Probe | undefined;
   private readonly waiting: Waiting[] = [];
   private jobs = 0;
   private current: Waiting | undefined;
   private child: ChildProcess | undefined;
   private timer: NodeJS.Timeout | undefined;
+  private startedMs = 0;
   private closed = false;
 
-  constructor(limits: MediaLimits, log: Log) {
+  constructor(limits: MediaLimits, log: Log, probe?: Probe) {
     this.limits = limits;
     this.log = log;
+    this.probe = probe;
   }
 
   /** `failed`: the process died of it, or it took too long. `busy`: too many wait. */
   async look(file: string, bytes: number, copy: string, thumb: string): Promise<Look | 'busy' | 'failed'> {
     const { image_bytes_max: imageBytesMax, image_pixels_max: pixelsMax, thumb_pixels: thumbPixels } = this.limits;
-    if (this.closed || this.waiting.length >= this.limits.looks_waiting_max) return 'busy';
+    if (this.closed || this.waiting.length >= this.limits.looks_waiting_max) {
+      this.probe?.count('file_looks', 'busy', 1);
+      this.probe?.count('bounds_reached', 'gateway.looks_waiting_max', 1);
+      return 'busy';
+    }
     const job: LookJob = { job: ++this.jobs, file, bytes, copy, thumb, imageBytesMax, pixelsMax, thumbPixels };
     return new Promise((done) => {
       this.waiting.push({ job, done });
       this.next();
     });
+  }
+
+  get fill(): Fill {
+    return { bound: 'gateway.looks_waiting_max', used: this.waiting.length, limit: this.limits.looks_waiting_max };
   }
 
   close(): void {
@@ -50,6 +61,7 @@ export class Looks {
     if (this.current !== undefined) return;
     this.current = this.waiting.shift();
     if (this.current === undefined) return;
+    this.startedMs = performance.now();
     this.child ??= this.start();
     this.hold(true);
     const { child } = this;
@@ -87,6 +99,9 @@ export class Looks {
     clearTimeout(this.timer);
     const { done } = this.current ?? {};
     this.current = undefined;
+    const outcome = look === 'failed' ? look : look.kind;
+    this.probe?.count('file_looks', outcome, 1);
+    this.probe?.took('file_look', outcome, performance.now() - this.startedMs);
     done?.(look);
     this.next();
     if (this.current === undefined) this.hold(false);

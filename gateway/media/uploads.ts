@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { FileConfigstore, FileStore } from '@tus/file-store';
 import { Server } from '@tus/server';
 import type { UserId } from '../../proto/words.ts';
-import type { Log } from '../../runtime/index.ts';
+import type { Fill, Log, Probe } from '../../runtime/index.ts';
 import { HttpRefusal } from '../errors.ts';
 import type { MediaLimits } from './limits.ts';
 
@@ -27,6 +27,7 @@ export interface UploadsOptions {
   readonly log: Log;
   /** Where clients reach this very node; '' when they are not to know. */
   readonly url: () => string;
+  readonly probe: Probe | undefined;
 }
 
 interface Pending {
@@ -51,10 +52,10 @@ export class Uploads {
   private readonly timer: NodeJS.Timeout;
 
   private constructor(options: UploadsOptions) {
-    const { folder: directory, limits } = options;
+    const { folder: directory, limits, probe } = options;
     this.options = options;
     this.notes = new FileConfigstore(directory);
-    this.store = new FileStore({
+    this.store = new CountedStore(probe, {
       directory,
       configstore: this.notes,
       expirationPeriodInMilliseconds: limits.upload_ms_max,
@@ -70,6 +71,7 @@ export class Uploads {
       onUploadCreate: async (_, { id, size }) => {
         const user = this.caller.getStore() ?? '';
         this.pending.set(id, { user, bytes: size ?? largest(limits) });
+        probe?.count('uploads', 'begun', 1);
         return { metadata: { [owner]: user } };
       },
     });
@@ -88,17 +90,44 @@ export class Uploads {
     clearInterval(this.timer);
   }
 
+  get unfinished(): number {
+    return this.pending.size;
+  }
+
+  private get totalBytes(): number {
+    let total = 0;
+    for (const { bytes } of this.pending.values()) total += bytes;
+    return total;
+  }
+
+  get fills(): readonly Fill[] {
+    const { uploads_total_bytes_max, uploads_unfinished_max } = this.options.limits;
+    const byUser = new Map<UserId, number>();
+    for (const { user } of this.pending.values()) byUser.set(user, (byUser.get(user) ?? 0) + 1);
+    return [
+      { bound: 'gateway.uploads_total_bytes_max', used: this.totalBytes, limit: uploads_total_bytes_max },
+      { bound: 'gateway.uploads_unfinished_max', used: Math.max(0, ...byUser.values()), limit: uploads_unfinished_max },
+    ];
+  }
+
+  private atBound(bound: keyof MediaLimits): void {
+    this.options.probe?.count('bounds_reached', `gateway.${bound}`, 1);
+  }
+
   /** Why this user may not go on with this request; its method and path are those of the protocol. */
   objectionTo(user: UserId, method: string, path: string): HttpRefusal | undefined {
     const id = path.slice(uploadsPath.length + 1);
     if (method === 'POST') {
       if (id !== '') return new HttpRefusal('wrong_method', undefined, 'HEAD, PATCH, DELETE');
       const { uploads_unfinished_max, uploads_total_bytes_max } = this.options.limits;
-      const all = [...this.pending.values()];
-      const isFull = all.reduce((sum, { bytes }) => sum + bytes, 0) >= uploads_total_bytes_max;
-      if (isFull) return new HttpRefusal('overloaded', full_wait_ms);
-      const own = all.filter((one) => one.user === user).length;
-      return own >= uploads_unfinished_max ? new HttpRefusal('too_many_uploads', full_wait_ms) : undefined;
+      if (this.totalBytes >= uploads_total_bytes_max) {
+        this.atBound('uploads_total_bytes_max');
+        return new HttpRefusal('overloaded', full_wait_ms);
+      }
+      const own = [...this.pending.values()].filter((one) => one.user === user).length;
+      if (own < uploads_unfinished_max) return undefined;
+      this.atBound('uploads_unfinished_max');
+      return new HttpRefusal('too_many_uploads', full_wait_ms);
     }
     if (id === '') return new HttpRefusal('wrong_method', undefined, 'POST, OPTIONS');
     // The library would hand out what was uploaded, unchecked.
@@ -150,6 +179,21 @@ export class Uploads {
     } catch (error) {
       this.options.log.warn({ error }, 'uploads that have expired could not be thrown away');
     }
+  }
+}
+
+/** Tells how many bytes come, those of a request that is broken off included. */
+class CountedStore extends FileStore {
+  private readonly probe: Probe | undefined;
+
+  constructor(probe: Probe | undefined, options: ConstructorParameters<typeof FileStore>[0]) {
+    super(options);
+    this.probe = probe;
+  }
+
+  override write(...[bytes, id, offset]: Parameters<FileStore['write']>): Promise<number> {
+    bytes.on('data', (chunk: Uint8Array) => this.probe?.count('file_bytes', 'in', chunk.length));
+    return super.write(bytes, id, offset);
   }
 }
 

@@ -32,6 +32,7 @@ const quiet: Sources = {
     sockets: { websocket: 2, events: 1, poll: 0 },
     traffic: { framesIn: 1, bytesIn: 2, framesOut: 3, bytesOut: 4 },
     fills: [],
+    uploads: 0,
     overloaded: false,
   }),
   links: () => ({ network: true, journal: false }),
@@ -54,6 +55,8 @@ t.test('what was counted and how it is stands in the text, in seconds', async (t
   meter.sealed(12, 5_000);
   meter.count('refusals', 'blocked', 1);
   meter.count('refusals', 'blocked', 2);
+  meter.count('http_requests', 'POST /v1/files/* 200', 2);
+  meter.took('http_request', 'POST /v1/files/*', 30);
   const text = await metrics.text();
   for (const line of [
     'ringpost_turn_duration_seconds_bucket{kind="user",le="0.0001"} 0',
@@ -68,6 +71,10 @@ t.test('what was counted and how it is stands in the text, in seconds', async (t
     'ringpost_refusals_total{code="blocked"} 3',
     'ringpost_refusals_total{code="to_self"} 0',
     'ringpost_dead_letters_total 0',
+    'ringpost_http_requests_total{route="POST /v1/files/*",status="200"} 2',
+    'ringpost_http_request_duration_seconds_bucket{route="POST /v1/files/*",le="0.025"} 0',
+    'ringpost_http_request_duration_seconds_bucket{route="POST /v1/files/*",le="0.05"} 1',
+    'ringpost_uploads_unfinished 0',
     'ringpost_partitions{state="serving"} 5',
     'ringpost_standby_lag_records 7',
     'ringpost_fit{state="no_store"} 1',
@@ -90,13 +97,17 @@ t.test('labels are bounded, whoever makes them', async (t) => {
   const meter = new Meter();
   for (let i = 0; i < 1_000; i++) meter.count('refusals', `code${i}`, 1);
   const sums = meter.sums('refusals');
-  t.equal(sums.size, 201);
-  t.equal(sums.get('other')?.value, 800);
+  t.equal(sums.size, 501);
+  t.equal(sums.get('other')?.value, 500);
+  for (let i = 0; i < 1_000; i++) meter.took('http_request', `route${i}`, 1);
+  const times = meter.times('http_request');
+  t.equal(times.size, 501);
+  t.equal(times.get('other')?.cumulative.at(-1), 500);
 });
 
 t.test('everything that the code counts has a metric, and every metric is counted somewhere', async (t) => {
   const named = new Set<string>();
-  for (const folder of ['runtime', 'actors', 'gateway']) {
+  for (const folder of ['runtime', 'actors', 'gateway', 'tracing']) {
     for (const path of readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })) {
       if (!path.endsWith('.ts')) continue;
       const text = readFileSync(join(root, folder, path), 'utf8');

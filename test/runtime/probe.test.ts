@@ -15,6 +15,7 @@ function listener(): Probe & { readonly heard: Heard[]; of(what: keyof Probe): H
     appended: (...values) => void heard.push(['appended', ...values]),
     sealed: (...values) => void heard.push(['sealed', ...values]),
     count: (...values) => void heard.push(['count', ...values]),
+    took: (...values) => void heard.push(['took', ...values]),
   };
 }
 

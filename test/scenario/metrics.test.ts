@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -7,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { RingpostClient } from '../../client/index.ts';
 import { freePort } from '../../scripts/free-ports.ts';
+import { photo } from '../gateway/media/pictures.ts';
 import { ServerProcess, signIn, until } from './cluster.ts';
 import { Collector } from './collector.ts';
 
@@ -91,6 +93,45 @@ t.test('metrics of a real server, in one process', async (t) => {
     t.notMatch(shown, /eyJ[\w-]+\.[\w-]+\./, 'no access token');
     t.notMatch(await scrape(), /alice|bob/, 'no name in a label');
     t.notMatch(collector.text, /alice|bob|laptop/, 'no name in a span');
+  });
+
+  await t.test('files and requests are counted by route, whether they come to their end or not', async (t) => {
+    const carol = await signIn('carol', 'phone', { url });
+    t.teardown(() => carol.close());
+    await carol.connect();
+    const noise = randomBytes(300_000);
+    const file = await carol.files.upload(noise, { name: 'noise' });
+    const picture = await carol.files.upload(await photo(), { name: 'beach.jpg' });
+    t.equal((await (await carol.files.download(file)).arrayBuffer()).byteLength, noise.length);
+    const { url: address } = await carol.files.url(file);
+    await (await fetch(address, { headers: { range: 'bytes=0-99' } })).arrayBuffer();
+    await fetch(`${url}/v1/files/nonsense`);
+    await fetch(`${url}/v1/uploads`, { method: 'POST', body: 'x' });
+    await fetch(`${url}/nowhere/${canaries.body}`);
+
+    const uploads = 'route="POST /v1/uploads/*"';
+    const downloads = 'route="GET /v1/files/*"';
+    t.equal(await figure(`ringpost_http_requests_total{${uploads},status="201"}`), 2);
+    t.equal(await figure(`ringpost_http_requests_total{${uploads},status="401"}`), 1);
+    t.equal(await figure(`ringpost_http_requests_total{${downloads},status="200"}`), 1);
+    t.equal(await figure(`ringpost_http_requests_total{${downloads},status="206"}`), 1);
+    t.equal(await figure(`ringpost_http_request_duration_seconds_count{${downloads}}`), 3);
+    t.equal(await figure('ringpost_http_requests_total{route="POST /v1/files",status="200"}'), 2);
+    t.equal(await figure('ringpost_http_requests_total{route="none",status="404"}'), 1);
+    t.equal(await figure('ringpost_file_bytes_total{direction="out"}'), noise.length + 100);
+    t.ok((await figure('ringpost_file_bytes_total{direction="in"}')) > noise.length);
+    t.equal(await figure('ringpost_uploads_total{outcome="begun"}'), 2);
+    t.equal(await figure('ringpost_uploads_total{outcome="kept"}'), 2);
+    t.equal(await figure('ringpost_uploads_unfinished'), 0);
+    t.equal(await figure('ringpost_file_looks_total{outcome="image"}'), 1);
+    t.equal(await figure('ringpost_file_looks_total{outcome="other"}'), 1);
+    t.equal(await figure('ringpost_file_look_duration_seconds_count{outcome="image"}'), 1);
+    const text = await scrape();
+    t.notMatch(
+      text,
+      new RegExp(`${file.id}|${picture.id}|carol|noise|beach|nowhere|nonsense|${canaries.body}`),
+      'no name',
+    );
   });
 
   await t.test('the dashboard and the alarms name metrics that are there', async (t) => {
