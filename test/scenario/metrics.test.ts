@@ -187,6 +187,9 @@ t.test('what can not be done is said in words, with code 2', async (t) => {
     [['--metrics-port', '70000'], '--metrics-port takes a whole number from 0 to 65535'],
     [['--metrics-host', '127.0.0.1'], '--metrics-host needs --metrics-port'],
     [['--metrics-port', '0', '--metrics-host', '192.0.2.1'], 'not "192.0.2.1" (EADDRNOTAVAIL)'],
+    [['--traces', 'collector:4318'], '--traces takes http://… or https://…, not "collector:4318"'],
+    [['--traces', 'http://127.0.0.1:4318', '--trace-share', '2'], '--trace-share takes a number from 0 to 1, not "2"'],
+    [['--trace-share', '0.5'], '--trace-share needs --traces'],
   ] as const) {
     const child = spawn(process.execPath, [launcher, 'start', '--data', folder, '--port', '0', ...args]);
     let said = '';
