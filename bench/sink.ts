@@ -1,7 +1,7 @@
 /** A collector of traces that throws away what it is sent: in the benchmark's process, whose processor time counts for nobody. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Endings } from './endings.ts';
+import type { Endings } from '../scripts/endings.ts';
 
 /** Resolves to its URL. */
 export async function startSink(endings: Endings): Promise<string> {

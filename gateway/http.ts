@@ -83,18 +83,9 @@ export function requestListener(options: HttpOptions): RequestListener {
   const counts = new RequestCounts(options.probe);
 
   async function answerTo(request: IncomingMessage, found: Found): Promise<Answer | HttpRefusal> {
-    const [, query = ''] = (request.url ?? '').split('?', 2);
     if (found instanceof HttpRefusal) return found;
     try {
-      return await found.route.run({
-        peer: peerOf(request, options.trustedProxies),
-        name: found.name,
-        bearer: bearerOf(request),
-        query: new URLSearchParams(query),
-        accept: (request.headers.accept ?? '').split(/[,;]/, 1)[0]?.trim() ?? '',
-        json: () => readJson(request, options.limits),
-        jsonTexts: (bytesMax) => readJsonTexts(request, options.limits, bytesMax),
-      });
+      return await found.route.run(callOf(request, found.name, options));
     } catch (error) {
       options.log.error({ error, method: request.method, path: found.route.path }, 'a request failed');
       return new HttpRefusal('internal');
@@ -150,6 +141,19 @@ export function requestListener(options: HttpOptions): RequestListener {
         write(request, response, answer, cors, options.leaving());
       });
     }
+  };
+}
+
+function callOf(request: IncomingMessage, name: string, { trustedProxies, limits }: HttpOptions): Call {
+  const [, query = ''] = (request.url ?? '').split('?', 2);
+  return {
+    peer: peerOf(request, trustedProxies),
+    name,
+    bearer: bearerOf(request),
+    query: new URLSearchParams(query),
+    accept: (request.headers.accept ?? '').split(/[,;]/, 1)[0]?.trim() ?? '',
+    json: () => readJson(request, limits),
+    jsonTexts: (bytesMax) => readJsonTexts(request, limits, bytesMax),
   };
 }
 

@@ -10,7 +10,7 @@ import { Accounts, type AccountsOptions } from './accounts.ts';
 import { Admission } from './admission.ts';
 import { Bots } from './bots.ts';
 import { Callers } from './callers.ts';
-import { connections } from './connections.ts';
+import { type Connections, connections } from './connections.ts';
 import { HttpRefusal, type NoEntry, refusalOf } from './errors.ts';
 import { Exports } from './exports.ts';
 import type { EdgeFigures } from './figures.ts';
@@ -146,10 +146,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     port,
     url: urlOf(options.host, port),
     connections: () => clients.open,
-    figures: () => ({
-      ...clients.figures([...builders.fills(), ...scrypts.fills, ...(media?.fills ?? [])]),
-      uploads: media?.unfinished ?? 0,
-    }),
+    figures: () => figuresOf(clients, [...builders.fills(), ...scrypts.fills], media),
     leave() {
       isLeaving = true;
     },
@@ -165,6 +162,11 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       return closing;
     },
   };
+}
+
+function figuresOf(clients: Connections, others: readonly Fill[], media: Media | undefined): EdgeFigures {
+  const { fills = [], unfinished: uploads = 0 } = media ?? {};
+  return { ...clients.figures([...others, ...fills]), uploads };
 }
 
 /** Without its answer a client may take a request for failed that was carried out: a refresh token would be lost to it. */
