@@ -8,7 +8,8 @@ import t, { type Test } from 'tap';
 import { parseTokens } from '../../console/access.ts';
 import { freePort, freePorts } from '../../scripts/free-ports.ts';
 import { findNatsServer } from '../../scripts/nats-server.ts';
-import { pause, signIn } from './cluster.ts';
+import { pause, signIn, until } from './cluster.ts';
+import { Collector } from './collector.ts';
 import { argsOf, commandsOf, isShortFor, Running, ringpost, type Said } from './operating.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
@@ -138,6 +139,7 @@ const others = {
   token: 'openssl rand -base64 24',
   cluster: 'ringpost cluster --admin-port 7700',
   metrics: 'ringpost cluster --metrics-port N',
+  traces: 'ringpost cluster --traces http://127.0.0.1:4318 --trace-share 1',
   node: `ringpost node NAME --nats ${nats_of_the_page} --secret FILE --host ADDRESS --data FOLDER`,
   tls: 'ringpost node n1 … --admin-port 7700 --admin-host 10.0.0.1 --admin-tls-cert n1.pem --admin-tls-key n1.key --admin-tls-ca operators.pem',
   follow: 'ringpost admin events --follow --json',
@@ -193,9 +195,13 @@ t.test('a small cluster, by the page', async (t) => {
   t.match(parseTokens(`carol admin ${secret}`), [{ who: 'carol', role: 'admin' }]);
 
   const [port, adminPort, metricsPort] = [await neighbours(), await neighbours(), await neighbours()];
+  const collector = new Collector();
+  await collector.start();
+  t.teardown(() => collector.stop());
   const cluster = new Running(t, [
     ...argsOf(others.cluster, { 7700: String(adminPort) }),
     ...argsOf(others.metrics, { N: String(metricsPort) }).slice(1),
+    ...argsOf(others.traces, { 'http://127.0.0.1:4318': collector.url }).slice(1),
     ...['--nodes', '2', '--nats', '1', '--port', String(port), '--data', join(folder, 'cluster'), ...small],
   ]);
   const said = await cluster.until(/Ctrl-C stops all/);
@@ -208,6 +214,7 @@ t.test('a small cluster, by the page', async (t) => {
   const url = `http://127.0.0.1:${port}`;
   const [messageId] = await Promise.all([message(t, url), nodes(t, folder, nats)]);
 
+  await until('the message is traced', () => collector.spans.some(({ name }) => name === 'process user message'));
   const place: Place = { folder, nats, messageId, noted: '' };
   for (const { says, with: real, and = [], code = 0, shows } of steps) {
     const ended = await settled([...argsOf(says, real?.(place)), ...and]);
