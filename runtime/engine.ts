@@ -121,7 +121,14 @@ export class Engine {
     });
     this.#rest = new Rest(ports, limits, () => this.holdings.all());
     this.#scrub = new Scrub(ports, damaged);
-    this.snapshots = new Snapshots({ ports, limits, partitions, served: () => this.holdings.all(), told: this.told });
+    this.snapshots = new Snapshots({
+      ports,
+      limits,
+      partitions,
+      served: () => this.holdings.all(),
+      told: this.told,
+      damaged,
+    });
     this.post = this.#makePost();
     const partitionHost = this.#partitionHost();
     this.holdings = this.#makeHoldings(partitionHost);

@@ -32,6 +32,7 @@ export type {
   Question,
   QuestionKind,
   Unanswered,
+  VerifyReport,
 } from './inspection.ts';
 export type { Limits } from './limits.ts';
 export { defaultLimits } from './limits.ts';

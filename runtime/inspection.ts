@@ -99,6 +99,39 @@ export interface FoundLetter extends DeadLetter {
   readonly id: string;
 }
 
+/** What the replay of a partition's snapshot and journal found, compared with what its owner held. */
+export interface VerifyReport {
+  readonly partition: PartitionId;
+  readonly epoch: number;
+  /** Of the record up to which both were compared. */
+  readonly number: number;
+  /** That it began from: number of its last record, and the wall time of its making, ms. Absent: from the journal's beginning. */
+  readonly snapshot: { readonly number: number; readonly at: number } | undefined;
+  /** Replayed after the snapshot. */
+  readonly records: number;
+  /** Compared. */
+  readonly rows: number;
+  /** Read from archive and journal. */
+  readonly bytes: number;
+  readonly tookMs: number;
+  /** Rolling hash at `number`: the owner's, and the replay's; 0 where it did not get there. */
+  readonly expected: number;
+  readonly found: number;
+  /** Rows that the owner lacks, that it has and should not, and that are other ones. */
+  readonly missing: number;
+  readonly extra: number;
+  readonly different: number;
+  /** The first ones; never their keys, nor what they say. `actor` is empty for rows of the partition itself. */
+  readonly named: readonly {
+    readonly how: 'missing' | 'extra' | 'different';
+    readonly actor: Address;
+    readonly table: string;
+  }[];
+  /** What could not be read because it is damaged; then what comes after it was not compared. */
+  readonly broken: '' | 'journal' | 'snapshot' | 'store';
+  readonly why: string;
+}
+
 /** `next`: what to ask after for the next page; '' at the end. */
 interface Page<T> {
   readonly list: readonly T[];
@@ -145,6 +178,10 @@ export interface Questions {
   events: { ask: EventsAsk; answer: EventsPage };
   /** Samples of its mail. To ask again and again keeps them coming; they end a few seconds after the last time. */
   mail: { ask: MailAsk; answer: MailNews };
+  /** Answered when all is compared, or something was found to be damaged. */
+  verify: { ask: { readonly partition: PartitionId }; answer: VerifyReport };
+  /** Verified first; answered when what is held is being thrown away. `not possible` where snapshot and journal are not sound. */
+  rebuild: { ask: { readonly partition: PartitionId }; answer: VerifyReport };
 }
 
 export type QuestionKind = keyof Questions;

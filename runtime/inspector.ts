@@ -15,13 +15,16 @@ import {
   type Question,
   type QuestionKind,
   type Questions,
+  type VerifyReport,
 } from './inspection.ts';
 import type { Limits } from './limits.ts';
 import type { Partition } from './partition.ts';
 import type { Pins } from './pins.ts';
 import type { PartitionId, Ports } from './ports.ts';
 import { roughBytes } from './size.ts';
+import { SnapshotAbandoned } from './snapshots/partition-snapshot.ts';
 import type { SnapshotStatus } from './snapshots/snapshots.ts';
+import { SourceSilent } from './snapshots/sources.ts';
 import { storedActors, storedTables } from './stored.ts';
 import type { Told } from './told.ts';
 import { partitionRows } from './turn.ts';
@@ -37,6 +40,8 @@ export interface InspectorHost {
   serving(id: PartitionId): Partition | undefined;
   snapshotOf(id: PartitionId): SnapshotStatus | undefined;
   snapshotNow(id: PartitionId): Promise<void>;
+  verify(id: PartitionId): Promise<VerifyReport>;
+  rebuild(id: PartitionId): void;
   /** Appends what is open, and gives turns to who has mail. */
   push(): void;
   drain(draining: boolean): void;
@@ -58,6 +63,7 @@ type Answers = {
 export class Inspector {
   readonly #host: InspectorHost;
   readonly #answers: Answers;
+  readonly #verifying = new Map<PartitionId, Promise<VerifyReport>>();
 
   constructor(host: InspectorHost) {
     this.#host = host;
@@ -82,6 +88,8 @@ export class Inspector {
       mayMove: ({ partition, to }) => this.#at(partition, () => host.pins.mayMove(partition, to)),
       move: ({ partition, to }) => this.#at(partition, () => host.pins.move(partition, to)),
       rebalance: () => host.pins.rebalance(),
+      verify: (ask) => this.#at(ask.partition, () => this.#verify(ask.partition)),
+      rebuild: (ask) => this.#at(ask.partition, () => this.#rebuild(ask.partition)),
     };
   }
 
@@ -180,6 +188,33 @@ export class Inspector {
         this.#host.limits.datagram_bytes_max / 4,
       ),
     );
+  }
+
+  // ---------------------------------------------------------------- verification
+
+  /** Whoever asks while one is under way gets its answer. */
+  async #verify(id: PartitionId): Promise<Inspected<VerifyReport>> {
+    const verifying = this.#verifying.get(id) ?? this.#host.verify(id).finally(() => this.#verifying.delete(id));
+    this.#verifying.set(id, verifying);
+    try {
+      return found(await verifying);
+    } catch (error) {
+      if (error instanceof SnapshotAbandoned) return none('no owner', `partition ${id} changed its owner meanwhile`);
+      if (error instanceof SourceSilent) return none('not possible', error.message);
+      throw error;
+    }
+  }
+
+  async #rebuild(id: PartitionId): Promise<Inspected<VerifyReport>> {
+    const verified = await this.#verify(id);
+    if (verified.kind === 'none') return verified;
+    const { broken, expected, found: hash } = verified.value;
+    const isSourceSound = broken === 'store' || (broken === '' && expected === hash);
+    if (!isSourceSound)
+      return none('not possible', 'its snapshot and journal are not sound: nothing else could be built');
+    // Of one that is damaged it is under way.
+    if (broken === '') this.#host.rebuild(id);
+    return verified;
   }
 
   // ---------------------------------------------------------------- dead letters

@@ -84,6 +84,10 @@ export interface Limits {
   readonly snapshot_garbage_ms: number;
   /** Time between truncations of the journal. */
   readonly truncate_ms: number;
+  /** Rows of its store that a node looks at together, while a partition is verified; a millisecond or two. */
+  readonly verify_look_rows_max: number;
+  /** Rows that differ, and are held in memory until the journal has told why. */
+  readonly verify_suspects_max: number;
 }
 
 export const defaultLimits: Limits = {
@@ -133,4 +137,6 @@ export const defaultLimits: Limits = {
   snapshot_rest_ms: 1,
   snapshot_garbage_ms: 600_000,
   truncate_ms: 30_000,
+  verify_look_rows_max: 500,
+  verify_suspects_max: 20_000,
 };

@@ -111,6 +111,8 @@ export class Node implements Door {
       serving: (id) => holdings.serving(id),
       snapshotOf: (id) => snapshots.status(id),
       snapshotNow: (id) => snapshots.now(id),
+      verify: (id) => snapshots.verify(id),
+      rebuild: (id) => snapshots.rebuild(id),
       push: () => {
         this.#engine.runner.schedule();
         this.#engine.afterSlice();

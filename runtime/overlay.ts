@@ -206,6 +206,19 @@ export class Overlay {
     return this.#actors.size;
   }
 
+  /** Rows as of the last committed record that the store may not have yet, those with `from <= key < to`, in no order; null: deleted. */
+  committedBetween(from: string, to: string): Map<string, Uint8Array | null> {
+    const found = new Map<string, Uint8Array | null>();
+    const storing = this.#storing;
+    const isWithin = (key: string): boolean => key >= from && key < to;
+    // Newer ones come later.
+    for (const rows of [storing?.replayed, this.#replayed])
+      for (const [key, bytes] of rows ?? []) if (isWithin(key)) found.set(key, bytes);
+    for (const rows of [storing?.written, this.#committed])
+      for (const [key, { bytes }] of rows ?? []) if (isWithin(key)) found.set(key, bytes ?? null);
+    return found;
+  }
+
   /** Hands over the committed rows; then call `stored` or `putBack`. */
   takeCommitted(): Committed {
     const committed = { written: this.#committed, replayed: this.#replayed };

@@ -4,7 +4,7 @@
  */
 import { Inbox, Outbox } from './channel.ts';
 import type { Limits } from './limits.ts';
-import type { Codec, JournalEntry, PartitionId, Ports } from './ports.ts';
+import type { Codec, Journal, JournalEntry, PartitionId } from './ports.ts';
 import {
   CorruptRecord,
   decodeHead,
@@ -179,6 +179,12 @@ export function floorOf({ seq, outboxFromSeq }: StoredPosition): number {
   return Math.min(outboxFromSeq || seq, seq);
 }
 
+/** What it takes to read a journal. */
+export interface JournalReader {
+  readonly journal: Pick<Journal, 'read'>;
+  readonly codec: Codec;
+}
+
 /**
  * Stands where rows were stored, with the mail that was not settled by then; `each` is awaited after each entry that was read. Rejects as
  * `mustJoin` throws, and as the journal does.
@@ -187,7 +193,7 @@ export async function standAt(
   id: PartitionId,
   stored: StoredPosition | undefined,
   limits: Limits,
-  { journal, codec }: Pick<Ports, 'journal' | 'codec'>,
+  { journal, codec }: JournalReader,
   each?: (entry: JournalEntry) => Promise<void>,
 ): Promise<Standing> {
   const standing = new Standing(id, limits, stored);

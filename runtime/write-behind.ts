@@ -18,7 +18,7 @@ const probe: readonly StoreWrite[] = [
 ];
 
 /** The partition's own row: where it stood when the rows beside it were written (A5). */
-const meta_key = ' meta ';
+export const meta_key = ' meta ';
 
 export function readStoredPosition(store: Store, partition: PartitionId, codec: Codec): StoredPosition | undefined {
   const bytes = store.get(partition, meta_key);

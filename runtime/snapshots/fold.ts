@@ -1,12 +1,12 @@
 /** What the journal says since a snapshot, folded into the last value of each row. */
 import type { Limits } from '../limits.ts';
-import type { PartitionId, Ports } from '../ports.ts';
-import { ChainBroken, type StoredPosition, standAt } from '../standing.ts';
+import type { PartitionId } from '../ports.ts';
+import { ChainBroken, type JournalReader, type StoredPosition, standAt } from '../standing.ts';
 import type { Pace } from './pace.ts';
 import { Batch, type Rows } from './rows.ts';
 
 export interface FoldHost {
-  readonly ports: Pick<Ports, 'journal' | 'codec'>;
+  readonly ports: JournalReader;
   readonly limits: Limits;
   readonly pace: Pace;
 }

@@ -1,5 +1,5 @@
 /** What the archive's pointer of a partition holds: which segments are its snapshot, and what of the journal goes with them. */
-import type { Codec, PartitionId, Ports } from '../ports.ts';
+import type { Archive, Codec, PartitionId } from '../ports.ts';
 import { packPosition, type StoredPosition, unpackPosition } from '../standing.ts';
 import type { Segment } from './segment.ts';
 
@@ -73,7 +73,7 @@ export interface Pointer {
 /** Rejects with `ManifestUnreadable`, or as the archive does. */
 export async function readPointer(
   id: PartitionId,
-  { archive, codec }: Pick<Ports, 'archive' | 'codec'>,
+  { archive, codec }: { readonly archive: Pick<Archive, 'pointer'>; readonly codec: Codec },
 ): Promise<Pointer> {
   const { version, bytes } = await archive.pointer(id);
   return { version, manifest: bytes && unpackManifest(id, bytes, codec) };

@@ -2,7 +2,7 @@
  * Segments: immutable files of the archive with rows sorted by key, each key once. Layout: a head that says so and in which layout, then
  * blocks (`rows.ts`). The digest chains the checksums of all blocks, so a reader knows that it has had all of them and in their order.
  */
-import type { Codec, PartitionId, Ports } from '../ports.ts';
+import type { Archive, Codec, PartitionId, Ports } from '../ports.ts';
 import type { Pace } from './pace.ts';
 import { block_bytes_max, block_head_bytes, packBlock, type Rows, unpackRows } from './rows.ts';
 
@@ -22,6 +22,8 @@ export class SegmentDamaged extends Error {
 }
 
 type SegmentPorts = Pick<Ports, 'archive' | 'codec'>;
+/** What it takes to read one. */
+type SegmentReader = { readonly archive: Pick<Archive, 'get'>; readonly codec: Codec };
 
 /** `RPS`, and the layout of all that follows. */
 const head = Uint8Array.of(0x52, 0x50, 0x53, 1);
@@ -58,7 +60,7 @@ export async function writeSegment(name: string, batches: AsyncIterable<Rows>, p
 }
 
 /** Its rows, a batch a block. Throws `SegmentDamaged`, also at the very end, or as the archive does: nothing of it counts before it is over. */
-export async function* readSegment(segment: Segment, ports: SegmentPorts): AsyncIterable<Rows> {
+export async function* readSegment(segment: Segment, ports: SegmentReader): AsyncIterable<Rows> {
   let count = 0;
   for await (const packed of blocksOf(segment, ports)) {
     const rows = unpackRows(packed);
@@ -80,7 +82,7 @@ export async function verifySegment(segment: Segment, ports: SegmentPorts, pace:
 /** What follows the head of each block, checked. */
 async function* blocksOf(
   { name, bytes, digest }: Segment,
-  { archive, codec }: SegmentPorts,
+  { archive, codec }: SegmentReader,
 ): AsyncIterable<Uint8Array> {
   const parts = new Parts(name, archive.get(name));
   try {

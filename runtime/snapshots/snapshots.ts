@@ -2,13 +2,15 @@
  * A node's work on snapshots: of the partitions that it serves it makes those that are due, one at a time, and while it serves the first
  * partition it truncates the journal.
  */
+import type { VerifyReport } from '../inspection.ts';
 import type { Limits } from '../limits.ts';
 import type { Partition } from '../partition.ts';
-import type { Cancel, PartitionId, Ports } from '../ports.ts';
+import { type Cancel, type PartitionId, type Ports, StoreDamaged } from '../ports.ts';
 import type { Told } from '../told.ts';
 import { due } from './due.ts';
 import { PartitionSnapshot, SnapshotAbandoned } from './partition-snapshot.ts';
 import { Truncation } from './truncation.ts';
+import { SnapshotTooOld, Verification } from './verification.ts';
 
 export interface SnapshotsHost {
   readonly ports: Ports;
@@ -19,6 +21,8 @@ export interface SnapshotsHost {
   readonly told?: Told;
   /** Those that this node owns now. */
   served(): Iterable<Partition>;
+  /** What the local store holds of a partition is not to be relied on: it is dropped, and built anew. */
+  damaged(error: StoreDamaged): void;
 }
 
 /** What operators read. */
@@ -37,6 +41,8 @@ export interface SnapshotStatus {
 
 const retry_first_ms = 1_000;
 const retry_max_ms = 60_000;
+/** A verification begins anew when its snapshot was replaced underneath, or is too old to begin from. */
+const verify_tries_max = 3;
 
 export class Snapshots {
   readonly #host: SnapshotsHost;
@@ -74,14 +80,44 @@ export class Snapshots {
 
   /** Makes the snapshot of a partition that is served here, whether due or not. Rejects when it is not served here, or could not be made. */
   async now(id: PartitionId): Promise<void> {
-    const snapshot = this.#current().find(({ partition }) => partition.id === id);
-    if (snapshot === undefined) throw new SnapshotAbandoned();
+    const snapshot = this.#snapshotOf(id);
     await this.#exclusively(() => this.#renew(snapshot));
   }
 
   async #renew(snapshot: PartitionSnapshot): Promise<void> {
     await snapshot.renew();
     this.#host.told?.chronicle.note({ kind: 'snapshotMade', partition: snapshot.partition.id });
+  }
+
+  /**
+   * Replays a partition that is served here from its snapshot and its journal, and compares that with what is held here. It takes a snapshot's turn, so
+   * that neither is replaced, nor the journal cut, under it. Rejects with `SnapshotAbandoned` or `SourceSilent`, or as `now` does.
+   */
+  verify(id: PartitionId): Promise<VerifyReport> {
+    const snapshot = this.#snapshotOf(id);
+    return this.#exclusively(() => this.#verify(snapshot));
+  }
+
+  /** What is held here of a partition is thrown away, and it is built anew from its snapshot and journal. */
+  rebuild(id: PartitionId): void {
+    this.#host.damaged(new StoreDamaged(id, 'an operator has it built anew'));
+  }
+
+  async #verify(snapshot: PartitionSnapshot): Promise<VerifyReport> {
+    const { partition } = snapshot;
+    const { ports, limits } = this.#host;
+    for (let tries = 1; ; tries++) {
+      const verification = new Verification(partition, { ports, limits, stopped: () => this.#stopped });
+      try {
+        const report = await verification.run();
+        if (verification.damage !== undefined) this.#host.damaged(verification.damage);
+        const isInDoubt = report.broken === 'journal' || report.broken === 'snapshot';
+        if (!isInDoubt || tries >= verify_tries_max || !(await verification.isOutdated())) return report;
+      } catch (error) {
+        if (!(error instanceof SnapshotTooOld) || tries >= verify_tries_max) throw error;
+        await this.#renew(snapshot);
+      }
+    }
   }
 
   /** Undefined when the partition is not served here, or has no snapshot, or this node has not looked yet. */
@@ -161,6 +197,12 @@ export class Snapshots {
     return due(progress, this.#host.limits);
   }
 
+  #snapshotOf(id: PartitionId): PartitionSnapshot {
+    const snapshot = this.#current().find(({ partition }) => partition.id === id);
+    if (snapshot === undefined) throw new SnapshotAbandoned();
+    return snapshot;
+  }
+
   /** Those of the partitions that are served now. A partition that was lost and has come back is another: what was known of it is not. */
   #current(): PartitionSnapshot[] {
     const { limits, ports } = this.#host;
@@ -202,9 +244,12 @@ export class Snapshots {
     }
   }
 
-  async #exclusively(work: () => Promise<void>): Promise<void> {
+  #exclusively<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#turn.then(work);
-    this.#turn = turn.catch(() => {});
-    await turn;
+    this.#turn = turn.then(
+      () => {},
+      () => {},
+    );
+    return turn;
   }
 }

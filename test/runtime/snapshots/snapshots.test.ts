@@ -28,6 +28,7 @@ class Node {
       limits: history.limits,
       partitions: id + 1,
       served: () => (this.serves && this.owner.replica !== undefined ? [this.owner.replica.partition] : []),
+      damaged() {},
     });
   }
 
@@ -156,6 +157,7 @@ t.test('a pointer that is not readable is left as it is, and told', async (t) =>
     limits: history.limits,
     partitions: id + 1,
     served: () => (owner.replica ? [owner.replica.partition] : []),
+    damaged() {},
   });
   await t.rejects(history.until(late.now(id)), ManifestUnreadable);
   t.equal(history.archive.pointers.get(id)?.version, 99 + (pointer?.bytes.length ?? 0));
