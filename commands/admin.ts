@@ -16,6 +16,7 @@ import {
 } from './admin/connect.ts';
 import { move, rebalance } from './admin/moves.ts';
 import { groups, reports, trace, user, users } from './admin/users.ts';
+import { rebuild, verify } from './admin/verify.ts';
 import { events, mail, watchOptions } from './admin/watch.ts';
 import { type Options, parseOptions, UsageError } from './options.ts';
 import type { Terminal } from './terminal.ts';
@@ -52,6 +53,13 @@ const nouns: { readonly [noun: string]: Noun | undefined } = {
   },
   rebalance: { usage: '', help: 'the ring decides again: forgets all moves', words: 0, run: rebalance },
   backup: { usage: 'FOLDER', help: 'all that the cluster keeps, into a new folder', words: 1, run: backup },
+  verify: {
+    usage: 'NUMBER | --all',
+    help: 'replays a partition, and compares it with its owner',
+    words: 1,
+    run: verify,
+  },
+  rebuild: { usage: 'NUMBER', help: 'its owner builds a partition anew', words: 1, run: rebuild },
   actors: { usage: '[KIND[/PREFIX]]', help: 'awake and asleep; --partition NUMBER', words: 1, run: actors },
   actor: { usage: 'KIND/KEY [TABLE]', help: 'one actor, or the rows of one of its tables', words: 2, run: actor },
   'dead-letters': {
@@ -106,6 +114,7 @@ export async function admin(args: readonly string[], terminal: Terminal): Promis
       wait: { type: 'string' },
       noted: { type: 'string' },
       ...watchOptions,
+      all: { type: 'boolean' },
     },
     4,
   );

@@ -31,25 +31,35 @@ export class Changes {
   }
 
   /** Rejects with a Failure; nothing is carried out that the log could not take before. */
-  async make(
+  async make(caller: Caller, change: Change, carryOut: () => Promise<unknown>): Promise<Done> {
+    const { audit } = await this.find(caller, change, carryOut, () => '');
+    return { audit };
+  }
+
+  /** As `make`, with what came of it, of which the log is told in words. */
+  async find<T>(
     { who, role }: Caller,
     { method, target, reason }: Change,
-    carryOut: () => Promise<unknown>,
-  ): Promise<Done> {
+    carryOut: () => Promise<T>,
+    outcomeOf: (found: T) => string,
+  ): Promise<Done & { readonly found: T }> {
     if (reason.trim() === '') throw invalid('why? a reason is wanted, for the audit log');
     if (reason.length > reason_chars_max) throw invalid(`a reason has at most ${reason_chars_max} characters`);
     const text = JSON.stringify(target);
     if (text.length > target_chars_max) throw invalid('what it is about takes too many characters');
     const deed = { who, role, node: this.#node.node, method, target: text, reason };
     const { number } = await this.#begun({ ...deed, outcome: 'begun' });
+    let found: T;
     try {
-      await carryOut();
+      found = await carryOut();
     } catch (error) {
-      await this.#ended({ ...deed, outcome: outcomeOf(error) }, number);
+      await this.#ended({ ...deed, outcome: failureOf(error) }, number);
       throw error;
     }
-    await this.#ended({ ...deed, outcome: `done (${number})` }, number);
-    return { audit: number };
+    const words = outcomeOf(found);
+    const outcome = `done (${number})${words === '' ? '' : `: ${words}`}`.slice(0, outcome_chars_max);
+    await this.#ended({ ...deed, outcome }, number);
+    return { audit: number, found };
   }
 
   async #begun(deed: Deed): Promise<AuditEntry> {
@@ -77,7 +87,7 @@ export class Changes {
   }
 }
 
-function outcomeOf(error: unknown): string {
+function failureOf(error: unknown): string {
   const code = error instanceof Failure ? status[error.code] : 'INTERNAL';
   return `${code}: ${wordsOf(error)}`.slice(0, outcome_chars_max);
 }

@@ -11,4 +11,5 @@ export type {
   MailSampleWords,
   NodeWords,
   PartitionWords,
+  VerifiedWords,
 } from './words.ts';

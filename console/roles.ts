@@ -27,6 +27,8 @@ const methods: { readonly [M in MethodName | StreamName]: Role } = {
   SnapshotPartition: 'operator',
   MovePartition: 'operator',
   Rebalance: 'operator',
+  VerifyPartition: 'operator',
+  RebuildPartition: 'admin',
   ListUsers: 'viewer',
   GetUser: 'viewer',
   RevokeDevice: 'operator',

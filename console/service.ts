@@ -19,6 +19,7 @@ import {
   type Users,
   userOf,
 } from './users.ts';
+import { verifying } from './verified.ts';
 import type { MethodName, PartitionWords, Reply, Request } from './words.ts';
 
 export interface ServiceOptions {
@@ -75,6 +76,8 @@ type Changing =
   | 'SnapshotPartition'
   | 'MovePartition'
   | 'Rebalance'
+  | 'VerifyPartition'
+  | 'RebuildPartition'
   | 'RevokeDevice'
   | 'DeactivateUser';
 
@@ -118,6 +121,8 @@ function changing(node: Node, changes: Changes, users: Users): Pick<Handlers, Ch
       changes.make(caller, { method: 'Rebalance', target: {}, reason }, async () =>
         answerOf(await node.inspect({ kind: 'rebalance' }, node.node, pins_wait_ms)),
       ),
+    VerifyPartition: verifying(node, changes, 'verify', 'VerifyPartition'),
+    RebuildPartition: verifying(node, changes, 'rebuild', 'RebuildPartition'),
     RevokeDevice: async (request, caller) => {
       const { user, device, reason } = request;
       await getUser(node, users, { user });

@@ -60,6 +60,35 @@ export interface ClusterWords {
   readonly partitions: readonly PartitionWords[];
 }
 
+export interface DifferenceWords {
+  readonly how: 'missing' | 'extra' | 'different';
+  readonly actor: string;
+  readonly table: string;
+}
+
+export interface VerifiedWords {
+  readonly audit: number;
+  readonly partition: number;
+  readonly node: string;
+  readonly epoch: number;
+  readonly sound: boolean;
+  readonly number: number;
+  readonly expectedHash: number;
+  readonly foundHash: number;
+  readonly snapshotNumber: number;
+  readonly snapshotAt: number;
+  readonly records: number;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly tookMs: number;
+  readonly missing: number;
+  readonly extra: number;
+  readonly different: number;
+  readonly named: readonly DifferenceWords[];
+  readonly broken: '' | 'journal' | 'snapshot' | 'store';
+  readonly why: string;
+}
+
 export interface ChannelWords {
   readonly partition: number;
   readonly nextSeq: number;
@@ -273,6 +302,8 @@ export interface Methods {
   SnapshotPartition: { request: { readonly partition: number } & Because; reply: Done };
   MovePartition: { request: { readonly partition: number; readonly node: string } & Because; reply: Done };
   Rebalance: { request: Because; reply: Done };
+  VerifyPartition: { request: { readonly partition: number } & Because; reply: VerifiedWords };
+  RebuildPartition: { request: { readonly partition: number } & Because; reply: VerifiedWords };
   ListUsers: {
     request: { readonly prefix: string } & Paged;
     reply: { readonly users: readonly ActorEntryWords[]; readonly next: string };

@@ -101,6 +101,8 @@ export interface FoundLetter extends DeadLetter {
 
 /** What the replay of a partition's snapshot and journal found, compared with what its owner held. */
 export interface VerifyReport {
+  /** Which compared it. */
+  readonly node: NodeId;
   readonly partition: PartitionId;
   readonly epoch: number;
   /** Of the record up to which both were compared. */

@@ -14,6 +14,7 @@ export function completion(shell: string | undefined, nouns: Nouns): string {
     'partition',
     'wait',
     'noted',
+    'all',
     ...Object.keys(watchOptions),
     'help',
   ].map((name) => `--${name}`);

@@ -28,7 +28,7 @@ const helpWords: readonly string[] = [
   '',
   'What changes something wants its name typed, and a reason for the audit log:',
   '  D drain, R resume    on the first screen, and that of a node',
-  '  S snapshot now, M move to another node     on that of a partition',
+  '  S snapshot, V verify, M move to a node     on that of a partition',
   '  B rebalance: no pins, the ring decides     on the list of partitions',
   '  R replay, X drop     on that of a dead letter',
   'In lists, and of what was asked for: r looks again, n goes to the next page',
@@ -122,7 +122,7 @@ function noticeLine({ notice }: State): Line {
 function keyLine(state: State, screen: Screen, columns: number): Line {
   const keys: string[] = [];
   if (nodeOf(state, screen) !== undefined) keys.push('D drain', 'R resume');
-  if (screen.kind === 'partition') keys.push('S snapshot', 'M move');
+  if (screen.kind === 'partition') keys.push('S snapshot', 'V verify', 'M move');
   if (screen.kind === 'partitions') keys.push('B rebalance');
   if (screen.kind === 'letter') keys.push('R replay', 'X drop');
   if ('query' in screen) keys.push('r again');

@@ -145,6 +145,11 @@ function onScreen(state: State, screen: Screen, letter: string): Pressed | undef
     const query: Query = { method: 'Rebalance', request: { reason: '' } };
     return still(deed(state, 'Rebalance: no pins, the ring decides', 'rebalance', query, 'rebalance'));
   }
+  if (screen.kind === 'partition' && letter === 'V') {
+    const query: Query = { method: 'VerifyPartition', request: { partition: screen.id, reason: '' } };
+    const words = `Verify partition ${screen.id}: it is replayed, and compared with what its owner holds`;
+    return still(deed(state, words, String(screen.id), query, `partition ${screen.id}`));
+  }
   if (screen.kind === 'letter' && (letter === 'R' || letter === 'X')) {
     const { partition, id } = screen.query.request;
     const method = letter === 'R' ? 'ReplayDeadLetter' : 'DropDeadLetter';

@@ -62,8 +62,8 @@ export class Link {
   }
 
   /** Asks the node that is watched. What changes something is never tried again elsewhere: it may have been done. */
-  call<M extends MethodName>(method: M, request: Request<M>): Promise<Reply<M>> {
-    return this.#wire(this.#address).call(method, request);
+  call<M extends MethodName>(method: M, request: Request<M>, waitMs?: number): Promise<Reply<M>> {
+    return this.#wire(this.#address).call(method, request, waitMs);
   }
 
   /** Of the node that is watched. */

@@ -1,8 +1,11 @@
 /** One sitting at the console: the link, the keys, and the state between them. */
+
+import type { VerifiedWords } from '../words.ts';
 import { type Effect, type Key, press } from './keys.ts';
 import { Link, type Wire, wordsOf } from './link.ts';
 import {
   firstState,
+  type Happening,
   logged,
   type Query,
   type State,
@@ -21,6 +24,8 @@ const look_every_ms = 3_000;
 const letters_counted_max = 200;
 /** Of the mail, for the screen: each node takes only so many a second anyhow. */
 const mail_share = 0.25;
+/** The server itself gives up after ten minutes. */
+const verify_wait_ms = 620_000;
 
 /** What is answered before it has ended. */
 const begunMethods: ReadonlySet<Query['method']> = new Set(['DrainNode', 'MovePartition', 'Rebalance']);
@@ -156,9 +161,13 @@ export class Session {
   async #change(what: string, query: Query): Promise<void> {
     let told = { words: `${what}: done`, isBad: false };
     try {
-      const { audit } = (await this.#link.call(query.method, query.request)) as { readonly audit: number };
-      const begun = begunMethods.has(query.method) ? 'begun' : 'done';
-      told = { words: `${what}: ${begun} (entry ${audit} of the audit log)`, isBad: false };
+      if (query.method === 'VerifyPartition') {
+        told = verdict(what, await this.#link.call(query.method, query.request, verify_wait_ms));
+      } else {
+        const { audit } = (await this.#link.call(query.method, query.request)) as { readonly audit: number };
+        const begun = begunMethods.has(query.method) ? 'begun' : 'done';
+        told = { words: `${what}: ${begun} (entry ${audit} of the audit log)`, isBad: false };
+      }
     } catch (error) {
       told = { words: `${what}: ${wordsOf(error)}`, isBad: true };
     }
@@ -180,4 +189,15 @@ export class Session {
       this.#counting = false;
     }
   }
+}
+
+function verdict(what: string, verified: VerifiedWords): Happening {
+  const { sound, number, records, rows, broken, why, missing, extra, different } = verified;
+  if (sound)
+    return {
+      words: `${what}: sound up to record ${number}: ${records} replayed, ${rows} rows compared`,
+      isBad: false,
+    };
+  const differ = `differs: ${missing} rows missing, ${extra} extra, ${different} different`;
+  return { words: `${what}: ${broken === '' ? differ : `${broken} damaged: ${why}`}`, isBad: true };
 }

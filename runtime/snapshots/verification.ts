@@ -25,7 +25,7 @@ import { flawOf, Sources } from './sources.ts';
 const named_max = 10;
 
 export interface VerificationHost {
-  readonly ports: Pick<Ports, 'journal' | 'archive' | 'codec' | 'store' | 'clock' | 'timers'>;
+  readonly ports: Pick<Ports, 'journal' | 'archive' | 'codec' | 'store' | 'clock' | 'timers' | 'network'>;
   readonly limits: Limits;
   /** True once the node stops. */
   stopped(): boolean;
@@ -207,6 +207,7 @@ export class Verification {
     const from = this.#pointer?.manifest;
     const differences: Differences = this.#differences;
     return {
+      node: this.#host.ports.network.self,
       partition: this.#partition.id,
       epoch,
       number,

@@ -1,39 +1,13 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { freePort } from '../../scripts/free-ports.ts';
 import { pause, startCluster } from './cluster.ts';
+import { begun, ringpost, type Said, seenBy, tokensFile } from './operator.ts';
 import { talk } from './pairs.ts';
-
-const launcher = fileURLToPath(new URL('../../../bin/ringpost.js', import.meta.url));
-const token = (who: string): string => `${who}-token-of-this-very-test`;
-
-interface Said {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-function begun(as: string, at: string, args: readonly string[]) {
-  const env = { ...process.env, RINGPOST_ADMIN_TOKEN: as === '' ? '' : token(as) };
-  const command = [launcher, 'admin', ...args, '--node', at];
-  return spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'pipe'], env });
-}
-
-/** One command of `ringpost admin`, as an operator or a script types it. */
-async function ringpost(as: string, at: string, ...args: readonly string[]): Promise<Said> {
-  const child = begun(as, at, args);
-  let [out, err] = ['', ''];
-  child.stdout.on('data', (chunk) => (out += chunk));
-  child.stderr.on('data', (chunk) => (err += chunk));
-  const [code] = (await once(child, 'close')) as [number];
-  return { code, out, err };
-}
 
 interface EventSeen {
   readonly kind: string;
@@ -99,7 +73,7 @@ t.test('three nodes, three nats-servers, and an operator', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'ringpost-admin-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   const tokens = join(folder, 'tokens');
-  writeFileSync(tokens, ['viewer', 'operator', 'admin'].map((role) => `${role} ${role} ${token(role)}\n`).join(''));
+  writeFileSync(tokens, tokensFile);
   const at: Record<string, string> = {};
   const cluster = await startCluster(3, [], async (name) => {
     const port = await freePort();
@@ -108,11 +82,7 @@ t.test('three nodes, three nats-servers, and an operator', async (t) => {
   });
   t.teardown(() => cluster.stop());
   const [n1 = '', n2 = '', n3 = ''] = [at.n1, at.n2, at.n3];
-  const seen = async <T>(node: string, ...args: string[]): Promise<T> => {
-    const { code, out, err } = await ringpost('viewer', node, ...args, '--json');
-    if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}: ${err}`);
-    return JSON.parse(out) as T;
-  };
+  const seen = <T>(node: string, ...args: string[]): Promise<T> => seenBy('viewer', node, ...args);
   /** Asks again until it is so. */
   const untilSeen = async <T>(
     node: string,
