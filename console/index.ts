@@ -11,5 +11,6 @@ export type {
   MailSampleWords,
   NodeWords,
   PartitionWords,
+  TurnWords,
   VerifiedWords,
 } from './words.ts';

@@ -105,6 +105,18 @@ export interface ActorEntryWords {
   readonly waitingMails: number;
 }
 
+export interface TurnWords {
+  readonly mail: string;
+  readonly from: string;
+  readonly by: 'channel' | 'neighbour' | 'timer' | 'volatile';
+  readonly at: number;
+  readonly tookUs: number;
+  readonly rows: number;
+  readonly mails: number;
+  readonly outputs: number;
+  readonly threw: string;
+}
+
 export interface ActorWords {
   readonly address: string;
   readonly partition: number;
@@ -115,6 +127,7 @@ export interface ActorWords {
   readonly waitingMails: readonly string[];
   readonly tables: readonly string[];
   readonly timers: readonly { readonly name: string; readonly at: number; readonly mail: string }[];
+  readonly turns: readonly TurnWords[];
 }
 
 export interface RowWords {

@@ -1,5 +1,6 @@
 import type { Address, AnyBehaviour, ReplyTo } from './actor.ts';
 import type { PartitionId } from './ports.ts';
+import type { TurnLog } from './turn-log.ts';
 
 /** Mail in a mailbox, on its way to a turn. */
 export interface Mail {
@@ -41,6 +42,8 @@ export class Cell {
   /** Waits before its head mail is tried again. */
   resting = false;
   lastMailMs = 0;
+  /** Its last turns, while somebody wants to see them. */
+  log: TurnLog | undefined;
   #mails: (Mail | undefined)[] = [];
   #head = 0;
 

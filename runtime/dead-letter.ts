@@ -15,6 +15,11 @@ export interface DeadLetter {
 }
 
 export function deadLetter({ to, from = '', body }: Mail, error: unknown, at: number): DeadLetter {
+  return { to, from, body, why: errorWords(error), at };
+}
+
+/** What a turn threw, for operators. */
+export function errorWords(error: unknown): string {
   const why = error instanceof Error ? `${error.name}: ${error.message}` : `threw a ${typeof error}`;
-  return { to, from, body, why: why.slice(0, why_chars_max), at };
+  return why.slice(0, why_chars_max);
 }

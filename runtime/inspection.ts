@@ -5,6 +5,7 @@ import type { DeadLetter } from './dead-letter.ts';
 import type { MailAsk, MailNews } from './mail-samples.ts';
 import type { Fitness } from './members.ts';
 import type { NodeId, PartitionId } from './ports.ts';
+import type { TurnNote } from './turn-log.ts';
 
 /** What a node tells of itself. Sums are since it started. */
 export interface NodeReport {
@@ -88,6 +89,8 @@ export interface ActorReport {
   readonly tables: readonly string[];
   /** Durable ones; `at` in wall time, ms. */
   readonly timers: readonly { readonly name: string; readonly at: number; readonly mail: string }[];
+  /** Its last turns since somebody looks at it, oldest first. */
+  readonly turns: readonly TurnNote[];
 }
 
 export interface ActorRow {

@@ -173,6 +173,7 @@ export class Inspector {
       waitingMails: cell?.kinds(kinds_shown_max) ?? [],
       tables: [...tables].filter((table) => table !== '$timer').sort(),
       timers,
+      turns: mailboxes.watch(address, this.#host.ports.clock.monotonicMs()).notes,
     });
   }
 

@@ -1,7 +1,9 @@
 import type { Address, AnyBehaviour } from './actor.ts';
 import { Cell, type Mail } from './cell.ts';
 import { type LostBody, lostKind } from './envelope.ts';
-import type { Output } from './turn.ts';
+import type { Clock } from './ports.ts';
+import type { Effects, Output } from './turn.ts';
+import { type TurnLog, TurnLogs } from './turn-log.ts';
 
 export interface MailboxesHost {
   readonly mailbox_mails_max: number;
@@ -13,6 +15,7 @@ export interface MailboxesHost {
 /** The mailboxes of a partition's actors. */
 export class Mailboxes {
   readonly cells = new Map<Address, Cell>();
+  readonly #logs = new TurnLogs();
   readonly #host: MailboxesHost;
   #waiting = 0;
 
@@ -33,6 +36,7 @@ export class Mailboxes {
     let cell = this.cells.get(mail.to);
     if (cell === undefined) {
       cell = new Cell(mail.to, this.#host.behaviourOf(mail.to));
+      cell.log = this.#logs.get(mail.to);
       this.cells.set(mail.to, cell);
     }
     if (!durable && cell.waiting >= this.#host.mailbox_mails_max) return false;
@@ -40,6 +44,22 @@ export class Mailboxes {
     this.#waiting++;
     if (!cell.resting) this.#host.ready(cell);
     return true;
+  }
+
+  /** Keeps the turns that the actor has from now on, for a while; answers those that were kept. */
+  watch(address: Address, nowMs: number): TurnLog {
+    const log = this.#logs.keep(address, nowMs);
+    const cell = this.cells.get(address);
+    if (cell !== undefined) cell.log = log;
+    return log;
+  }
+
+  /** The turn that a watched cell has just had is over, or threw. It began with the cell's last mail. */
+  noteTurn(cell: Cell, mail: Mail, clock: Clock, writes: number, what: Effects | { readonly threw: unknown }): void {
+    const nowMs = clock.monotonicMs();
+    if ('threw' in what) this.watch(cell.address, nowMs);
+    if (cell.log !== undefined && cell.log.untilMs > nowMs) cell.log.add(mail, cell.lastMailMs, clock, writes, what);
+    else cell.log = undefined;
   }
 
   /** The first mail of the cell is done with. */

@@ -132,6 +132,11 @@ export class Overlay {
 
   // ---------------------------------------------------------------- turns
 
+  /** How often rows were written since the last call of `keep` or `rollBack`. */
+  get writes(): number {
+    return this.#undo.length;
+  }
+
   /** Keeps what was written since the last call of this or `rollBack`. */
   keep(): void {
     if (this.#undo.length > 0) this.#undo = [];

@@ -164,6 +164,7 @@ export class Partition implements TurnHost {
       this.#failed(cell, mail, error);
       return;
     }
+    if (cell.log !== undefined) this.mailboxes.noteTurn(cell, mail, clock, this.overlay.writes, effects);
     this.overlay.keep();
     this.#take(mail);
     this.#open.bytes += bytes;
@@ -252,6 +253,7 @@ export class Partition implements TurnHost {
   #failed(cell: Cell, mail: Mail, error: unknown): void {
     const { limits, ports } = this.#host;
     followTurn(this.#host, cell, mail, true);
+    this.mailboxes.noteTurn(cell, mail, ports.clock, 0, { threw: error });
     if (cell.awake) cell.spoilt = cell.memory;
     cell.awake = false;
     cell.memory = undefined;

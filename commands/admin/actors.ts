@@ -1,5 +1,5 @@
 /** Actors, and mails that failed. */
-import type { LetterWords } from '../../console/index.ts';
+import type { LetterWords, TurnWords } from '../../console/index.ts';
 import { UsageError, wholeNumber } from '../options.ts';
 import { partitionOf } from './cluster.ts';
 import { type Errand, isMeant, reasonOf } from './connect.ts';
@@ -73,14 +73,27 @@ export async function actor(errand: Errand): Promise<number> {
     terminal.say(JSON.stringify(found, null, 2));
     return 0;
   }
-  const { node, partition, epoch, awake, idleMs, waitingMails, tables, timers } = found;
+  const { node, partition, epoch, awake, idleMs, waitingMails, tables, timers, turns } = found;
   terminal.say(`${address}
   lives in partition ${partition} on ${node}, in epoch ${epoch}
   ${awake ? `awake, its last mail ${duration(idleMs)} ago` : 'asleep'}; ${waitingMails.length === 0 ? 'no mail waits' : `mails that wait: ${waitingMails.join(', ')}`}
   tables: ${tables.join(', ') || '(none)'}
-  timers: ${timers.map((timer) => `${timer.name} at ${time(timer.at)} (${timer.mail})`).join(', ') || '(none)'}
-`);
+  timers: ${timers.map((timer) => `${timer.name} at ${time(timer.at)} (${timer.mail})`).join(', ') || '(none)'}`);
+  terminal.say(turns.length === 0 ? '  turns: kept for a minute from now on; look again' : turnTable(turns));
   return 0;
+}
+
+function turnTable(turns: readonly TurnWords[]): string {
+  return table(turns, [
+    { head: 'TURN AT', of: ({ at }) => new Date(at).toISOString().slice(11, 23) },
+    { head: 'MAIL', of: ({ mail }) => mail },
+    { head: 'FROM', of: ({ from, by }) => (from === '' ? `(${by})` : from) },
+    { head: 'TOOK', of: ({ tookUs }) => `${tookUs} µs` },
+    { head: 'ROWS', of: ({ rows: written }) => written },
+    { head: 'MAILS', of: ({ mails }) => mails },
+    { head: 'OTHER', of: ({ outputs }) => outputs },
+    { head: 'THREW', of: ({ threw }) => (threw === '' ? '-' : threw) },
+  ]);
 }
 
 async function rows(errand: Errand, address: string, name: string): Promise<number> {

@@ -1,5 +1,5 @@
 /** Screens of one thing, and lists. Each is lines above a list, and the list's rows, one of which is chosen. */
-import type { PartitionWords } from '../words.ts';
+import type { PartitionWords, TurnWords } from '../words.ts';
 import type { Screen, State } from './model.ts';
 import { age, clock, moment, short } from './numbers.ts';
 import { alarmLines, eventLines, type Look, plotLine, stateOf } from './overview.ts';
@@ -201,7 +201,7 @@ function contents(screen: Extract<Screen, { query: unknown }>, look: Look): Cont
         ),
       };
     case 'actor': {
-      const { partition, node, epoch, awake, idleMs, waitingMails, tables, timers } = screen.answer.value;
+      const { partition, node, epoch, awake, idleMs, waitingMails, tables, timers, turns } = screen.answer.value;
       const above = [
         text(
           `in partition ${partition} on ${node || '(nobody)'}, epoch ${epoch}; ${awake ? `awake, last mail ${age(idleMs)} ago` : 'asleep'}`,
@@ -210,6 +210,7 @@ function contents(screen: Extract<Screen, { query: unknown }>, look: Look): Cont
           .slice(0, 3)
           .map(text),
         ...timers.slice(0, 5).map(({ name, at, mail }) => text(`timer ${name}: ${mail} at ${moment(at)}`)),
+        ...turnLines(turns),
         [],
       ];
       return { above, head: 'TABLES', rows: tables.map(text) };
@@ -263,4 +264,21 @@ function lists(screen: Extract<Screen, { query: unknown }>, look: Look): Content
     default:
       return { above: [], rows: [] };
   }
+}
+
+const turns_shown = 8;
+
+/** The newest first; they are kept while the screen is seen. */
+function turnLines(turns: readonly TurnWords[]): Line[] {
+  if (turns.length === 0) return [line('turns: seen from now on', { dim: true })];
+  const head = `TURN      ${left('MAIL', 14)} ${left('FROM', 20)}      µs ROWS MAIL OTHER`;
+  const rows = turns.slice(-turns_shown).reverse();
+  return [
+    line(head, { dim: true }),
+    ...rows.map(({ mail, from, by, at, tookUs, rows: written, mails, outputs, threw }) => {
+      const numbers = `${right(short(tookUs), 7)} ${right(String(written), 4)} ${right(String(mails), 4)} ${right(String(outputs), 5)}`;
+      const words = `${moment(at).slice(11)} ${left(mail, 14)} ${left(from || `(${by})`, 20)} ${numbers}`;
+      return line(threw === '' ? words : `${words} ${threw}`, threw === '' ? {} : { color: 'red' });
+    }),
+  ];
 }
