@@ -97,6 +97,9 @@ function partitionsOf(node: Node, told: readonly Told[]): PartitionWords[] {
       outboxMails: report?.outboxMails ?? 0,
       rowsWaiting: report?.rowsWaiting ?? 0,
       recordBytes: report?.recordBytes ?? 0,
+      // A node that is older does not tell.
+      recordRate: report?.rates?.records ?? 0,
+      byteRate: report?.rates?.bytes ?? 0,
       snapshotAt: report?.snapshot?.at ?? 0,
       snapshotBytes: report?.snapshot?.bytes ?? 0,
       snapshotFailures: report?.snapshot?.failures ?? 0,

@@ -46,6 +46,8 @@ export interface PartitionWords {
   readonly outboxMails: number;
   readonly rowsWaiting: number;
   readonly recordBytes: number;
+  readonly recordRate: number;
+  readonly byteRate: number;
   readonly snapshotAt: number;
   readonly snapshotBytes: number;
   readonly snapshotFailures: number;

@@ -6,6 +6,7 @@ import type { MailAsk, MailNews } from './mail-samples.ts';
 import type { Fitness } from './members.ts';
 import type { NodeId, PartitionId } from './ports.ts';
 import type { TurnNote } from './turn-log.ts';
+import type { Rates } from './written.ts';
 
 /** What a node tells of itself. Sums are since it started. */
 export interface NodeReport {
@@ -47,8 +48,9 @@ export interface PartitionReport {
   readonly outboxMails: number;
   /** Committed rows that wait for the local store. */
   readonly rowsWaiting: number;
-  /** Of the records that were committed by this owner. */
+  /** Of the records that were committed by this owner: in all, and records and bytes a second of late. */
   readonly recordBytes: number;
+  readonly rates: Rates;
   readonly snapshot:
     | {
         readonly seq: number;

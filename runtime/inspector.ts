@@ -118,7 +118,7 @@ export class Inspector {
   }
 
   #report(partition: Partition): PartitionReport {
-    const { id, position, mailboxes, outbox, overlay, committedBytes } = partition;
+    const { id, position, mailboxes, outbox, overlay, written } = partition;
     let awakeActors = 0;
     for (const cell of mailboxes.cells.values()) if (cell.awake) awakeActors++;
     return {
@@ -130,7 +130,8 @@ export class Inspector {
       waitingMails: mailboxes.waiting,
       outboxMails: outbox.waiting,
       rowsWaiting: overlay.committedRows,
-      recordBytes: committedBytes,
+      recordBytes: written.bytes,
+      rates: written.rates(this.#host.ports.clock.monotonicMs()),
       snapshot: this.#host.snapshotOf(id),
     };
   }

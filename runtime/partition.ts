@@ -30,6 +30,7 @@ import {
   takeTurn,
   timeKey,
 } from './turn.ts';
+import { Written } from './written.ts';
 
 export class Partition implements TurnHost {
   readonly id: PartitionId;
@@ -48,7 +49,7 @@ export class Partition implements TurnHost {
   stopped = false;
   readonly mailboxes: Mailboxes;
   /** Of the records that were committed here. */
-  committedBytes = 0;
+  readonly written = new Written();
   /** Nobody else had written here by then, monotonic ms: when the last append that was acknowledged began. */
   provenMs = Number.NEGATIVE_INFINITY;
   readonly #host: PartitionHost;
@@ -364,7 +365,7 @@ export class Partition implements TurnHost {
     if (endsMs.length > 0) gated(this.#host.ports, endsMs);
     followAppend(this.#host.ports, sealed, records);
     this.standing.committed(record, { seq, bytes: sealed.bytes });
-    this.committedBytes += sealed.bytes.byteLength;
+    this.written.add(sealed.bytes.byteLength, this.#host.ports.clock.monotonicMs());
     this.overlay.commit(sealed.rows);
     for (const { to, mails } of record.outbox) {
       this.outbox.channel(to).committed(mails, seq);

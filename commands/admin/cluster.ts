@@ -55,12 +55,18 @@ function partitionTable(list: readonly PartitionWords[]): string {
     { head: 'PINNED', of: ({ pinnedTo }) => pinnedTo || '-' },
     { head: 'EPOCH', of: ({ epoch }) => epoch },
     { head: 'RECORD', of: ({ number }) => number },
+    { head: 'A SECOND', of: ({ recordRate, byteRate }) => `${rate(recordRate)}, ${bytes(Math.round(byteRate))}` },
     { head: 'STANDBYS', of: ({ standbys }) => standbys.map(standbyWords).join(', ') || '(none)' },
     { head: 'AWAKE', of: ({ awakeActors }) => awakeActors },
     { head: 'WAITING', of: ({ waitingMails }) => waitingMails },
     { head: 'OUTBOX', of: ({ outboxMails }) => outboxMails },
     { head: 'SNAPSHOT', of: ({ snapshotAt, snapshotBytes }) => (snapshotAt === 0 ? '-' : bytes(snapshotBytes)) },
   ]);
+}
+
+/** Below ten with a digit after the point. */
+function rate(count: number): string {
+  return count.toFixed(count > 0 && count < 10 ? 1 : 0);
 }
 
 function standbyWords({ node, lag, likeness }: PartitionWords['standbys'][number]): string {

@@ -41,18 +41,18 @@ export function detail(state: State, screen: Screen, look: Look, help: readonly 
   }
 }
 
-const partitionHead = ' ID OWNER    EPOCH   RECORD COPIES (behind)       AWAKE  MBOX   OUT  STATE PIN';
+const partitionHead = ' ID OWNER    EPOCH   RECORD REC/S COPIES (behind)   AWAKE  MBOX   OUT  STATE PIN';
 
 function partitionRow(partition: PartitionWords): Line {
-  const { id, owner, epoch, number, answered, awakeActors, waitingMails, outboxMails, snapshotBytes, pinnedTo } =
-    partition;
+  const { id, owner, epoch, number, answered, awakeActors, waitingMails, outboxMails, snapshotBytes } = partition;
+  const { recordRate, pinnedTo } = partition;
   const copies = partition.standbys.map(({ node, lag, likeness }) => {
     return `${node}${likeness === 'OTHER' ? ' differs' : lag > 0 ? ` -${lag}` : ''}`;
   });
   const owned = owner === '' ? '(none)' : answered ? owner : `${owner}?`;
   const words = [
-    `${right(String(id), 3)} ${left(owned, 8)} ${right(String(epoch), 5)} ${right(String(number), 8)} `,
-    `${left(`${copyMark(partition)} ${copies.join(', ') || 'none'}`, 19)} ${right(short(awakeActors), 5)} `,
+    `${right(String(id), 3)} ${left(owned, 8)} ${right(String(epoch), 5)} ${right(String(number), 8)} ${right(short(recordRate), 5)} `,
+    `${left(`${copyMark(partition)} ${copies.join(', ') || 'none'}`, 15)} ${right(short(awakeActors), 5)} `,
     `${right(short(waitingMails), 5)} ${right(short(outboxMails), 5)} ${right(short(snapshotBytes), 6)}${pinnedTo === '' ? '' : ` ${pinnedTo}`}`,
   ].join('');
   return line(words, owner === '' ? { color: 'red' } : {});
@@ -169,14 +169,14 @@ function contents(screen: Extract<Screen, { query: unknown }>, look: Look): Cont
   switch (screen.kind) {
     case 'partition': {
       const { partition, channels } = screen.answer.value;
-      const { owner, pinnedTo, hash, snapshotAt, snapshotBytes, snapshotFailures, rowsWaiting, recordBytes } =
+      const { owner, pinnedTo, hash, snapshotAt, snapshotBytes, snapshotFailures, rowsWaiting, recordBytes, byteRate } =
         partition;
       const above = [
         line(partitionHead, { dim: true }),
         partitionRow(partition),
         ...(pinnedTo === '' ? [] : [text(pinWords(pinnedTo, owner))]),
         text(
-          `hash ${hash.toString(16).padStart(8, '0')}; ${rowsWaiting} rows wait for the store; ${short(recordBytes)} bytes of records`,
+          `hash ${hash.toString(16).padStart(8, '0')}; ${rowsWaiting} rows wait for the store; ${short(recordBytes)} bytes of records, ${short(byteRate)} a second`,
         ),
         text(
           `snapshot ${snapshotAt === 0 ? 'not known' : `${moment(snapshotAt)}, ${short(snapshotBytes)} bytes`}; ${snapshotFailures} failed`,

@@ -36,7 +36,7 @@ export class PartitionSnapshot {
   readonly partition: Partition;
   /** When it was first seen here, monotonic ms. */
   readonly sinceMs: number;
-  /** `partition.committedBytes` as of the last snapshot made here. */
+  /** `partition.written.bytes` as of the last snapshot made here. */
   coveredBytes = 0;
   /** Where the partition stood when it was told to write a record for the snapshot's sake. */
   anchoredSeq: number | undefined;
@@ -69,7 +69,7 @@ export class PartitionSnapshot {
   async renew(): Promise<void> {
     const { partition } = this;
     const toSeq = partition.position.seq;
-    const committedBytes = partition.committedBytes;
+    const committedBytes = partition.written.bytes;
     // However many steps it takes, the snapshot before is the one that was there before the first.
     const previousFloorSeq = (await this.load()).manifest?.floorSeq ?? 0;
     for (let complete = false; !complete; ) {

@@ -187,7 +187,7 @@ export class Snapshots {
     const { partition, coveredBytes, manifest, anchoredSeq, sinceMs } = snapshot;
     const progress = {
       position: partition.position,
-      newBytes: partition.committedBytes - coveredBytes,
+      newBytes: partition.written.bytes - coveredBytes,
       oldestMailSeq: partition.outbox.oldestRecordSeq,
       servedMs: this.#host.ports.clock.monotonicMs() - sinceMs,
       newestSeq: this.#newestSeq,

@@ -41,15 +41,8 @@ function partition(id: number, owner: string, copy: string, more: Partial<Partit
   const standbys = copy === '' ? [] : [{ node: copy, number: 5, lag: 0, likeness: 'SAME' as const }];
   return {
     ...{ id, owner, epoch: 1, answered: owner !== '', number: 5, hash: 17, standbys, awakeActors: 1, waitingMails: 0 },
-    ...{
-      outboxMails: 0,
-      rowsWaiting: 0,
-      recordBytes: 10,
-      snapshotAt: 0,
-      snapshotBytes: 0,
-      snapshotFailures: 0,
-      pinnedTo: '',
-    },
+    ...{ outboxMails: 0, rowsWaiting: 0, recordBytes: 10, recordRate: 1.5, byteRate: 90 },
+    ...{ snapshotAt: 0, snapshotBytes: 0, snapshotFailures: 0, pinnedTo: '' },
     ...more,
   };
 }
