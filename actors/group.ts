@@ -8,6 +8,7 @@ import { type GroupMemory, wakeGroup } from './group/memory.ts';
 import { arrange, post } from './group/posting.ts';
 import { passTyping, question } from './group/questions.ts';
 import { lapsed, takeMarks, tellReceipts } from './group/receipts.ts';
+import { summary } from './group/summary.ts';
 import { fade } from './group/vanishing.ts';
 import { Group } from './kinds.ts';
 import type { MessengerLimits } from './limits.ts';
@@ -29,6 +30,7 @@ export function groupBehaviour(limits: MessengerLimits): AnyBehaviour {
       gather,
       fade,
       tellReceipts,
+      summary,
     },
   });
 }

@@ -14,8 +14,9 @@ import {
   failed,
   isAdminError,
 } from './admin/connect.ts';
+import { group, groups } from './admin/groups.ts';
 import { move, rebalance } from './admin/moves.ts';
-import { groups, reports, trace, user, users } from './admin/users.ts';
+import { reports, trace, user, users } from './admin/users.ts';
 import { rebuild, verify } from './admin/verify.ts';
 import { events, mail, watchOptions } from './admin/watch.ts';
 import { type Options, parseOptions, UsageError } from './options.ts';
@@ -78,6 +79,7 @@ const nouns: { readonly [noun: string]: Noun | undefined } = {
     run: user,
   },
   groups: { usage: '[PREFIX]', help: 'by the beginning of their id', words: 1, run: groups },
+  group: { usage: 'ID', help: 'one group: its size, roles and modes', words: 1, run: group },
   reports: { usage: '', help: 'what users have reported', words: 0, run: reports },
   trace: { usage: 'SENDER ID', help: 'what became of a message', words: 2, run: trace },
   audit: {

@@ -178,7 +178,7 @@ async function openEdges(
 async function openAdmin(options: ServerOptions, node: Node, serving: () => boolean): Promise<Console | undefined> {
   if (options.console === undefined) return undefined;
   const { openConsole } = await import('../console/index.ts');
-  const kinds = { user: User, audit: auditLog, reportsAt };
+  const kinds = { user: User, group: Group, audit: auditLog, reportsAt };
   return openConsole({ ...options.console, node, log: options.ports.log, kinds, serving });
 }
 

@@ -4,6 +4,7 @@ export type { BackupSource } from './backup.ts';
 export { AdminClient, type AdminClientOptions, AdminError } from './client.ts';
 export { type Console, openConsole } from './server.ts';
 export type {
+  ActorEntryWords,
   AuditEntryWords,
   BackupPieceWords,
   EventWords,

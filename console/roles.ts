@@ -33,6 +33,8 @@ const methods: { readonly [M in MethodName | StreamName]: Role } = {
   GetUser: 'viewer',
   RevokeDevice: 'operator',
   DeactivateUser: 'admin',
+  ListGroups: 'viewer',
+  GetGroup: 'viewer',
   ListReports: 'viewer',
   TraceMessage: 'viewer',
   ListAudit: 'viewer',

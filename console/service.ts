@@ -8,6 +8,7 @@ import { getActor, getLetter, limitOf, listActors, listLetters, listRows } from 
 import type { BackupSource } from './backup.ts';
 import { Changes } from './changes.ts';
 import { absent, answerOf, Failure, replyOf } from './failures.ts';
+import { type Groups, getGroup, listGroups } from './groups.ts';
 import { survey } from './survey.ts';
 import {
   deactivateUser,
@@ -29,6 +30,7 @@ export interface ServiceOptions {
   /** The names of the actors that it asks; it knows nothing of their behaviour. */
   readonly kinds: {
     readonly user: Users;
+    readonly group: Groups;
     readonly audit: Ref<AuditProtocol>;
     reportsAt(partition: number): Ref<ReportsProtocol>;
   };
@@ -61,6 +63,8 @@ export function handlers({ node, log, kinds }: ServiceOptions): Handlers {
     GetDeadLetter: (request, caller) => getLetter(node, caller, request),
     ListUsers: (request) => listUsers(node, kinds.user, request),
     GetUser: (request) => getUser(node, kinds.user, request),
+    ListGroups: (request) => listGroups(node, kinds.group, request),
+    GetGroup: (request, caller) => getGroup(node, kinds.group, caller, request),
     ListReports: (request, caller) => listReports(node, kinds.reportsAt, caller, request),
     TraceMessage: (request) => traceMessage(node, kinds.user, request),
     ListAudit: (request) => listAudit(node, kinds.audit, request),

@@ -164,6 +164,25 @@ export interface UserWords {
   readonly devices: readonly DeviceWords[];
 }
 
+export interface GroupWords {
+  readonly group: string;
+  readonly title: string;
+  readonly about: string;
+  readonly redacted: boolean;
+  readonly members: number;
+  readonly roles: { readonly owner: number; readonly admin: number; readonly member: number };
+  readonly owners: readonly string[];
+  readonly announce: boolean;
+  readonly shared: boolean;
+  readonly vanishAfterMs: number;
+  readonly asked: number;
+  readonly links: number;
+  readonly head: number;
+  readonly lastAt: number;
+  readonly partition: number;
+  readonly node: string;
+}
+
 export interface ReportWords {
   readonly partition: number;
   readonly number: number;
@@ -326,6 +345,11 @@ export interface Methods {
   GetUser: { request: { readonly user: string }; reply: UserWords };
   RevokeDevice: { request: { readonly user: string; readonly device: string } & Because; reply: Done };
   DeactivateUser: { request: { readonly user: string } & Because; reply: Done };
+  ListGroups: {
+    request: { readonly prefix: string } & Paged;
+    reply: { readonly groups: readonly ActorEntryWords[]; readonly next: string };
+  };
+  GetGroup: { request: { readonly group: string }; reply: GroupWords };
   ListReports: {
     request: Paged;
     reply: { readonly reports: readonly ReportWords[]; readonly next: string; readonly redacted: boolean };

@@ -14,6 +14,7 @@ import type {
   Reach,
   Reactions,
   RefusalCode,
+  Role,
   Roster,
   UserId,
 } from './words.ts';
@@ -71,6 +72,26 @@ export type GroupRefusal = Extract<
   | 'unauthorised'
 >;
 
+/** What an operator may know of a group. */
+export interface GroupSummary {
+  readonly title: string;
+  readonly about: string;
+  readonly announce: boolean;
+  readonly shared: boolean;
+  /** 0: messages stay. */
+  readonly vanishMs: number;
+  /** How many there are of each. */
+  readonly roles: { readonly [R in Role]: number };
+  readonly owners: readonly UserId[];
+  /** Users who are being asked whether they may be added. */
+  readonly asked: number;
+  /** Links by which one may join. */
+  readonly links: number;
+  /** Number and time of the newest entry of its log. */
+  readonly head: number;
+  readonly lastAt: number;
+}
+
 /** The group actor, `group/#…`. */
 export type GroupProtocol = FileGroupProtocol & {
   // ---- from users (durable)
@@ -104,6 +125,8 @@ export type GroupProtocol = FileGroupProtocol & {
     reply: never;
   };
   typing: { mail: { readonly from: UserId; readonly on: boolean; readonly recording?: true }; reply: never };
+  // ---- from operators; null where there is no such group
+  summary: { mail: object; reply: GroupSummary | null };
   // ---- timers
   gather: { mail: object; reply: never };
   fade: { mail: object; reply: never };

@@ -1,5 +1,5 @@
 /** Actors, and mails that failed. */
-import type { LetterWords, TurnWords } from '../../console/index.ts';
+import type { ActorEntryWords, LetterWords, TurnWords } from '../../console/index.ts';
 import { UsageError, wholeNumber } from '../options.ts';
 import { partitionOf } from './cluster.ts';
 import { type Errand, isMeant, reasonOf } from './connect.ts';
@@ -41,7 +41,7 @@ export async function actors(errand: Errand): Promise<number> {
 }
 
 export async function listActors(errand: Errand, kind: string, keyPrefix: string): Promise<number> {
-  const { client, terminal, json } = errand;
+  const { client } = errand;
   const list = await gather(errand, async (at) => {
     const { actors: found, next } = await client.call('ListActors', {
       kind,
@@ -51,15 +51,19 @@ export async function listActors(errand: Errand, kind: string, keyPrefix: string
     });
     return { list: found, next };
   });
+  sayActors(errand, list);
+  return 0;
+}
+
+export function sayActors({ terminal, json }: Errand, list: readonly ActorEntryWords[]): void {
   const columns = [
-    { head: 'ACTOR', of: ({ address }: (typeof list)[number]) => address },
-    { head: 'PARTITION', of: ({ partition }: (typeof list)[number]) => partition },
-    { head: 'NODE', of: ({ node }: (typeof list)[number]) => node },
-    { head: 'STATE', of: ({ awake }: (typeof list)[number]) => (awake ? 'awake' : 'asleep') },
-    { head: 'WAITING', of: ({ waitingMails }: (typeof list)[number]) => waitingMails },
+    { head: 'ACTOR', of: ({ address }: ActorEntryWords) => address },
+    { head: 'PARTITION', of: ({ partition }: ActorEntryWords) => partition },
+    { head: 'NODE', of: ({ node }: ActorEntryWords) => node },
+    { head: 'STATE', of: ({ awake }: ActorEntryWords) => (awake ? 'awake' : 'asleep') },
+    { head: 'WAITING', of: ({ waitingMails }: ActorEntryWords) => waitingMails },
   ];
   terminal.say(json ? JSON.stringify(list, null, 2) : table(list, columns));
-  return 0;
 }
 
 /** One actor; with a table's name, the rows of that. */

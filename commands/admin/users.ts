@@ -1,4 +1,4 @@
-/** Users, groups, reports, and what became of a message. */
+/** Users, reports, and what became of a message. */
 import { UsageError } from '../options.ts';
 import { gather, listActors } from './actors.ts';
 import { type Errand, isMeant, reasonOf } from './connect.ts';
@@ -7,11 +7,6 @@ import { table, time } from './table.ts';
 /** Those whose name begins so. */
 export async function users(errand: Errand): Promise<number> {
   return listActors(errand, 'user', errand.words[0] ?? '');
-}
-
-export async function groups(errand: Errand): Promise<number> {
-  const [prefix = ''] = errand.words;
-  return listActors(errand, 'group', prefix);
 }
 
 /** `user NAME`, `user NAME revoke DEVICE`, `user NAME deactivate`. */

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { Group } from '../../actors/index.ts';
 import { arrange, entriesOf, eventsOf, makeGroup, people, receive, send, told } from './groups.ts';
 import { connect, messenger, standing } from './harness.ts';
 
@@ -340,4 +341,22 @@ t.test('GRP: moves and failures of turns change nothing of it', async (t) => {
   t.same(told(anew, group), expected);
   t.equal(entriesOf(anew, group).length, 7);
   t.same(world.deadLetters, []);
+});
+
+t.test('An operator sees the size, roles and modes of a group, and nothing that was said in it', async (t) => {
+  const world = messenger();
+  const all = people(world, 'alice', 'bob', 'carol');
+  const group = makeGroup(world, all, 'alice', 'bob', 'carol');
+  t.match(world.ask(Group.ref(group), { kind: 'summary' }), {
+    ...{ title: 'Friends', about: '', announce: false, shared: false, vanishMs: 0 },
+    ...{ roles: { owner: 1, admin: 0, member: 2 }, owners: ['alice'], asked: 0, links: 0, head: 2 },
+  });
+  arrange(world, all.alice!, group, { what: 'role', user: 'bob', role: 'admin' });
+  arrange(world, all.alice!, group, { what: 'mode', announce: true, shared: true });
+  arrange(world, all.bob!, group, { what: 'link', link: 'a-secret-of-22-letters', uses: 0, forMs: 0 });
+  send(world, all.bob!, group, 'canary');
+  const seen = world.ask(Group.ref(group), { kind: 'summary' });
+  t.match(seen, { announce: true, shared: true, roles: { owner: 1, admin: 1, member: 1 }, links: 1, head: 5 });
+  t.notMatch(JSON.stringify(seen), /canary|secret/);
+  t.equal(world.ask(Group.ref('#nobody-made-this'), { kind: 'summary' }), null);
 });

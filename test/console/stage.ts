@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ChannelCredentials, Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
-import { auditLog, messengerBehaviours, reportsAt, User } from '../../actors/index.ts';
+import { auditLog, Group, messengerBehaviours, reportsAt, User } from '../../actors/index.ts';
 import { adminService, healthService, loadDefinition } from '../../console/definition.ts';
 import { type ConsoleOptions, openConsole } from '../../console/server.ts';
 import { defaultLimits, Node } from '../../runtime/index.ts';
@@ -31,7 +31,7 @@ export async function stage(
   });
   node.start();
   await node.ready();
-  const kinds = { user: User, audit: auditLog, reportsAt };
+  const kinds = { user: User, group: Group, audit: auditLog, reportsAt };
   const opened = await openConsole({
     reflection: false,
     ...options,

@@ -147,6 +147,19 @@ t.test('three nodes, three nats-servers, and an operator', async (t) => {
       users.map(({ address }) => address),
       ['user/alice'],
     );
+    const group = await alice.groups.create('Canary Club', ['bob'], 'of the test');
+    const [found, ...others] = await seen<readonly { address: string }[]>(n3, 'groups', group.slice(1, 4));
+    t.strictSame([found?.address, others], [`group/${group}`, []]);
+    const viewedGroup = await ringpost('viewer', n2, 'group', group.slice(1));
+    t.match(viewedGroup, { code: 0, out: /<11 characters>[\s\S]*[12] members: owned by alice, 0 admins, [01] others/ });
+    t.notMatch(viewedGroup.out, /Canary|of the test/);
+    t.match(await ringpost('admin', n1, 'group', group), { code: 0, out: /Canary Club\n +of the test/ });
+    t.equal((await ringpost('viewer', n1, 'group', 'no-such-group')).code, 3);
+    const turns = await seen<{ turns: readonly { mail: string; tookUs: number }[] }>(n1, 'actor', 'user/alice');
+    t.ok(
+      turns.turns.some(({ mail, tookUs }) => mail !== '' && tookUs > 0),
+      'it was looked at before',
+    );
     const trace = await untilTraced(() => seen(n3, 'trace', 'alice', sent.id));
     t.strictSame(
       trace.steps.map(({ step }) => step),
