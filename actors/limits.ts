@@ -82,7 +82,11 @@ export interface MessengerLimits {
   readonly reports_max: number;
   readonly reports_kept_max: number;
   readonly reports_page_max: number;
-  /** Entries of the audit log in a page; those whose answers may be asked for again. The log itself has no bound: it is only ever added to, by people. */
+  /** Entries of the audit log: at the bound nothing is begun any more, until an operator has exported the oldest ones and has them dropped. */
+  readonly audit_entries_max: number;
+  /** Dropped in one turn. */
+  readonly audit_trim_entries: number;
+  /** Entries in a page; those whose answers may be asked for again. */
   readonly audit_page_max: number;
   readonly audit_tickets_max: number;
   readonly report_body_chars_max: number;
@@ -188,6 +192,8 @@ export const defaultMessengerLimits: MessengerLimits = {
   reports_max: 20,
   reports_kept_max: 1_024,
   reports_page_max: 16,
+  audit_entries_max: 1_000_000,
+  audit_trim_entries: 1_000,
   audit_page_max: 25,
   audit_tickets_max: 256,
   report_body_chars_max: 4_096,

@@ -83,10 +83,10 @@ const nouns: { readonly [noun: string]: Noun | undefined } = {
   reports: { usage: '', help: 'what users have reported', words: 0, run: reports },
   trace: { usage: 'SENDER ID', help: 'what became of a message', words: 2, run: trace },
   audit: {
-    usage: '[list | verify]',
-    help: 'what operators have changed; --noted NUMBER:HASH',
-    words: 1,
-    verbs: ['list', 'verify'],
+    usage: '[list | verify | export FILE | trim NUMBER:HASH]',
+    help: 'what operators have changed; --noted NUMBER:HASH, --from FILE',
+    words: 2,
+    verbs: ['list', 'verify', 'export', 'trim'],
     run: audit,
   },
 };
@@ -117,6 +117,7 @@ export async function admin(args: readonly string[], terminal: Terminal): Promis
       noted: { type: 'string' },
       ...watchOptions,
       all: { type: 'boolean' },
+      from: { type: 'string' },
     },
     4,
   );

@@ -63,14 +63,18 @@ export class Changes {
   }
 
   async #begun(deed: Deed): Promise<AuditEntry> {
+    let entry: AuditEntry | null;
     try {
-      return await this.#append(deed);
+      entry = await this.#append(deed);
     } catch (error) {
       throw new Failure(
         status.UNAVAILABLE,
         `nothing was changed, for the audit log can't be written: ${wordsOf(error)}`,
       );
     }
+    if (entry !== null) return entry;
+    const words = 'nothing was changed, for the audit log is full: export it, then drop its oldest entries';
+    throw new Failure(status.RESOURCE_EXHAUSTED, words);
   }
 
   /** It is done, or not, whatever the log says now. */
@@ -82,7 +86,7 @@ export class Changes {
     }
   }
 
-  async #append(deed: Deed): Promise<AuditEntry> {
+  async #append(deed: Deed): Promise<AuditEntry | null> {
     return replyOf(await this.#node.ask(this.#audit, { kind: 'append', ticket: randomUUID(), deed }, append_wait_ms));
   }
 }

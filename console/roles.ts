@@ -38,6 +38,7 @@ const methods: { readonly [M in MethodName | StreamName]: Role } = {
   ListReports: 'viewer',
   TraceMessage: 'viewer',
   ListAudit: 'viewer',
+  TrimAudit: 'admin',
 };
 
 /** By full name: common tools come with these. */

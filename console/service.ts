@@ -4,10 +4,11 @@ import type { AuditProtocol } from '../proto/audit-words.ts';
 import type { ReportsProtocol } from '../proto/report-words.ts';
 import type { Log, Node, Ref } from '../runtime/index.ts';
 import type { Caller } from './access.ts';
-import { getActor, getLetter, limitOf, listActors, listLetters, listRows } from './actors.ts';
+import { getActor, getLetter, listActors, listLetters, listRows } from './actors.ts';
+import { listAudit, trimAudit } from './audit.ts';
 import type { BackupSource } from './backup.ts';
 import { Changes } from './changes.ts';
-import { absent, answerOf, Failure, replyOf } from './failures.ts';
+import { absent, answerOf, Failure } from './failures.ts';
 import { type Groups, getGroup, listGroups } from './groups.ts';
 import { survey } from './survey.ts';
 import {
@@ -68,6 +69,7 @@ export function handlers({ node, log, kinds }: ServiceOptions): Handlers {
     ListReports: (request, caller) => listReports(node, kinds.reportsAt, caller, request),
     TraceMessage: (request) => traceMessage(node, kinds.user, request),
     ListAudit: (request) => listAudit(node, kinds.audit, request),
+    TrimAudit: (request, caller) => trimAudit(node, kinds.audit, changes, request, caller),
     ...changing(node, changes, kinds.user),
   };
 }
@@ -169,14 +171,4 @@ async function getPartition(node: Node, { partition: id }: Request<'GetPartition
   // Whether or not there is such a partition is said by the node that was asked.
   const list = answerOf(channels);
   return { partition: partitions[id] as PartitionWords, channels: list };
-}
-
-async function listAudit(
-  node: Node,
-  audit: Ref<AuditProtocol>,
-  { after, limit }: Request<'ListAudit'>,
-): Promise<Reply<'ListAudit'>> {
-  const page = replyOf(await node.ask(audit, { kind: 'read', after, limit: limitOf(limit) }));
-  const entries = page.entries.map(({ previous, ...entry }) => ({ ...entry, previousHash: previous }));
-  return { entries, head: page.head, headHash: page.headHash };
 }

@@ -300,6 +300,15 @@ export interface MailNewsWords {
   readonly silent: readonly string[];
 }
 
+export interface AuditListWords {
+  readonly entries: readonly AuditEntryWords[];
+  readonly head: number;
+  readonly headHash: string;
+  readonly base: number;
+  readonly baseHash: string;
+  readonly entriesMax: number;
+}
+
 export interface Done {
   readonly audit: number;
 }
@@ -357,8 +366,9 @@ export interface Methods {
   TraceMessage: { request: { readonly sender: string; readonly id: string }; reply: TraceWords };
   ListAudit: {
     request: { readonly after: number; readonly limit: number };
-    reply: { readonly entries: readonly AuditEntryWords[]; readonly head: number; readonly headHash: string };
+    reply: AuditListWords;
   };
+  TrimAudit: { request: { readonly number: number; readonly hash: string } & Because; reply: Done };
 }
 
 /** One of these at a time. */

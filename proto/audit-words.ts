@@ -58,12 +58,25 @@ export interface AuditPage {
   readonly entries: readonly AuditEntry[];
   readonly head: number;
   readonly headHash: string;
+  /** The newest of those that were dropped after they had been exported; the first one that is there follows it. 0 and '' for none. */
+  readonly base: number;
+  readonly baseHash: string;
+  /** How many there may be. */
+  readonly entriesMax: number;
 }
+
+/** The method by which entries are dropped: begun even where the log is full. */
+export const trimMethod = 'TrimAudit';
 
 /** The log of the cluster, `audit/log`. */
 export type AuditProtocol = {
-  /** Answered when it is durable; the same `ticket` again is the same entry. */
-  append: { mail: { readonly ticket: string; readonly deed: Deed }; reply: AuditEntry };
+  /** Answered when it is durable; the same `ticket` again is the same entry. Null where the log is full and the deed is about to begin. */
+  append: { mail: { readonly ticket: string; readonly deed: Deed }; reply: AuditEntry | null };
+  /**
+   * Drops entries up to `number`, the hash of which proves that whoever asks has had them. Answers how many of those are left: again until there are none.
+   * Null: that one is not there with this hash.
+   */
+  trim: { mail: { readonly number: number; readonly hash: string }; reply: number | null };
   /** Those after a number. */
   read: { mail: { readonly after: number; readonly limit: number }; reply: AuditPage };
 };

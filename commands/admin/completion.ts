@@ -15,6 +15,7 @@ export function completion(shell: string | undefined, nouns: Nouns): string {
     'wait',
     'noted',
     'all',
+    'from',
     ...Object.keys(watchOptions),
     'help',
   ].map((name) => `--${name}`);

@@ -21,11 +21,24 @@ export interface Letters {
   readonly more: boolean;
 }
 
-/** Worst first. `letters`: undefined while nobody has said. */
-export function alarmsOf(cluster: ClusterWords, letters: Letters | undefined): Alarm[] {
+/** The audit log: how full it is. */
+export interface AuditFill {
+  readonly entries: number;
+  readonly entriesMax: number;
+}
+
+/** From here on there is an alarm: at 100 nothing can be changed any more. */
+const audit_full_percent = 90;
+
+/** Worst first. `letters`, `audit`: undefined while nobody has said. */
+export function alarmsOf(cluster: ClusterWords, letters: Letters | undefined, audit?: AuditFill): Alarm[] {
   const alarms = [...nodeAlarms(cluster), ...partitionAlarms(cluster)];
   if (letters !== undefined && letters.count > 0) {
     alarms.push(bad(`${countOf(letters.count, 'dead letter')}${letters.more ? ' or more' : ''}: d lists them`));
+  }
+  if (audit !== undefined && audit.entries * 100 >= audit.entriesMax * audit_full_percent) {
+    const percent = Math.floor((audit.entries * 100) / audit.entriesMax);
+    alarms.push(bad(`the audit log is full to ${percent} %: ringpost admin audit export, audit trim`));
   }
   return [...alarms.filter(({ level }) => level === 'bad'), ...alarms.filter(({ level }) => level === 'note')];
 }

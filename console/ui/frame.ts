@@ -106,7 +106,7 @@ function titleLine({ cluster, address, heardAt, trouble }: State, nowMs: number)
 function alarmLine(state: State): Line {
   if (state.cluster === undefined) return [];
   if (state.address === undefined) return line(`! ${state.trouble}; asking the others`, { color: 'red' });
-  const count = alarmsOf(state.cluster, state.letters).length;
+  const count = alarmsOf(state.cluster, state.letters, state.audit).length;
   if (count === 0) return [span('no alarms', { color: 'green' })];
   const [worst = []] = alarmLines(state);
   return count === 1 ? worst : [...worst, span(`  (and ${count - 1} more: press !)`, { dim: true })];

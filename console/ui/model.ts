@@ -10,7 +10,7 @@ import type {
   Reply,
   Request,
 } from '../words.ts';
-import type { Letters } from './alarms.ts';
+import type { AuditFill, Letters } from './alarms.ts';
 
 import { type History, noHistory, recorded } from './history.ts';
 
@@ -110,6 +110,7 @@ export interface State {
   readonly isTold: boolean;
   readonly mail: Mail;
   readonly letters: Letters | undefined;
+  readonly audit: AuditFill | undefined;
   /** How long the cluster took to look for dead letters in all partitions, ms; newest last. */
   readonly answerTimes: readonly number[];
   /** The last one is seen, Esc goes to the one before. */
@@ -130,6 +131,7 @@ export function firstState(addresses: readonly string[]): State {
     isTold: false,
     mail: noMail,
     letters: undefined,
+    audit: undefined,
     answerTimes: [],
     stack: [{ kind: 'overview', at: 0 }],
     prompt: undefined,

@@ -143,9 +143,9 @@ export function eventLines(events: readonly LoggedEvent[]): Line[] {
   ]);
 }
 
-export function alarmLines({ cluster, letters }: State): Line[] {
+export function alarmLines({ cluster, letters, audit }: State): Line[] {
   if (cluster === undefined) return [];
-  return alarmsOf(cluster, letters).map(({ level, words }) =>
+  return alarmsOf(cluster, letters, audit).map(({ level, words }) =>
     level === 'bad'
       ? [span('! ', { color: 'red', bold: true }), span(words, { color: 'red' })]
       : [span('i ', { color: 'yellow' }), span(words, { color: 'yellow' })],

@@ -155,7 +155,8 @@ export class Session {
       after = Math.max(0, head - limit);
     }
     const page = await this.#link.call('ListAudit', { after, limit });
-    return { ...page, entries: page.entries.slice(0, limit).reverse() };
+    // Where the oldest ones were dropped, those after them come in their place.
+    return { ...page, entries: page.entries.filter(({ number }) => number <= after + limit).reverse() };
   }
 
   async #change(what: string, query: Query): Promise<void> {
@@ -183,6 +184,8 @@ export class Session {
       const { letters, next } = await this.#link.call('ListDeadLetters', { limit: letters_counted_max, page: '' });
       const counted = { count: letters.length, more: next !== '' };
       this.#set(withLetters(this.#state, counted, performance.now() - beganMs, Date.now()));
+      const { head, base, entriesMax } = await this.#link.call('ListAudit', { after: 0, limit: 1 });
+      this.#set({ ...this.#state, audit: { entries: head - base, entriesMax } });
     } catch {
       // Counted again soon; that a node does not answer is seen by the watch.
     } finally {

@@ -92,3 +92,39 @@ t.test('ADM2 an entry whose answer was lost is asked for again, and is there onc
   world.ask(auditLog, { kind: 'append', ticket: 'other', deed: deed('twice') });
   t.equal(all(world).length, 2);
 });
+
+t.test(
+  'ADM4 a log that is full begins nothing, ends what was begun, and is shortened by who has read it',
+  async (t) => {
+    const world = messenger({ audit_entries_max: 10, audit_trim_entries: 2 });
+    let tickets = 0;
+    const append = (more: Partial<Deed> = {}) =>
+      world.ask(auditLog, { kind: 'append', ticket: `t${++tickets}`, deed: { ...deed('why'), ...more } });
+    for (let i = 0; i < 10; i++) t.not(append(), null);
+    t.equal(append(), null);
+    t.equal(append(), null);
+    t.match(append({ outcome: 'done (9)' }), { number: 11 });
+    t.match(append({ method: 'TrimAudit' }), { number: 12 });
+    const entries = all(world);
+    t.equal(entries.length, 12);
+    const trim = (number: number, hash = entries[number - 1]?.hash ?? '') =>
+      world.ask(auditLog, { kind: 'trim', number, hash });
+    t.equal(trim(5, sha256('x')), null, 'not without the right hash');
+    t.equal(trim(12), null, 'never the newest');
+    t.equal(trim(13), null);
+    t.equal(all(world).length, 12);
+    t.strictSame([trim(5), trim(5), trim(5), trim(5)], [3, 1, 0, 0], 'some at a time; again does no harm');
+    t.equal(trim(4), null, 'that one is gone');
+    const page = world.ask(auditLog, { kind: 'read', after: 0, limit: 100 });
+    t.match(page, { base: 5, baseHash: entries[4]?.hash, head: 12, entriesMax: 10 });
+    t.strictSame(page.entries, entries.slice(5));
+    t.equal(auditFlaw(page.entries, { number: page.base, hash: page.baseHash }, sha256), undefined);
+    t.match(append(), { number: 13, previous: entries[11]?.hash }, 'there is room again');
+    world.forget(auditLog.address);
+    t.match(
+      world.ask(auditLog, { kind: 'read', after: 0, limit: 1 }),
+      { base: 5, head: 13 },
+      'it is a row like others',
+    );
+  },
+);

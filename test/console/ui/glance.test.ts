@@ -116,6 +116,9 @@ t.test('Alarms: what is not as it should be, worst first', async (t) => {
   t.strictSame(alarms(with2({ fitness: 'no journal' })), ['bad: node n2 is not fit: no journal']);
   t.strictSame(alarms(with2({ view: 6 })), ['note: node n2 acts on view 6, the one that answers on 7']);
   t.strictSame(alarms(cluster(), 2), ['bad: 2 dead letters: d lists them']);
+  const filled = (entries: number) => alarmsOf(cluster(), undefined, { entries, entriesMax: 1_000 });
+  t.strictSame(filled(899), []);
+  t.match(filled(900), [{ level: 'bad', words: /audit log is full to 90 %/ }]);
   const of = (more: Partial<PartitionWords>): ClusterWords =>
     cluster({ partitions: cluster().partitions.map((one) => (one.id === 4 ? { ...one, ...more } : one)) });
   t.strictSame(alarms(of({ owner: '', answered: false })), ['bad: partition 4 without owner']);
