@@ -121,14 +121,8 @@ export class Engine {
     });
     this.#rest = new Rest(ports, limits, () => this.holdings.all());
     this.#scrub = new Scrub(ports, damaged);
-    this.snapshots = new Snapshots({
-      ports,
-      limits,
-      partitions,
-      served: () => this.holdings.all(),
-      told: this.told,
-      damaged,
-    });
+    const served = () => this.holdings.all();
+    this.snapshots = new Snapshots({ ports, limits, partitions, served, told: this.told, damaged });
     this.post = this.#makePost();
     const partitionHost = this.#partitionHost();
     this.holdings = this.#makeHoldings(partitionHost);

@@ -115,7 +115,7 @@ const prefaces: { readonly [status: string]: string | undefined } = {
   UNAVAILABLE: 'Not now',
   DEADLINE_EXCEEDED: 'No answer in time',
   FAILED_PRECONDITION: 'Not as things are',
-  RESOURCE_EXHAUSTED: 'Too many at a time',
+  RESOURCE_EXHAUSTED: 'There is no room',
   UNIMPLEMENTED: 'The node that was asked is older than this command',
 };
 

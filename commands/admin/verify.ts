@@ -8,6 +8,15 @@ import { bytes, duration, table, time } from './table.ts';
 /** The server itself gives up after ten minutes. */
 const verify_wait_ms = 620_000;
 
+/** What would be the same for every partition. */
+const endsAll: readonly string[] = [
+  'PERMISSION_DENIED',
+  'UNAUTHENTICATED',
+  'UNREACHABLE',
+  'INVALID_ARGUMENT',
+  'RESOURCE_EXHAUSTED',
+];
+
 /** What came of one partition: how it is, or why that could not be told. */
 type Outcome = VerifiedWords | { readonly partition: number; readonly failed: string };
 
@@ -30,7 +39,7 @@ export async function verify(errand: Errand): Promise<number> {
       outcomes.push(await client.call('VerifyPartition', { partition: id, reason }, verify_wait_ms));
     } catch (error) {
       // One that has no owner just now does not keep the others from being verified; a wrong role would.
-      if (!isAdminError(error) || error.status === 'PERMISSION_DENIED' || error.status === 'UNREACHABLE') throw error;
+      if (!isAdminError(error) || endsAll.includes(error.status)) throw error;
       failed(error, terminal);
       outcomes.push({ partition: id, failed: `${error.status}: ${error.message}` });
     }

@@ -200,6 +200,7 @@ t.test('A node that does not know a question has not done what it asks', async (
   const inspect = node.inspect.bind(node);
   const kinds = {
     user: { name: 'user' } as never,
+    group: { name: 'group' } as never,
     audit: { address: 'audit/log' },
     reportsAt: () => ({ address: 'x/y' }),
   };

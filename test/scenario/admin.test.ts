@@ -82,7 +82,7 @@ t.test('three nodes, three nats-servers, and an operator', async (t) => {
   });
   t.teardown(() => cluster.stop());
   const [n1 = '', n2 = '', n3 = ''] = [at.n1, at.n2, at.n3];
-  const seen = <T>(node: string, ...args: string[]): Promise<T> => seenBy('viewer', node, ...args);
+  const seen = <T>(node: string, ...args: string[]): Promise<T> => seenBy(ringpost, 'viewer', node, ...args);
   /** Asks again until it is so. */
   const untilSeen = async <T>(
     node: string,

@@ -1,14 +1,18 @@
-/** An operator of a scenario: types commands of `ringpost admin`, each in a process of its own. */
+/** An operator of a scenario: types commands of `ringpost admin`. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { run } from '../../main.ts';
 
 const launcher = fileURLToPath(new URL('../../../bin/ringpost.js', import.meta.url));
 
-export const token = (who: string): string => `${who}-token-of-this-very-test`;
+const token = (who: string): string => `${who}-token-of-this-very-test`;
 
+const roles = ['viewer', 'operator', 'admin'];
 /** A file of tokens with one of each role, named like it. */
-export const tokensFile = ['viewer', 'operator', 'admin'].map((role) => `${role} ${role} ${token(role)}\n`).join('');
+export const tokensFile = roles.map((role) => `${role} ${role} ${token(role)}\n`).join('');
 
 export interface Said {
   readonly code: number;
@@ -33,9 +37,29 @@ export async function ringpost(as: string, at: string, ...args: readonly string[
   return { code, out, err };
 }
 
+type Type = (as: string, at: string, ...args: readonly string[]) => Promise<Said>;
+
+/** As `ringpost`, in this process: where there are many commands, starting those takes longer than all else. `folder`: for the tokens. */
+export function typist(folder: string): Type {
+  for (const role of roles) writeFileSync(join(folder, `token-of-${role}`), token(role));
+  return async (as, at, ...args) => {
+    const said: Record<'say' | 'tell', string> = { say: '', tell: '' };
+    const terminal = {
+      say(text: string): void {
+        said.say += `${text}\n`;
+      },
+      tell(line: string): void {
+        said.tell += `${line}\n`;
+      },
+    };
+    const code = await run(['admin', ...args, '--node', at, '--token-file', join(folder, `token-of-${as}`)], terminal);
+    return { code, out: said.say, err: said.tell };
+  };
+}
+
 /** What a command says in JSON. Throws unless it ended well. */
-export async function seenBy<T>(as: string, at: string, ...args: readonly string[]): Promise<T> {
-  const { code, out, err } = await ringpost(as, at, ...args, '--json');
+export async function seenBy<T>(type: Type, as: string, at: string, ...args: readonly string[]): Promise<T> {
+  const { code, out, err } = await type(as, at, ...args, '--json');
   if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}: ${err}`);
   return JSON.parse(out) as T;
 }

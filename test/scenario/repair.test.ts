@@ -6,7 +6,7 @@ import t from 'tap';
 import { partitionOf } from '../../runtime/hash.ts';
 import { freePort } from '../../scripts/free-ports.ts';
 import { pause, startCluster } from './cluster.ts';
-import { ringpost, seenBy, tokensFile } from './operator.ts';
+import { seenBy as seen, tokensFile, typist } from './operator.ts';
 import { talk } from './pairs.ts';
 
 interface VerifiedSeen {
@@ -33,6 +33,8 @@ t.test('three nodes, three nats-servers, and an operator', async (t) => {
   });
   t.teardown(() => cluster.stop());
   const [n1 = '', n2 = '', n3 = ''] = [at.n1, at.n2, at.n3];
+  const ringpost = typist(folder);
+  const seenBy = <T>(as: string, node: string, ...args: string[]): Promise<T> => seen<T>(ringpost, as, node, ...args);
 
   await t.test('All partitions are verified under load, from any node', async (t) => {
     const talking = await talk((user) => cluster.client(user), 'repair', 2, 50);
