@@ -41,7 +41,7 @@ export function detail(state: State, screen: Screen, look: Look, help: readonly 
   }
 }
 
-const partitionHead = ' ID OWNER    EPOCH   RECORD REC/S COPIES (behind)   AWAKE  MBOX   OUT  STATE PIN';
+const partitionHead = ' ID OWNER    EPOCH   RECORD REC/S COPIES (lag)  AWAKE  MBOX   OUT  STATE PIN';
 
 function partitionRow(partition: PartitionWords): Line {
   const { id, owner, epoch, number, answered, awakeActors, waitingMails, outboxMails, snapshotBytes } = partition;
@@ -52,7 +52,7 @@ function partitionRow(partition: PartitionWords): Line {
   const owned = owner === '' ? '(none)' : answered ? owner : `${owner}?`;
   const words = [
     `${right(String(id), 3)} ${left(owned, 8)} ${right(String(epoch), 5)} ${right(String(number), 8)} ${right(short(recordRate), 5)} `,
-    `${left(`${copyMark(partition)} ${copies.join(', ') || 'none'}`, 15)} ${right(short(awakeActors), 5)} `,
+    `${left(`${copyMark(partition)} ${copies.join(', ') || 'none'}`, 13)} ${right(short(awakeActors), 5)} `,
     `${right(short(waitingMails), 5)} ${right(short(outboxMails), 5)} ${right(short(snapshotBytes), 6)}${pinnedTo === '' ? '' : ` ${pinnedTo}`}`,
   ].join('');
   return line(words, owner === '' ? { color: 'red' } : {});
@@ -276,9 +276,10 @@ function turnLines(turns: readonly TurnWords[]): Line[] {
   return [
     line(head, { dim: true }),
     ...rows.map(({ mail, from, by, at, tookUs, rows: written, mails, outputs, threw }) => {
-      const numbers = `${right(short(tookUs), 7)} ${right(String(written), 4)} ${right(String(mails), 4)} ${right(String(outputs), 5)}`;
-      const words = `${moment(at).slice(11)} ${left(mail, 14)} ${left(from || `(${by})`, 20)} ${numbers}`;
-      return line(threw === '' ? words : `${words} ${threw}`, threw === '' ? {} : { color: 'red' });
+      const about = `${moment(at).slice(11)} ${left(mail, 14)} ${left(from || `(${by})`, 20)} ${right(short(tookUs), 7)}`;
+      // What threw has left nothing.
+      if (threw !== '') return line(`${about} ${threw}`, { color: 'red' });
+      return text(`${about} ${right(String(written), 4)} ${right(String(mails), 4)} ${right(String(outputs), 5)}`);
     }),
   ];
 }

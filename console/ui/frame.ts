@@ -122,7 +122,7 @@ function noticeLine({ notice }: State): Line {
 function keyLine(state: State, screen: Screen, columns: number): Line {
   const keys: string[] = [];
   if (nodeOf(state, screen) !== undefined) keys.push('D drain', 'R resume');
-  if (screen.kind === 'partition') keys.push('S snapshot', 'V verify', 'M move');
+  if (screen.kind === 'partition') keys.push('S snapshot', 'M move', 'V verify');
   if (screen.kind === 'partitions') keys.push('B rebalance');
   if (screen.kind === 'letter') keys.push('R replay', 'X drop');
   if ('query' in screen) keys.push('r again');

@@ -16,7 +16,7 @@ import {
 } from '../../../console/ui/model.ts';
 import { short, sparkline } from '../../../console/ui/numbers.ts';
 import { left, line, textOf, wrap } from '../../../console/ui/spans.ts';
-import type { ClusterWords, NodeWords, PartitionWords } from '../../../console/words.ts';
+import type { ClusterWords, NodeWords, PartitionWords, TurnWords } from '../../../console/words.ts';
 
 function node(name: string, more: Partial<NodeWords> = {}): NodeWords {
   const counts = { awakeActors: 3, waitingMails: 1, outboxMails: 2, turns: 1_000, appends: 50, records: 100 };
@@ -276,7 +276,12 @@ t.test('A partition is moved from its own screen, and all are rebalanced from th
   t.notMatch(textsOf(shown({})).join('\n'), /pinned/);
   t.match(textsOf(shown({ pinnedTo: 'n3' })).join('\n'), /pinned to n3 by an operator: it moves there/);
   t.match(textsOf(shown({ pinnedTo: 'n2' })).join('\n'), /pinned to n2 by an operator: and there it is/);
-  t.match(textsOf(shown({})).at(-1), /S snapshot {2}M move/);
+  t.match(textsOf(shown({})).at(-1), /S snapshot {2}M move {2}V verify/);
+  const doubted = pressed(shown({ recordRate: 12, byteRate: 3_400 }), { text: 'V' }, ...typed('1'), 'enter');
+  t.match(textsOf(doubted.state).join('\n'), /REC\/S.*\n.* 12 [\s\S]*3.4k a second/);
+  t.match(pressed(doubted.state, ...typed('a doubt'), 'enter').effects, [
+    { kind: 'carryOut', query: { method: 'VerifyPartition', request: { partition: 1, reason: 'a doubt' } } },
+  ]);
   const moving = pressed(shown({}), { text: 'M' });
   t.match(textsOf(moving.state).join('\n'), /Move partition 1: [\s\S]*To which node: _/);
   t.match(pressed(moving.state, 'enter').state.notice, { isBad: true }, 'to nowhere');
@@ -294,6 +299,33 @@ t.test('A partition is moved from its own screen, and all are rebalanced from th
   const balanced = pressed(list, { text: 'B' }, ...typed('rebalance'), 'enter', ...typed('it is over'), 'enter');
   t.match(balanced.effects, [{ query: { method: 'Rebalance', request: { reason: 'it is over' } } }]);
   t.strictSame(pressed(seen(), { text: 'B' }).state.prompt, undefined, 'not from elsewhere');
+});
+
+t.test('An actor shows its last turns, the newest first, and those that threw', async (t) => {
+  const asked = pressed(seen(), { text: 'a' }, ...typed('user/al'), 'enter');
+  const [effect] = asked.effects;
+  if (effect?.kind !== 'ask') throw new Error('it asks');
+  const shown = (turns: readonly TurnWords[]): string => {
+    const place = { address: 'user/al', partition: 1, node: 'n2', epoch: 4, awake: true, idleMs: 0 };
+    const value = { ...place, waitingMails: [], tables: ['tl'], timers: [], turns };
+    return textsOf(withAnswer(asked.state, effect.query, { kind: 'here', value })).join('\n');
+  };
+  t.match(shown([]), /turns: seen from now on/);
+  const turn = {
+    mail: 'send',
+    from: '',
+    by: 'volatile',
+    at: 1_000,
+    tookUs: 250,
+    rows: 2,
+    mails: 1,
+    outputs: 3,
+    threw: '',
+  };
+  const later = { ...turn, mail: 'tick', by: 'timer', at: 2_000, threw: 'Error: made up' };
+  const lines = shown([turn, later] as readonly TurnWords[]);
+  t.match(lines, /00:00:02Z tick +\(timer\) .* Error: made up *\n/);
+  t.match(lines, /tick [\s\S]*00:00:01Z send +\(volatile\) +250 +2 +1 +3 *\n/);
 });
 
 t.test('Dead letters are counted, listed, read and replayed', async (t) => {
