@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { VerifyReport } from '../../runtime/index.ts';
+import { actorKind, behaviour, type VerifyReport } from '../../runtime/index.ts';
 import type { PartitionId } from '../../runtime/ports.ts';
 import { readPointer } from '../../runtime/snapshots/manifest.ts';
 import { simCodec } from '../../sim/codec.ts';
@@ -82,6 +82,45 @@ t.test('Partitions under load are sound, wherever it is asked, and nobody waits 
       const report = await verified(world, 'n3', id);
       t.match(report, { ...sound, rows: storedKeys(world, id).length, expected: report.found });
     }
+  }
+});
+
+/** Rows that are written over and over, and such that come and go. */
+const Fickle = actorKind<{ turn: { mail: object; reply: number } }>('fickle');
+const fickle = behaviour<{ turn: { mail: object; reply: number } }, { n: number }>(Fickle, {
+  wake: (turn) => ({ n: turn.get<number>('n') ?? 0 }),
+  turns: {
+    turn(memory, _, turn) {
+      memory.n++;
+      turn.put('n', memory.n);
+      // Long, so that a snapshot has many parts, between which time passes.
+      turn.put('last', String(memory.n % 3), `now ${memory.n} `.repeat(200));
+      if (memory.n % 2 === 0) turn.put('even', 'yes');
+      else turn.delete('even');
+      turn.reply(memory.n);
+    },
+  },
+});
+
+t.test('Rows that change between the looks are compared as of the moment at which each was looked at', async (t) => {
+  for (let seed = 91; seed <= 94; seed++) {
+    const world = new World({ seed, behaviours: [fickle], partitions, limits });
+    await world.cluster('n1', 'n2');
+    let going = true;
+    let turns = 0;
+    const next = (): void => {
+      if (!going) return;
+      world.time.after(1, next);
+      void world.node('n1').ask(Fickle.ref(`f${turns++ % 40}`), { kind: 'turn' });
+    };
+    next();
+    await world.pass(1_500);
+    for (let round = 0; round < 4; round++) {
+      for (const id of all) t.match(await verified(world, 'n1', id), sound, `seed ${seed}, partition ${id}`);
+    }
+    going = false;
+    await world.pass(3_500);
+    for (const id of all) t.match(await verified(world, 'n1', id), { ...sound, rows: storedKeys(world, id).length });
   }
 });
 
