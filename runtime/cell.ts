@@ -90,6 +90,13 @@ export class Cell {
     }
   }
 
+  /** A turn threw: its memory is not to be relied on. */
+  spoil(): void {
+    if (this.awake) this.spoilt = this.memory;
+    this.awake = false;
+    this.memory = undefined;
+  }
+
   rest(): void {
     this.awake = false;
     this.memory = undefined;

@@ -255,9 +255,7 @@ export class Partition implements TurnHost {
     const { limits, ports } = this.#host;
     followTurn(this.#host, cell, mail, true);
     this.mailboxes.noteTurn(cell, mail, ports.clock, 0, { threw: error });
-    if (cell.awake) cell.spoilt = cell.memory;
-    cell.awake = false;
-    cell.memory = undefined;
+    cell.spoil();
     mail.tries++;
     ports.probe?.count('turns_failed', cell.behaviour?.kind ?? '', 1);
     const about = { partition: this.id, kind: cell.behaviour?.kind, mail: mail.body.kind, tries: mail.tries, error };
