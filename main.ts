@@ -1,10 +1,5 @@
 /** `ringpost`: the composition root and the dispatcher of its commands. */
-import { backup, backupHelp, restore, restoreHelp } from './commands/backup.ts';
-import { cluster, clusterHelp } from './commands/cluster.ts';
-import { drain, drainHelp } from './commands/drain.ts';
-import { node, nodeHelp } from './commands/node.ts';
 import { UsageError } from './commands/options.ts';
-import { start, startHelp } from './commands/start.ts';
 import { processTerminal, type Terminal } from './commands/terminal.ts';
 
 const help = `ringpost: a messenger of your own.
@@ -26,35 +21,51 @@ interface Command {
   run(args: readonly string[], terminal: Terminal): Promise<number>;
 }
 
-const commands: { readonly [name: string]: Command | undefined } = {
-  start: { help: startHelp, run: start },
-  cluster: { help: clusterHelp, run: cluster },
-  node: { help: nodeHelp, run: node },
-  drain: { help: drainHelp, run: drain },
-  backup: { help: backupHelp, run: backup },
-  restore: { help: restoreHelp, run: restore },
+/** Each loads what it needs when it is asked for, and no more: those that only ask a node are typed often. */
+const commands: { readonly [name: string]: (() => Promise<Command>) | undefined } = {
+  start: async () => {
+    const { start, startHelp } = await import('./commands/start.ts');
+    return { help: startHelp, run: start };
+  },
+  cluster: async () => {
+    const { cluster, clusterHelp } = await import('./commands/cluster.ts');
+    return { help: clusterHelp, run: cluster };
+  },
+  node: async () => {
+    const { node, nodeHelp } = await import('./commands/node.ts');
+    return { help: nodeHelp, run: node };
+  },
+  drain: async () => {
+    const { drain, drainHelp } = await import('./commands/drain.ts');
+    return { help: drainHelp, run: drain };
+  },
+  backup: async () => {
+    const { backup, backupHelp } = await import('./commands/backup.ts');
+    return { help: backupHelp, run: backup };
+  },
+  restore: async () => {
+    const { restore, restoreHelp } = await import('./commands/backup.ts');
+    return { help: restoreHelp, run: restore };
+  },
+  admin: async () => {
+    const { admin, adminHelp } = await import('./commands/admin.ts');
+    return { help: adminHelp, run: admin };
+  },
 };
 
 /** Runs one command line; answers the exit code: 0 well, 1 failed, 2 not understood. */
 export async function run(argv: readonly string[], terminal: Terminal = processTerminal): Promise<number> {
   const [name = '', ...args] = argv;
-  if (name === 'chat') {
-    // Loaded when asked for: a server has no use for a terminal's line editor.
-    const { runChat } = await import('./client/chat/index.ts');
-    return runChat(args);
-  }
-  if (name === 'admin') {
-    const { admin, adminHelp } = await import('./commands/admin.ts');
-    return carryOut(name, { help: adminHelp, run: admin }, args, terminal);
-  }
-  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (command === undefined) {
+  // It reads its own options, and has its own words for what it does not understand.
+  if (name === 'chat') return (await import('./client/chat/index.ts')).runChat(args);
+  const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (load === undefined) {
     const asked = name === '' || name === '--help' || name === 'help' || name === '-h';
     if (asked) terminal.say(help);
     else terminal.tell(`ringpost has no command "${name}".\n\n${help}`);
     return asked ? 0 : 2;
   }
-  return carryOut(name, command, args, terminal);
+  return carryOut(name, await load(), args, terminal);
 }
 
 async function carryOut(name: string, command: Command, args: readonly string[], terminal: Terminal): Promise<number> {

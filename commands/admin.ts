@@ -1,5 +1,5 @@
 /** `ringpost admin`: one thing at a time, for people and for scripts; without a noun the live console. */
-import { AdminClient } from '../console/index.ts';
+import { AdminClient } from '../console/client.ts';
 import { actor, actors, letters } from './admin/actors.ts';
 import { audit } from './admin/audit.ts';
 import { backup } from './admin/backup.ts';

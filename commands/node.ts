@@ -6,9 +6,9 @@ import { nodesBackup } from './backup-pieces.ts';
 import { consoleHelp, consoleOf, consoleOptions } from './console.ts';
 import { filesHelp, filesOptions, openFiles } from './files.ts';
 import { untilStopped } from './lifetime.ts';
+import { limitsOf } from './limits.ts';
 import { metricsAt, metricsHelp, metricsOf, metricsOptions } from './metrics.ts';
 import {
-  limitsOf,
   type Options,
   outwardHelp,
   outwardOf,

@@ -11,8 +11,9 @@ import type { OpenPorts } from '../runtime/io/index.ts';
 import type { TracesTo, Tracing } from '../tracing/index.ts';
 import type { ConsoleSettings } from './console.ts';
 import { Departure } from './departure.ts';
+import type { AllLimits } from './limits.ts';
 import { type OpenMetrics, openMetrics } from './metrics.ts';
-import { type AllLimits, UsageError } from './options.ts';
+import { UsageError } from './options.ts';
 import { openTraces } from './traces.ts';
 import { startWatchdog } from './watchdog.ts';
 

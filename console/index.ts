@@ -1,7 +1,6 @@
-/** The public door of the console: a node's end of it, and the tools'. */
+/** The public door of the console, a node's end of it; `client.ts` is the other end, which tools load alone. */
 export type { AccessSettings } from './access.ts';
 export type { BackupSource } from './backup.ts';
-export { AdminClient, type AdminClientOptions, AdminError } from './client.ts';
 export { type Console, openConsole } from './server.ts';
 export type {
   ActorEntryWords,

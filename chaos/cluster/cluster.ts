@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { AdminClient } from '../../console/index.ts';
+import { AdminClient } from '../../console/client.ts';
 import { freePorts } from '../../scripts/free-ports.ts';
 import { type NatsServer, natsServers } from './nats.ts';
 import { Program } from './program.ts';

@@ -1,7 +1,7 @@
 /** How an operator's command reaches a cluster, and what it makes of the answers. */
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
-import { AdminClient, type AdminClientOptions, AdminError } from '../../console/index.ts';
+import { AdminClient, type AdminClientOptions, AdminError } from '../../console/client.ts';
 import { type Options, textOf, UsageError } from '../options.ts';
 import type { Terminal } from '../terminal.ts';
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { RingpostClient } from '../../client/index.ts';
-import { AdminClient } from '../../console/index.ts';
+import { AdminClient } from '../../console/client.ts';
 import { run } from '../../main.ts';
 import { freePort } from '../../scripts/free-ports.ts';
 import { type NatsCluster, startNats } from '../../scripts/nats-cluster.ts';

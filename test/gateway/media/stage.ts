@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { RingpostClient } from '../../../client/index.ts';
-import { limitsOf } from '../../../commands/options.ts';
+import { limitsOf } from '../../../commands/limits.ts';
 import { openServer, type Server } from '../../../commands/server.ts';
 import { folderStorage, type Storage } from '../../../gateway/index.ts';
 import type { MessageEvent } from '../../../proto/words.ts';
