@@ -2,6 +2,7 @@
 export type { AccessSettings } from './access.ts';
 export type { BackupSource } from './backup.ts';
 export { type Console, openConsole } from './server.ts';
+export type { StepWords } from './trace-words.ts';
 export type {
   ActorEntryWords,
   AuditEntryWords,

@@ -11,16 +11,8 @@ import { Changes } from './changes.ts';
 import { absent, answerOf, Failure } from './failures.ts';
 import { type Groups, getGroup, listGroups } from './groups.ts';
 import { survey } from './survey.ts';
-import {
-  deactivateUser,
-  getUser,
-  listReports,
-  listUsers,
-  revokeDevice,
-  traceMessage,
-  type Users,
-  userOf,
-} from './users.ts';
+import { traceMessage } from './tracing.ts';
+import { deactivateUser, getUser, listReports, listUsers, revokeDevice, type Users, userOf } from './users.ts';
 import { verifying } from './verified.ts';
 import type { MethodName, PartitionWords, Reply, Request } from './words.ts';
 

@@ -9,7 +9,7 @@ import { listActors, ownerOf, through } from './actors.ts';
 import { absent, Failure, invalid, replyOf } from './failures.ts';
 import { shownText } from './redact.ts';
 import { mayAct } from './roles.ts';
-import type { Reply, ReportWords, Request, StepWords, TraceWords, UserWords } from './words.ts';
+import type { Reply, ReportWords, Request, UserWords } from './words.ts';
 
 export type Users = ActorKind<UserProtocol>;
 
@@ -80,33 +80,4 @@ export async function listReports(
     return { list: reports, next: found.next === 0 ? '' : String(found.next) };
   });
   return { reports: list, next, redacted: !mayRead };
-}
-
-// ---------------------------------------------------------------- the life of a message
-
-/** Told by its sender's actor, and of one to a user also by the recipient's. */
-export async function traceMessage(
-  node: Node,
-  users: Users,
-  { sender, id }: Request<'TraceMessage'>,
-): Promise<TraceWords> {
-  const from = users.ref(userOf(sender));
-  const traced = replyOf(await node.ask(from, { kind: 'trace', id }));
-  if (traced === null) throw absent(`${sender} has sent no message "${id}" that is remembered: it may have expired`);
-  const { to, seq, at, delivered, read, failed } = traced;
-  const steps: StepWords[] = [];
-  const step = (name: StepWords['step'], actor: string, when: number, why = ''): void => {
-    const lives = ownerOf(node, node.partitionOf(actor));
-    steps.push({ step: name, actor, node: lives, at: when, afterMs: when === 0 ? 0 : when - at, why });
-  };
-  step('accepted', from.address, at);
-  if (isUserId(to)) {
-    const peer = users.ref(to);
-    // When it came is not kept: it is in the timeline, or it is not.
-    if (replyOf(await node.ask(peer, { kind: 'arrival', from: sender, seq })) > 0) step('arrived', peer.address, 0);
-  }
-  if (delivered > 0) step('delivered', from.address, delivered);
-  if (read > 0) step('read', from.address, read);
-  if (failed !== '') step('failed', from.address, 0, failed);
-  return { sender, id, to, seq, steps };
 }

@@ -1,5 +1,7 @@
 /** The messages of `proto/admin.proto`, as they are in TypeScript: field by field, in camel case. */
 
+import type { TraceWords } from './trace-words.ts';
+
 type Paged = { readonly limit: number; readonly page: string };
 type Because = { readonly reason: string };
 
@@ -194,23 +196,6 @@ export interface ReportWords {
   readonly conversation: string;
   readonly messageSeq: number;
   readonly messageBody: string;
-}
-
-export interface StepWords {
-  readonly step: 'accepted' | 'arrived' | 'delivered' | 'read' | 'failed';
-  readonly actor: string;
-  readonly node: string;
-  readonly at: number;
-  readonly afterMs: number;
-  readonly why: string;
-}
-
-export interface TraceWords {
-  readonly sender: string;
-  readonly id: string;
-  readonly to: string;
-  readonly seq: number;
-  readonly steps: readonly StepWords[];
 }
 
 export interface AuditEntryWords {

@@ -31,6 +31,7 @@ export type {
   PartitionReport,
   Question,
   QuestionKind,
+  RowOrigin,
   Unanswered,
   VerifyReport,
 } from './inspection.ts';

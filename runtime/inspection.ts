@@ -151,6 +151,28 @@ interface Cut {
   readonly limit: number;
 }
 
+/** The record that wrote a row first. */
+export interface RowOrigin {
+  readonly number: number;
+  readonly epoch: number;
+  /** Of the journal. */
+  readonly seq: number;
+  /** That wrote it. */
+  readonly node: NodeId;
+  /** When it was sealed, wall time of that node, ms. */
+  readonly at: number;
+  /** Of the whole record, which is that of all turns of a group commit. */
+  readonly bytes: number;
+  readonly rows: number;
+  /** To other partitions, of the row's actor in this record: `seq` is the mail's number in its channel. A bounded number of them. */
+  readonly mails: readonly {
+    readonly to: Address;
+    readonly partition: PartitionId;
+    readonly kind: string;
+    readonly seq: number;
+  }[];
+}
+
 /** Each question with its answer. Those about a partition are for its owner. */
 export interface Questions {
   node: { ask: object; answer: NodeReport };
@@ -187,6 +209,17 @@ export interface Questions {
   mail: { ask: MailAsk; answer: MailNews };
   /** Answered when all is compared, or something was found to be damaged. */
   verify: { ask: { readonly partition: PartitionId }; answer: VerifyReport };
+  /** `at`: about when the row was written, wall ms. Absent where the journal no longer has its record, or not near that time. */
+  origin: {
+    ask: {
+      readonly partition: PartitionId;
+      readonly address: Address;
+      readonly table: string;
+      readonly key: string;
+      readonly at: number;
+    };
+    answer: RowOrigin;
+  };
   /** Verified first; answered when what is held is being thrown away. `not possible` where snapshot and journal are not sound. */
   rebuild: { ask: { readonly partition: PartitionId }; answer: VerifyReport };
 }

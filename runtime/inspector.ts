@@ -15,12 +15,14 @@ import {
   type Question,
   type QuestionKind,
   type Questions,
+  type RowOrigin,
   type VerifyReport,
 } from './inspection.ts';
 import type { Limits } from './limits.ts';
 import type { Partition } from './partition.ts';
 import type { Pins } from './pins.ts';
 import type { PartitionId, Ports } from './ports.ts';
+import { originOf } from './row-origins.ts';
 import { roughBytes } from './size.ts';
 import { SnapshotAbandoned } from './snapshots/partition-snapshot.ts';
 import type { SnapshotStatus } from './snapshots/snapshots.ts';
@@ -30,7 +32,7 @@ import type { Told } from './told.ts';
 import { partitionRows } from './turn.ts';
 
 export interface InspectorHost {
-  readonly ports: Pick<Ports, 'clock' | 'timers' | 'store' | 'log'>;
+  readonly ports: Pick<Ports, 'clock' | 'timers' | 'store' | 'log' | 'journal' | 'codec'>;
   readonly limits: Limits;
   readonly partitions: number;
   readonly pins: Pins;
@@ -88,6 +90,7 @@ export class Inspector {
       mayMove: ({ partition, to }) => this.#at(partition, () => host.pins.mayMove(partition, to)),
       move: ({ partition, to }) => this.#at(partition, () => host.pins.move(partition, to)),
       rebalance: () => host.pins.rebalance(),
+      origin: (ask) => this.#at(ask.partition, () => this.#origin(ask)),
       verify: (ask) => this.#at(ask.partition, () => this.#verify(ask.partition)),
       rebuild: (ask) => this.#at(ask.partition, () => this.#rebuild(ask.partition)),
     };
@@ -195,6 +198,12 @@ export class Inspector {
   // ---------------------------------------------------------------- verification
 
   /** Whoever asks while one is under way gets its answer. */
+  async #origin(ask: Questions['origin']['ask']): Promise<Inspected<RowOrigin>> {
+    const origin = await originOf(ask.partition, ask, this.#host.ports);
+    if (origin !== undefined) return found(origin);
+    return none('absent', 'the journal no longer has its record, or not near that time');
+  }
+
   async #verify(id: PartitionId): Promise<Inspected<VerifyReport>> {
     const verifying = this.#verifying.get(id) ?? this.#host.verify(id).finally(() => this.#verifying.delete(id));
     this.#verifying.set(id, verifying);

@@ -1,8 +1,9 @@
 /** Users, reports, and what became of a message. */
+import type { StepWords } from '../../console/index.ts';
 import { UsageError } from '../options.ts';
 import { gather, listActors } from './actors.ts';
 import { type Errand, isMeant, reasonOf } from './connect.ts';
-import { table, time } from './table.ts';
+import { bytes, table, time } from './table.ts';
 
 /** Those whose name begins so. */
 export async function users(errand: Errand): Promise<number> {
@@ -84,9 +85,16 @@ export async function trace({ client, terminal, json, words }: Errand): Promise<
           { head: 'STEP', of: ({ step, why }) => (why === '' ? step : `${step}: ${why}`) },
           { head: 'AT', of: ({ at }) => time(at) },
           { head: 'AFTER MS', of: ({ at, afterMs }) => (at === 0 ? '-' : `${afterMs}`) },
-          { head: 'KEPT BY', of: (step) => step.actor },
           { head: 'NODE', of: ({ node }) => node },
+          { head: 'RECORD', of: recordWords },
+          { head: 'ACTOR', of: ({ actor, detail }) => (detail === '' ? actor : `${actor}, ${detail}`) },
         ])}`,
   );
   return 0;
+}
+
+/** `7/1204, 12 rows, 3.1 kB`: partition and number, and the group commit that it was part of. */
+function recordWords({ partition, record, recordBytes, recordRows }: StepWords): string {
+  if (record === 0) return '-';
+  return `${partition}/${record}${recordBytes === 0 ? '' : `, ${recordRows} rows, ${bytes(recordBytes)}`}`;
 }

@@ -248,9 +248,11 @@ function lists(screen: Extract<Screen, { query: unknown }>, look: Look): Content
     }
     case 'trace': {
       const { to, seq, steps } = screen.answer.value;
-      const lines = steps.map(({ step, actor, node, at, afterMs, why }) =>
-        text(`${left(step, 10)} ${moment(at)} ${right(`+${afterMs} ms`, 12)}  ${left(node, 8)} ${actor} ${why}`),
-      );
+      const lines = steps.map(({ step, actor, node, partition, record, at, afterMs, detail, why }) => {
+        const where = record === 0 ? '' : `${partition}/${record}`;
+        const when = at === 0 ? left('', 33) : `${moment(at)} ${right(`+${afterMs} ms`, 12)}`;
+        return text(`${left(step, 10)} ${when}  ${left(node, 8)} ${left(where, 10)} ${actor} ${detail}${why}`);
+      });
       return { above: [text(`to ${to}, number ${seq}`), [], ...lines], rows: [] };
     }
     case 'audit':

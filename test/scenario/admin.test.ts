@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
+import type { StepWords } from '../../console/index.ts';
 import { freePort } from '../../scripts/free-ports.ts';
 import { pause, startCluster } from './cluster.ts';
 import { begun, ringpost, type Said, seenBy, tokensFile } from './operator.ts';
@@ -163,8 +164,16 @@ t.test('three nodes, three nats-servers, and an operator', async (t) => {
     const trace = await untilTraced(() => seen(n3, 'trace', 'alice', sent.id));
     t.strictSame(
       trace.steps.map(({ step }) => step),
-      ['accepted', 'arrived', 'delivered'],
+      ['accepted', 'journaled', 'mailed', 'appended', 'delivered'],
     );
+    const [accepted, journaled, mailed, appended] = trace.steps;
+    t.match(journaled, { actor: 'user/alice', recordRows: Number, detail: '' });
+    t.ok(journaled!.record > 0 && journaled!.recordBytes > 0 && journaled!.at >= accepted!.at);
+    t.equal(mailed?.record, journaled?.record, 'it leaves with the record that holds it');
+    t.match(mailed?.detail, /^to partition \d+, number \d+ of that channel/);
+    t.match(appended, { actor: 'user/bob', node: /^n[123]$/ });
+    t.ok(appended!.record > 0 && appended!.partition !== journaled!.partition);
+    t.match((await ringpost('viewer', n1, 'trace', 'alice', sent.id)).out, /appended .* \d+\/\d+, \d+ rows, /);
   });
 
   await t.test('What is not there, or not allowed, is said with a code, and nothing has changed', async (t) => {
@@ -335,13 +344,13 @@ t.test('three nodes, three nats-servers, and an operator', async (t) => {
 });
 
 interface TraceSeen {
-  readonly steps: readonly { readonly step: string }[];
+  readonly steps: readonly StepWords[];
 }
 
 /** Until the receipt has come. */
 async function untilTraced(trace: () => Promise<TraceSeen>): Promise<TraceSeen> {
   let found = await trace();
-  for (let tries = 0; found.steps.length < 3 && tries < 30; tries++) {
+  for (let tries = 0; found.steps.length < 5 && tries < 30; tries++) {
     await pause(300);
     found = await trace();
   }
