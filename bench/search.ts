@@ -188,7 +188,15 @@ class Searcher {
 
   /** The answer to a search, where there is one. */
   #turn(body: MailOf<UserProtocol>): MessageList | undefined {
-    const mail = { to: this.#cell.address, body, from: undefined, asker: undefined, origin: undefined, tries: 0 };
+    const mail = {
+      to: this.#cell.address,
+      body,
+      from: undefined,
+      asker: undefined,
+      origin: undefined,
+      tries: 0,
+      trace: undefined,
+    };
     const { outputs = [] } = takeTurn(this.#host, this.#cell, mail, startMs * 2 - day_ms);
     this.#overlay.keep();
     const said = outputs.flatMap((output) => (output.kind === 'whisper' ? [output.body] : []));

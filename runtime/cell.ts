@@ -12,15 +12,13 @@ export interface Mail {
   /** Durable mail: where it is taken off by its turn's record. Mail of a neighbour gets a number when a record has to hold it. */
   origin: Origin | undefined;
   tries: number;
-  /** Only where it is followed: by what context. */
-  trace?: string;
+  /** Where it is followed, by what context. Always a field: objects of two shapes would cost every turn more than what is followed costs. */
+  trace: string | undefined;
 }
 
 /** Mail that leaves nothing: of a whisper, or of a volatile timer. */
 export function volatileMail(to: Address, from: Address | undefined, body: Mail['body'], trace?: string): Mail {
-  const mail: Mail = { to, body, from, asker: undefined, origin: undefined, tries: 0 };
-  if (trace !== undefined) mail.trace = trace;
-  return mail;
+  return { to, body, from, asker: undefined, origin: undefined, tries: 0, trace };
 }
 
 export type Origin =

@@ -4,7 +4,7 @@ import type { Limits } from './limits.ts';
 import type { SealedRecord } from './open-record.ts';
 import type { Ports, Tracer } from './ports.ts';
 import type { ChannelMail } from './record.ts';
-import type { Output } from './turn.ts';
+import type { Effects, Output } from './turn.ts';
 
 /** A turn of followed mail, and what follows from it. */
 export class FollowedSends {
@@ -19,10 +19,12 @@ export class FollowedSends {
     this.#left = most;
   }
 
-  /** It as it is sent: with the context, while the turn has not sent too much. Replies and signals end the way. */
-  mark<S extends object>(sent: S): S {
-    if ('kind' in sent && sent.kind !== 'push' && sent.kind !== 'whisper') return sent;
-    return this.#left-- > 0 ? { ...sent, trace: this.context } : sent;
+  /** What the turn sends goes with the context, up to a bound. Replies and signals end the way. */
+  mark({ mails = [], outputs = [] }: Effects): void {
+    for (const mail of mails) if (this.#left-- > 0) mail.trace = this.context;
+    for (const output of outputs) {
+      if ((output.kind === 'push' || output.kind === 'whisper') && this.#left-- > 0) output.trace = this.context;
+    }
   }
 }
 

@@ -29,8 +29,7 @@ export class InnerMail {
   add({ to, from, body, asker, trace }: OutMail): Mail | undefined {
     const { received } = this.#inbox.channel(this.#id);
     if (received !== this.#outbox.channel(this.#id).nextSeq - 1) return undefined;
-    const mail: Mail = { to, body, from, asker, origin: { kind: 'neighbour' }, tries: 0 };
-    if (trace !== undefined) mail.trace = trace;
+    const mail: Mail = { to, body, from, asker, origin: { kind: 'neighbour' }, tries: 0, trace };
     this.#waiting.add(mail);
     return mail;
   }
@@ -50,7 +49,7 @@ export class InnerMail {
       const seq = outgoing.nextSeq++;
       incoming.accept(seq);
       mail.origin = { kind: 'channel', from: this.#id, seq };
-      held.push({ seq, to, from, body, asker, ...(trace !== undefined && { trace }) });
+      held.push({ seq, to, from, body, asker, trace });
     }
     this.#waiting.clear();
     return held;

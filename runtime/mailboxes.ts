@@ -73,7 +73,10 @@ export class Mailboxes {
     const body: LostBody = { kind: lostKind, node, incarnation };
     for (const cell of this.cells.values()) {
       if (!cell.awake || cell.behaviour?.nodeLost === undefined) continue;
-      this.put({ to: cell.address, body, from: undefined, asker: undefined, origin: undefined, tries: 0 }, true);
+      this.put(
+        { to: cell.address, body, from: undefined, asker: undefined, origin: undefined, tries: 0, trace: undefined },
+        true,
+      );
     }
   }
 

@@ -120,7 +120,7 @@ export class Partition implements TurnHost {
       else {
         const { to, from: sender, body, asker, seq, trace } = mail;
         const origin = { kind: 'channel', from, seq } as const;
-        const arrived = { to, body, from: sender, asker, origin, tries: 0 };
+        const arrived = { to, body, from: sender, asker, origin, tries: 0, trace: undefined };
         this.mailboxes.put(followIn(this.#host.ports.tracer, arrived, trace, 'mail'), true);
       }
     }
@@ -131,7 +131,7 @@ export class Partition implements TurnHost {
   /** Mail of a durable timer that is due. */
   fire(to: Address, body: { readonly kind: string }, row: string, name: string): void {
     const origin = { kind: 'timer', row, name } as const;
-    this.mailboxes.put({ to, body, from: undefined, asker: undefined, origin, tries: 0 }, true);
+    this.mailboxes.put({ to, body, from: undefined, asker: undefined, origin, tries: 0, trace: undefined }, true);
   }
 
   // ---------------------------------------------------------------- turns
@@ -217,8 +217,9 @@ export class Partition implements TurnHost {
   #gather(cell: Cell, effects: Effects, followed: FollowedSends | undefined): void {
     const { mails, outputs } = effects;
     this.#open.turns++;
-    if (mails !== undefined) for (const mail of mails) this.#post(followed?.mark(mail) ?? mail);
-    if (outputs !== undefined) for (const output of outputs) this.#output(followed?.mark(output) ?? output);
+    followed?.mark(effects);
+    if (mails !== undefined) for (const mail of mails) this.#post(mail);
+    if (outputs !== undefined) for (const output of outputs) this.#output(output);
     if (effects.confirmed) this.#open.needed = true;
     if (effects.timerAtMs !== Number.POSITIVE_INFINITY) this.timers.setAt(effects.timerAtMs);
     if (effects.delayed !== undefined) for (const { ms, body } of effects.delayed) this.#later(cell, ms, body);

@@ -16,8 +16,8 @@ export interface ChannelMail {
   readonly from: Address;
   readonly body: { readonly kind: string };
   readonly asker: ReplyTo | undefined;
-  /** Only where it is followed; in no record. */
-  readonly trace?: string;
+  /** Where it is followed; in no record. */
+  readonly trace?: string | undefined;
 }
 
 /** How much of the channel from `source` has been handled: all up to `watermark`, and besides those in `above`. */
@@ -171,7 +171,7 @@ export function packMail<B>({ seq, to, from, asker }: ChannelMail, body: B): Pac
 }
 
 export function unpackMail([seq, to, from, , asker]: PackedMail<unknown>, body: Body): ChannelMail {
-  return { seq, to, from, body, asker };
+  return { seq, to, from, body, asker, trace: undefined };
 }
 
 type PackedOutbox = readonly (readonly [to: PartitionId, mails: readonly PackedMail<number>[]])[];

@@ -25,13 +25,13 @@ import { roughBytes } from './size.ts';
 
 /** What leaves a partition, behind its gate. */
 export type Output =
-  | { readonly kind: 'push'; readonly outlet: Outlet; readonly push: Push; readonly trace?: string }
+  | { readonly kind: 'push'; readonly outlet: Outlet; readonly push: Push; trace?: string | undefined }
   | {
       readonly kind: 'whisper';
       readonly to: Address;
       readonly from: Address;
       readonly body: { readonly kind: string };
-      readonly trace?: string;
+      trace?: string | undefined;
     }
   | { readonly kind: 'signal'; readonly name: string; readonly from: Address; readonly value: unknown }
   | {
@@ -55,8 +55,8 @@ export interface OutMail {
   readonly from: Address;
   readonly body: { readonly kind: string };
   readonly asker: ReplyTo | undefined;
-  /** Only where it is followed. */
-  readonly trace?: string;
+  /** Where it is followed. */
+  trace?: string | undefined;
 }
 
 /** Something that a turn did, for operators' figures. */
@@ -262,15 +262,15 @@ class PartitionTurn implements Turn, Effects {
   }
 
   tell<P extends Protocol>(to: Ref<P>, mail: MailOf<P>): void {
-    this.#send({ to: to.address, from: this.self, body: mail, asker: undefined });
+    this.#send({ to: to.address, from: this.self, body: mail, asker: undefined, trace: undefined });
   }
 
   whisper<P extends Protocol>(to: Ref<P>, mail: MailOf<P>): void {
-    this.#output({ kind: 'whisper', to: to.address, from: this.self, body: mail });
+    this.#output({ kind: 'whisper', to: to.address, from: this.self, body: mail, trace: undefined });
   }
 
   ask<P extends Protocol>(to: Ref<P>, mail: MailOf<P>, tag: string): void {
-    this.#send({ to: to.address, from: this.self, body: mail, asker: { to: this.self, tag } });
+    this.#send({ to: to.address, from: this.self, body: mail, asker: { to: this.self, tag }, trace: undefined });
   }
 
   reply(value: unknown): void {
@@ -283,7 +283,7 @@ class PartitionTurn implements Turn, Effects {
   replyTo(asker: ReplyTo, value: unknown): void {
     if (typeof asker.to === 'string') {
       const body: ReplyBody = { kind: replyKind, tag: String(asker.tag), value };
-      this.#send({ to: asker.to, from: this.self, body, asker: undefined });
+      this.#send({ to: asker.to, from: this.self, body, asker: undefined, trace: undefined });
     } else {
       const [node, incarnation, ask] = asker.to;
       this.#output({ kind: 'reply', node, incarnation, ask, value });
@@ -291,7 +291,7 @@ class PartitionTurn implements Turn, Effects {
   }
 
   push(outlet: Outlet, push: Push): void {
-    this.#output({ kind: 'push', outlet, push });
+    this.#output({ kind: 'push', outlet, push, trace: undefined });
   }
 
   signal(name: string, value: unknown): void {

@@ -23,6 +23,8 @@ const mail = fc.record(
     from: text,
     body: fc.record({ kind: fc.string(), n: fc.integer(), text: fc.string() }, shape),
     asker: fc.option(fc.record({ to: text, tag: fc.string() }, shape), { nil: undefined }),
+    // In no record: it comes back as none.
+    trace: fc.constant(undefined),
   },
   shape,
 );

@@ -269,7 +269,7 @@ export class Stage implements TakeoverHost {
   /** Mail as from an ask of this node. */
   ask(partition: Partition, to: string, body: { readonly kind: string }): 'ok' | 'full' {
     const asker = { to: ['n1', 'x', 1] as const, tag: 0 };
-    return partition.deliver({ to, body, from: undefined, asker, origin: undefined, tries: 0 });
+    return partition.deliver({ to, body, from: undefined, asker, origin: undefined, tries: 0, trace: undefined });
   }
 
   /** Mail as from another partition's actor. */
