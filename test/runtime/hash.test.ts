@@ -48,6 +48,8 @@ t.test('§1: the affinity is the key up to its first slash, whatever the kind', 
 t.test('§1: partitions split in halves when their number doubles', async () => {
   fc.assert(
     fc.property(fc.string(), (key) => {
+      // Those name a partition, whatever there are.
+      fc.pre(!/^@\d{1,9}(\/|$)/.test(key));
       const address = `user/${key}`;
       return Math.floor(partitionOf(address, 64) / 2) === partitionOf(address, 32);
     }),
