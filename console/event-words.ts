@@ -29,7 +29,7 @@ export function event(kind: EventKind, facts: Facts): EventWords {
     ...facts,
     kind,
   };
-  return { ...whole, isBad: bad.has(kind), words: wordsOf(whole) };
+  return { ...whole, isBad: bad.has(kind) || whole.handover === 'FAILOVER', words: wordsOf(whole) };
 }
 
 function wordsOf(one: Omit<EventWords, 'words' | 'isBad'>): string {

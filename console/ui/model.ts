@@ -16,8 +16,8 @@ import { type History, noHistory, recorded } from './history.ts';
 
 const events_max = 500;
 
-/** What has happened, in words. */
-export type Happening = Pick<EventWords, 'words' | 'isBad'>;
+/** What has happened, in words; without a kind where the console itself tells. */
+export type Happening = Pick<EventWords, 'words' | 'isBad'> & Partial<Pick<EventWords, 'kind'>>;
 
 /** What was asked for, for a screen. */
 export type Answer<T> =

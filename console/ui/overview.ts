@@ -25,6 +25,23 @@ function markOf(cluster: ClusterWords, name: string): string {
   return marks[ownersNames(cluster).indexOf(name)] ?? '+';
 }
 
+/** What is bad keeps its place among the newest for so long: a failover is followed by much that is harmless. */
+const bad_kept_ms = 60_000;
+
+/** At most `room` of them, oldest first. */
+export function mostTelling(events: readonly LoggedEvent[], room: number): LoggedEvent[] {
+  const sinceMs = (events.at(-1)?.at ?? 0) - bad_kept_ms;
+  const weightOf = ({ at, isBad, kind }: LoggedEvent): number => {
+    if (!isBad || at < sinceMs) return 0;
+    if (kind === 'NODE_LOST') return 3;
+    return kind === 'PARTITION_MOVED' ? 2 : 1;
+  };
+  const byWeight = events.map((event, order) => ({ event, order, weight: weightOf(event) }));
+  byWeight.sort((a, b) => b.weight - a.weight || b.order - a.order);
+  const shown = byWeight.slice(0, room).sort((a, b) => a.order - b.order);
+  return shown.map(({ event }) => event);
+}
+
 /** As many rows as there are; parts that have no room are left out from below, the newest events take what is left. */
 export function overview(state: State, at: number, look: Look): Line[] {
   const { cluster } = state;
@@ -35,7 +52,7 @@ export function overview(state: State, at: number, look: Look): Line[] {
   const lines = [...nodes, [], ...strip, [], ...plots];
   const room = look.rows - lines.length - 1;
   if (room < 2) return lines.slice(0, look.rows);
-  return [...lines, [], ...eventLines(state.events.slice(-room).reverse())];
+  return [...lines, [], ...eventLines(mostTelling(state.events, room).reverse())];
 }
 
 // ---------------------------------------------------------------- nodes

@@ -15,6 +15,7 @@ import {
   withoutAddress,
 } from '../../../console/ui/model.ts';
 import { short, sparkline } from '../../../console/ui/numbers.ts';
+import { mostTelling } from '../../../console/ui/overview.ts';
 import { left, line, textOf, wrap } from '../../../console/ui/spans.ts';
 import type { ClusterWords, NodeWords, PartitionWords, TurnWords } from '../../../console/words.ts';
 
@@ -370,4 +371,23 @@ t.test('The audit log is read from its end, page by page', async (t) => {
   t.match(pressed(listed(301), { text: 'n' }).effects, [{ query: { request: { after: 100, limit: 200 } } }]);
   t.match(pressed(listed(101), { text: 'n' }).effects, [{ query: { request: { after: 0, limit: 100 } } }]);
   t.strictSame(pressed(listed(1), { text: 'n' }).effects, []);
+});
+
+t.test('a lost node stays in sight while what follows from it goes by', (t) => {
+  const at = 1_000_000;
+  const small = (n: number) => ({ at: at + n, words: `small ${n}`, isBad: false, kind: 'COPY_BACK' as const });
+  const events = [
+    { at: at - 100_000, words: 'long ago', isBad: true, kind: 'NODE_LOST' as const },
+    { at, words: 'node n2 lost', isBad: true, kind: 'NODE_LOST' as const },
+    { at, words: 'moved', isBad: true, kind: 'PARTITION_MOVED' as const },
+    ...Array.from({ length: 10 }, (_, n) => small(n)),
+    { at: at + 20, words: 'no copy', isBad: true, kind: 'COPY_MISSING' as const },
+  ];
+  const words = (room: number) => mostTelling(events, room).map((one) => one.words);
+  t.strictSame(words(5), ['node n2 lost', 'moved', 'small 8', 'small 9', 'no copy']);
+  t.strictSame(words(2), ['node n2 lost', 'moved']);
+  t.equal(words(100).length, events.length);
+  t.strictSame(words(100)[0], 'long ago', 'in order');
+  t.strictSame(mostTelling([], 5), []);
+  t.end();
 });
