@@ -148,7 +148,8 @@ t.test('a CPU profile of the nodes, and what is at its top', { skip }, async (t)
   const report = await run(top, ['--window', 'calls', '--top', '40', join(folder, name)]);
   t.equal(report.code, 0, 'the report ends well', { err: report.err });
   t.match(report.out, /^Busy \d/);
-  t.match(report.out, 'runtime/partition.js');
+  // Half a second has few samples: which of the engine's files they fall into is chance.
+  t.match(report.out, /runtime\/[a-z-]+\.js/);
 });
 
 t.test('Ctrl-C ends everything', { skip }, async (t) => {
