@@ -24,9 +24,9 @@ import type { Pins } from './pins.ts';
 import type { PartitionId, Ports } from './ports.ts';
 import { originOf } from './row-origins.ts';
 import { roughBytes } from './size.ts';
-import { SnapshotAbandoned } from './snapshots/partition-snapshot.ts';
 import type { SnapshotStatus } from './snapshots/snapshots.ts';
 import { SourceSilent } from './snapshots/sources.ts';
+import { SnapshotAbandoned } from './snapshots/tenure.ts';
 import { storedActors, storedTables } from './stored.ts';
 import type { Told } from './told.ts';
 import { partitionRows } from './turn.ts';
@@ -195,15 +195,15 @@ export class Inspector {
     );
   }
 
-  // ---------------------------------------------------------------- verification
-
-  /** Whoever asks while one is under way gets its answer. */
   async #origin(ask: Questions['origin']['ask']): Promise<Inspected<RowOrigin>> {
     const origin = await originOf(ask.partition, ask, this.#host.ports);
     if (origin !== undefined) return found(origin);
     return none('absent', 'the journal no longer has its record, or not near that time');
   }
 
+  // ---------------------------------------------------------------- verification
+
+  /** Whoever asks while one is under way gets its answer. */
   async #verify(id: PartitionId): Promise<Inspected<VerifyReport>> {
     const verifying = this.#verifying.get(id) ?? this.#host.verify(id).finally(() => this.#verifying.delete(id));
     this.#verifying.set(id, verifying);

@@ -4,8 +4,9 @@
  */
 import type { Address } from './actor.ts';
 import type { RowOrigin } from './inspection.ts';
-import type { Journal, PartitionId, Ports } from './ports.ts';
-import { decodeRecord, type PartitionRecord } from './record.ts';
+import type { Journal, JournalEntry, PartitionId, Ports } from './ports.ts';
+import type { PartitionRecord } from './record.ts';
+import { recordOf } from './standing.ts';
 
 /** A row, and about when it was written, wall ms. */
 export interface SoughtRow {
@@ -38,11 +39,11 @@ export async function originOf(
   const from = await firstSince(partition, at - early_ms, last.seq, { journal, codec });
   const wanted = `${address} ${table} ${key}`;
   let [records, left] = [0, read_bytes_max];
-  for await (const { seq, bytes } of journal.read(partition, from, last.seq)) {
-    const record = decodeRecord(bytes, codec);
-    left -= bytes.byteLength;
+  for await (const entry of journal.read(partition, from, last.seq)) {
+    const record = recordOf(entry, codec);
+    left -= entry.bytes.byteLength;
     if (record.at > at + late_ms || ++records > read_records_max || left < 0) return undefined;
-    if (writes(record, wanted)) return told(record, seq, bytes.byteLength, address);
+    if (writes(record, wanted)) return told(record, entry, address);
   }
   return undefined;
 }
@@ -58,7 +59,7 @@ async function firstSince(
   while (since - before > bisect_least) {
     const middle = Math.floor((before + since) / 2);
     const entry = await firstFrom(journal, partition, middle, lastSeq);
-    if (entry === undefined || decodeRecord(entry.bytes, codec).at >= atMs) since = middle;
+    if (entry === undefined || recordOf(entry, codec).at >= atMs) since = middle;
     else before = Math.max(entry.seq, middle);
   }
   return before;
@@ -75,11 +76,20 @@ function writes({ rows }: PartitionRecord, key: string): boolean {
   return false;
 }
 
-function told(record: PartitionRecord, seq: number, bytes: number, address: Address): RowOrigin {
+function told(record: PartitionRecord, { seq, bytes }: JournalEntry, address: Address): RowOrigin {
   const { number, epoch, writer, at, rows, outbox } = record;
   const mails = outbox.flatMap(({ to: partition, mails }) =>
     mails.filter(({ from }) => from === address).map(({ to, body, seq }) => ({ to, partition, kind: body.kind, seq })),
   );
   const node = writer.slice(0, writer.lastIndexOf('.'));
-  return { number, epoch, seq, node, at, bytes, rows: rows.length / 2, mails: mails.slice(0, mails_told_max) };
+  return {
+    number,
+    epoch,
+    seq,
+    node,
+    at,
+    bytes: bytes.byteLength,
+    rows: rows.length / 2,
+    mails: mails.slice(0, mails_told_max),
+  };
 }

@@ -122,7 +122,7 @@ export class Standing {
 
   /** An entry up to the stored position: its rows are there already, only its unsettled mail is taken up again. */
   recall(entry: JournalEntry, codec: Codec): void {
-    const record = decodeEntry(entry, codec);
+    const record = recordOf(entry, codec);
     if (record.epoch < this.#recalledEpoch) return;
     this.#recalledEpoch = record.epoch;
     const { epoch, number, seq } = this.position;
@@ -143,7 +143,7 @@ export class Standing {
    */
   take(entry: JournalEntry, codec: Codec): PartitionRecord | undefined {
     if (entry.seq <= this.seenSeq) return undefined;
-    const record = decodeEntry(entry, codec);
+    const record = recordOf(entry, codec);
     if (!this.position.follow(record, entry)) return undefined;
     for (const { to, mails } of record.outbox) this.outbox.channel(to).committed(mails, entry.seq);
     for (const taken of record.taken) this.#took(taken);
@@ -206,7 +206,8 @@ export async function standAt(
   return standing;
 }
 
-function decodeEntry(entry: JournalEntry, codec: Codec): PartitionRecord {
+/** Throws `CorruptRecord`. */
+export function recordOf(entry: JournalEntry, codec: Codec): PartitionRecord {
   return naming(entry, () => decodeRecord(entry.bytes, codec));
 }
 

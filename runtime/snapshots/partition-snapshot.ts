@@ -3,33 +3,21 @@
  * that went wrong in memory or in the local store can get into it. Each step ends with a compare-and-set of the archive's pointer; whoever is
  * interrupted before it, or comes second, has changed nothing.
  */
-import type { Limits } from '../limits.ts';
 import type { Partition } from '../partition.ts';
 import type { Ports } from '../ports.ts';
 import { floorOf, type StoredPosition } from '../standing.ts';
 import { type Folded, fold, inOrder } from './fold.ts';
 import { type Manifest, type Pointer, packManifest, readPointer } from './manifest.ts';
 import { merged, mergeFrom } from './merge.ts';
-import { type Pace, paced } from './pace.ts';
 import type { Rows } from './rows.ts';
 import { readSegment, type Segment, segmentName, verifySegment, writeSegment } from './segment.ts';
+import { SnapshotAbandoned, Tenure, type TenureHost } from './tenure.ts';
 
 /** Of a snapshot that is still growing towards the end of a long journal: merging reads all of them at once. */
 const segments_max = 16;
 
-/** The partition is no longer served here, or the node stops: its snapshot is another's business. */
-export class SnapshotAbandoned extends Error {
-  constructor() {
-    super('the partition is no longer served here');
-    this.name = 'SnapshotAbandoned';
-  }
-}
-
-export interface PartitionSnapshotHost {
+export interface PartitionSnapshotHost extends TenureHost {
   readonly ports: Ports;
-  readonly limits: Limits;
-  /** True once the node stops. */
-  stopped(): boolean;
 }
 
 export class PartitionSnapshot {
@@ -44,7 +32,7 @@ export class PartitionSnapshot {
   /** Not to be tried before, monotonic ms. */
   notBeforeMs = 0;
   readonly #host: PartitionSnapshotHost;
-  readonly #pace: Pace = paced(() => this.#rest());
+  readonly #tenure: Tenure;
   #pointer: Pointer | undefined;
   /** Segments that no snapshot names, and when that was first seen, monotonic ms. */
   readonly #garbage = new Map<string, number>();
@@ -52,6 +40,7 @@ export class PartitionSnapshot {
   constructor(partition: Partition, host: PartitionSnapshotHost) {
     this.partition = partition;
     this.#host = host;
+    this.#tenure = new Tenure(partition, host);
     this.sinceMs = host.ports.clock.monotonicMs();
   }
 
@@ -74,7 +63,7 @@ export class PartitionSnapshot {
     const previousFloorSeq = (await this.load()).manifest?.floorSeq ?? 0;
     for (let complete = false; !complete; ) {
       const { manifest } = await this.load();
-      this.#mustBeOurs();
+      this.#tenure.mustLast();
       if (manifest !== undefined && manifest.position.seq > toSeq) throw this.#overtaken(manifest);
       complete = await this.#advance(manifest, toSeq, previousFloorSeq);
       if ((this.manifest?.segments.length ?? 0) >= segments_max) await this.#merge();
@@ -113,7 +102,7 @@ export class PartitionSnapshot {
     if (manifest === undefined || !(await this.#point(manifest))) return;
     const named = new Set(manifest.segments.map(({ name }) => name));
     for (const [name, sinceMs] of [...this.#garbage]) {
-      this.#mustBeOurs();
+      this.#tenure.mustLast();
       if (named.has(name)) this.#garbage.delete(name);
       if (named.has(name) || !this.#isOld(sinceMs, clock.monotonicMs())) continue;
       await archive.remove(name);
@@ -132,7 +121,7 @@ export class PartitionSnapshot {
   /** True when nothing up to `toSeq` is left out. */
   async #advance(before: Manifest | undefined, toSeq: number, previousFloorSeq: number): Promise<boolean> {
     const { ports, limits } = this.#host;
-    const folded = await fold(this.partition.id, before?.position, toSeq, { ports, limits, pace: this.#pace });
+    const folded = await fold(this.partition.id, before?.position, toSeq, { ports, limits, pace: this.#tenure.pace });
     const older = before?.segments ?? [];
     const added = await this.#segmentOf(folded, older.length > 0);
     const { position } = folded;
@@ -148,7 +137,7 @@ export class PartitionSnapshot {
 
   async #segmentOf({ rows, position }: Folded, keepDeleted: boolean): Promise<Segment[]> {
     if (rows.size === 0) return [];
-    return this.#write(position, inOrder(rows, keepDeleted, this.#pace));
+    return this.#write(position, inOrder(rows, keepDeleted, this.#tenure.pace));
   }
 
   async #merge(): Promise<void> {
@@ -168,9 +157,9 @@ export class PartitionSnapshot {
   /** Written, and read back whole before it counts. Nothing when there were no rows. */
   async #write({ epoch, seq }: StoredPosition, batches: AsyncIterable<Rows>): Promise<Segment[]> {
     const { ports } = this.#host;
-    this.#mustBeOurs();
+    this.#tenure.mustLast();
     const segment = await writeSegment(segmentName(this.partition.id, epoch, seq, ports), batches, ports);
-    await verifySegment(segment, ports, this.#pace);
+    await verifySegment(segment, ports, this.#tenure.pace);
     return segment.rows === 0 ? [] : [segment];
   }
 
@@ -179,7 +168,7 @@ export class PartitionSnapshot {
     const { archive, codec } = this.#host.ports;
     const { id } = this.partition;
     const before = await this.load();
-    this.#mustBeOurs();
+    this.#tenure.mustLast();
     // Whatever comes of it, what is known now is out of date.
     this.#pointer = undefined;
     const bytes = packManifest(manifest, codec);
@@ -206,25 +195,8 @@ export class PartitionSnapshot {
   async *#inSlices(batches: AsyncIterable<Rows>): AsyncIterable<Rows> {
     for await (const batch of batches) {
       yield batch;
-      await this.#pace(batch.bytes);
+      await this.#tenure.pace(batch.bytes);
     }
-  }
-
-  #rest(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#host.ports.timers.after(this.#host.limits.snapshot_rest_ms, () => {
-        if (this.#isOurs) resolve();
-        else reject(new SnapshotAbandoned());
-      });
-    });
-  }
-
-  get #isOurs(): boolean {
-    return !this.partition.stopped && !this.#host.stopped();
-  }
-
-  #mustBeOurs(): void {
-    if (!this.#isOurs) throw new SnapshotAbandoned();
   }
 }
 

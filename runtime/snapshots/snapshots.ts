@@ -8,7 +8,8 @@ import type { Partition } from '../partition.ts';
 import { type Cancel, type PartitionId, type Ports, StoreDamaged } from '../ports.ts';
 import type { Told } from '../told.ts';
 import { due } from './due.ts';
-import { PartitionSnapshot, SnapshotAbandoned } from './partition-snapshot.ts';
+import { PartitionSnapshot } from './partition-snapshot.ts';
+import { SnapshotAbandoned } from './tenure.ts';
 import { Truncation } from './truncation.ts';
 import { SnapshotTooOld, Verification } from './verification.ts';
 

@@ -6,29 +6,24 @@
  */
 import type { Address } from '../actor.ts';
 import type { VerifyReport } from '../inspection.ts';
-import type { Limits } from '../limits.ts';
 import type { Partition } from '../partition.ts';
 import { type Ports, StoreDamaged } from '../ports.ts';
-import { CorruptRecord, decodeRecord } from '../record.ts';
-import { ChainBroken, type JournalPosition, Place } from '../standing.ts';
+import type { PartitionRecord } from '../record.ts';
+import { ChainBroken, type JournalPosition, Place, recordOf } from '../standing.ts';
 import { fold, inOrder } from './fold.ts';
 import { type Held, heldAfter, keysEnd } from './held.ts';
 import type { Pointer } from './manifest.ts';
 import { merged } from './merge.ts';
-import { type Pace, paced } from './pace.ts';
-import { SnapshotAbandoned } from './partition-snapshot.ts';
 import type { Rows } from './rows.ts';
 import { readSegment } from './segment.ts';
 import { flawOf, Sources } from './sources.ts';
+import { Tenure, type TenureHost } from './tenure.ts';
 
 /** Differences that are named; all are counted. */
 const named_max = 10;
 
-export interface VerificationHost {
+export interface VerificationHost extends TenureHost {
   readonly ports: Pick<Ports, 'journal' | 'archive' | 'codec' | 'store' | 'clock' | 'timers' | 'network'>;
-  readonly limits: Limits;
-  /** True once the node stops. */
-  stopped(): boolean;
 }
 
 /** The journal since the snapshot is more than memory is to hold: a newer snapshot is wanted. */
@@ -57,7 +52,7 @@ export class Verification {
   readonly #partition: Partition;
   readonly #host: VerificationHost;
   readonly #sources: Sources;
-  readonly #pace: Pace;
+  readonly #tenure: Tenure;
   readonly #at: JournalPosition;
   readonly #startedMs: number;
   #pointer: Pointer | undefined;
@@ -75,7 +70,7 @@ export class Verification {
     this.#host = host;
     this.#at = { epoch, number, seq, chain };
     this.#sources = new Sources(host.ports);
-    this.#pace = paced(() => this.#rest());
+    this.#tenure = new Tenure(partition, host);
     this.#startedMs = host.ports.clock.monotonicMs();
   }
 
@@ -94,7 +89,7 @@ export class Verification {
       }
       const flaw = flawOf(error);
       if (flaw === undefined) throw error;
-      this.#mustBeOurs();
+      this.#tenure.mustLast();
       return this.#report(flaw.where, flaw.words);
     }
   }
@@ -109,17 +104,17 @@ export class Verification {
     const { id } = this.#partition;
     this.#pointer = await this.#sources.pointer(id);
     const { manifest } = this.#pointer;
-    this.#mustBeOurs();
+    this.#tenure.mustLast();
     if (manifest !== undefined && manifest.position.seq > this.#at.seq)
       throw new ChainBroken(id, `the snapshot is at sequence ${manifest.position.seq}, its owner at ${this.#at.seq}`);
     this.#reached = manifest?.position ?? this.#reached;
-    const host = { ports: this.#sources, limits: this.#host.limits, pace: this.#pace };
+    const host = { ports: this.#sources, limits: this.#host.limits, pace: this.#tenure.pace };
     const folded = await fold(id, manifest?.position, this.#at.seq, host);
     if (!folded.complete) throw new SnapshotTooOld();
     this.#reached = folded.position;
     this.#found = folded.position.chain;
     const segments = manifest?.segments.map((segment) => readSegment(segment, this.#sources)) ?? [];
-    await this.#compare(merged([...segments, inOrder(folded.rows, true, this.#pace)], false));
+    await this.#compare(merged([...segments, inOrder(folded.rows, true, this.#tenure.pace)], false));
     await this.#settle();
   }
 
@@ -135,7 +130,7 @@ export class Verification {
         const value = values[i];
         if (held === undefined || value === undefined || !isSame(held, value)) this.#suspect(owner, key, held, value);
       }
-      await this.#pace(bytes);
+      await this.#tenure.pace(bytes);
     }
     await this.#goTo(owner, keysEnd);
   }
@@ -150,7 +145,7 @@ export class Verification {
       if (owner.reaches(key)) return;
       if (this.#suspects.size >= this.#host.limits.verify_suspects_max) await this.#settle();
       owner.look();
-      await this.#pace(owner.bytes);
+      await this.#tenure.pace(owner.bytes);
     }
   }
 
@@ -171,9 +166,9 @@ export class Verification {
     const place = new Place(this.#partition.id, this.#at);
     if (seq > place.seq) {
       for await (const entry of this.#sources.journal.read(this.#partition.id, place.seq + 1, seq)) {
-        const record = recordIn(entry, this.#host.ports);
+        const record = recordOf(entry, this.#host.ports.codec);
         if (place.follow(record, entry)) this.#tell(suspects, record);
-        await this.#pace(entry.bytes.byteLength);
+        await this.#tenure.pace(entry.bytes.byteLength);
       }
       if (place.seenSeq < seq) throw new ChainBroken(this.#partition.id, `it ends before ${seq}`);
       if (place.number > this.#reached.number) this.#reached = place;
@@ -186,7 +181,7 @@ export class Verification {
     for (const [key, { held, made }] of suspects) if (held !== made) this.#differs(key, held, made);
   }
 
-  #tell(suspects: ReadonlyMap<string, Suspect>, { number, rows }: ReturnType<typeof decodeRecord>): void {
+  #tell(suspects: ReadonlyMap<string, Suspect>, { number, rows }: PartitionRecord): void {
     for (let i = 0; i + 1 < rows.length; i += 2) {
       const suspect = suspects.get(rows[i] as string);
       if (suspect !== undefined && number <= suspect.number)
@@ -222,23 +217,6 @@ export class Verification {
       why,
       ...differences,
     };
-  }
-
-  #rest(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#host.ports.timers.after(this.#host.limits.snapshot_rest_ms, () => {
-        if (this.#isOurs) resolve();
-        else reject(new SnapshotAbandoned());
-      });
-    });
-  }
-
-  get #isOurs(): boolean {
-    return !this.#partition.stopped && !this.#host.stopped();
-  }
-
-  #mustBeOurs(): void {
-    if (!this.#isOurs) throw new SnapshotAbandoned();
   }
 }
 
@@ -286,14 +264,6 @@ class Owner {
     if (row?.[0] !== key) return undefined;
     this.#next++;
     return row[1];
-  }
-}
-
-function recordIn(entry: { readonly seq: number; readonly bytes: Uint8Array }, { codec }: Pick<Ports, 'codec'>) {
-  try {
-    return decodeRecord(entry.bytes, codec);
-  } catch (error) {
-    throw new CorruptRecord(`${error instanceof Error ? error.message : String(error)} (sequence ${entry.seq})`);
   }
 }
 

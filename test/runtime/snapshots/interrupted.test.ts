@@ -1,6 +1,6 @@
 import t from 'tap';
-import { SnapshotAbandoned } from '../../../runtime/snapshots/partition-snapshot.ts';
 import { SegmentDamaged } from '../../../runtime/snapshots/segment.ts';
+import { SnapshotAbandoned } from '../../../runtime/snapshots/tenure.ts';
 import { History, id, keyOf, type Reader } from './history.ts';
 import { Interrupted, type Mishap, mishaps } from './interrupted.ts';
 

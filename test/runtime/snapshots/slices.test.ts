@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { Codec, Ports } from '../../../runtime/ports.ts';
-import { SnapshotAbandoned } from '../../../runtime/snapshots/partition-snapshot.ts';
 import { restoreSnapshot } from '../../../runtime/snapshots/restore.ts';
+import { SnapshotAbandoned } from '../../../runtime/snapshots/tenure.ts';
 import { History, keyOf } from './history.ts';
 
 t.setTimeout(120_000);

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { ManifestUnreadable } from '../../../runtime/snapshots/manifest.ts';
-import { SnapshotAbandoned } from '../../../runtime/snapshots/partition-snapshot.ts';
 import { Snapshots } from '../../../runtime/snapshots/snapshots.ts';
+import { SnapshotAbandoned } from '../../../runtime/snapshots/tenure.ts';
 import { History, id, keyOf, type Reader } from './history.ts';
 
 const limits = {
