@@ -16,9 +16,15 @@ export interface Mail {
   trace: string | undefined;
 }
 
-/** Mail that leaves nothing: of a whisper, or of a volatile timer. */
-export function volatileMail(to: Address, from: Address | undefined, body: Mail['body'], trace?: string): Mail {
-  return { to, body, from, asker: undefined, origin: undefined, tries: 0, trace };
+/** Mail that leaves nothing: of a whisper, of an ask, or of a volatile timer. */
+export function volatileMail(
+  to: Address,
+  from: Address | undefined,
+  body: Mail['body'],
+  trace?: string,
+  asker?: ReplyTo,
+): Mail {
+  return { to, body, from, asker, origin: undefined, tries: 0, trace };
 }
 
 export type Origin =

@@ -4,7 +4,7 @@
  */
 import type { Address } from './actor.ts';
 import type { Mail } from './cell.ts';
-import { type Inspected, none } from './inspection.ts';
+import { found, type Inspected, none } from './inspection.ts';
 import type { Clock, PartitionId, Random } from './ports.ts';
 import { roughBytes } from './size.ts';
 
@@ -81,7 +81,7 @@ export class MailSamples {
     }
     const { waiting: samples, missed } = watch;
     Object.assign(watch, { ask, untilMs, waiting: [], missed: 0 });
-    return { kind: 'answer', value: { samples, missed } };
+    return found({ samples, missed });
   }
 
   /** A mail has had its turn, which began at `startMs`. To be called only while it is active. */

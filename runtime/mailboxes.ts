@@ -1,5 +1,5 @@
 import type { Address, AnyBehaviour } from './actor.ts';
-import { Cell, type Mail } from './cell.ts';
+import { Cell, type Mail, volatileMail } from './cell.ts';
 import { type LostBody, lostKind } from './envelope.ts';
 import type { Clock } from './ports.ts';
 import type { Effects, Output } from './turn.ts';
@@ -73,10 +73,7 @@ export class Mailboxes {
     const body: LostBody = { kind: lostKind, node, incarnation };
     for (const cell of this.cells.values()) {
       if (!cell.awake || cell.behaviour?.nodeLost === undefined) continue;
-      this.put(
-        { to: cell.address, body, from: undefined, asker: undefined, origin: undefined, tries: 0, trace: undefined },
-        true,
-      );
+      this.put(volatileMail(cell.address, undefined, body), true);
     }
   }
 

@@ -150,15 +150,7 @@ export class Post {
     const { self } = this.#host;
     if (local !== undefined) {
       const asker = askerOf(self.node, self.incarnation, ask.id);
-      const taken = local.deliver({
-        to: ask.to,
-        body: ask.body,
-        from: undefined,
-        asker,
-        origin: undefined,
-        tries: 0,
-        trace: undefined,
-      });
+      const taken = local.deliver(volatileMail(ask.to, undefined, ask.body, undefined, asker));
       ask.at = taken === 'ok' ? self.node : undefined;
       return;
     }
@@ -279,21 +271,13 @@ export class Post {
     if (parcel[0] === 'mail') local.receive(parcel[1], mailsOf(parcel));
     else if (parcel[0] === 'whisper') {
       const [, to, sender, body, , trace] = parcel;
-      const come = {
-        to,
-        body,
-        from: sender ?? undefined,
-        asker: undefined,
-        origin: undefined,
-        tries: 0,
-        trace: undefined,
-      };
+      const come = volatileMail(to, sender ?? undefined, body);
       const mail = followIn(this.#host.ports.tracer, come, trace, 'whisper');
       if (local.deliver(mail) === 'full' && from !== undefined) this.#shed.add(local.id, from.node, from.incarnation);
     } else if (from !== undefined) {
       const [, id, to, body] = parcel;
       const asker = askerOf(from.node, from.incarnation, id);
-      const taken = local.deliver({ to, body, from: undefined, asker, origin: undefined, tries: 0, trace: undefined });
+      const taken = local.deliver(volatileMail(to, undefined, body, undefined, asker));
       if (taken === 'full') this.#refuse(id, from, 'full');
     }
   }
