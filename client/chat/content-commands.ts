@@ -4,7 +4,7 @@ import type { Command } from './commands.ts';
 import { cardIn, placeIn } from './content.ts';
 import type { Talk } from './talk.ts';
 import { shortened } from './text.ts';
-import { whom } from './whom.ts';
+import { theirs, whom } from './whom.ts';
 
 export const contentCommands: { readonly [name: string]: Command } = {
   '/reply': { usage: '/reply TEXT', does: 'answer the last message of somebody else, with a quote', run: reply },
@@ -15,9 +15,9 @@ export const contentCommands: { readonly [name: string]: Command } = {
 };
 
 function reply(talk: Talk, text: string): void {
-  const { lastTheirs: last, screen } = talk;
-  if (last === undefined) screen.alert('Nobody else has written here yet.');
-  else if (text === '') screen.alert('What do you answer? /reply TEXT');
+  const last = theirs(talk);
+  if (last === undefined) return;
+  if (text === '') talk.screen.alert('What do you answer? /reply TEXT');
   else {
     const { from, seq } = last;
     talk.say(text, { more: { reply: { from, seq, quote: shortened(last.body, clientLimits.quote_chars_max) } } });
@@ -25,9 +25,10 @@ function reply(talk: Talk, text: string): void {
 }
 
 async function forward(talk: Talk, name: string): Promise<void> {
-  const { lastTheirs: last, client, screen } = talk;
-  if (last === undefined) screen.alert('Nobody else has written here yet.');
-  else if (name === '') screen.alert('To whom? /forward NAME');
+  const { client, screen } = talk;
+  const last = theirs(talk);
+  if (last === undefined) return;
+  if (name === '') screen.alert('To whom? /forward NAME');
   else {
     const to = await whom(talk, name);
     if (to === undefined) return;

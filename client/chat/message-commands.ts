@@ -6,6 +6,7 @@ import type { Command } from './commands.ts';
 import { contentWords } from './content.ts';
 import type { Talk } from './talk.ts';
 import { shortened, span, spanMs } from './text.ts';
+import { theirs } from './whom.ts';
 
 export const messageCommands: { readonly [name: string]: Command } = {
   '/edit': { usage: '/edit TEXT', does: 'change your last message', run: edit },
@@ -48,9 +49,9 @@ async function unsend(talk: Talk): Promise<void> {
 }
 
 async function react(talk: Talk, text: string): Promise<void> {
-  const last = talk.lastTheirs;
-  if (last === undefined) talk.screen.alert('Nobody else has written here yet.');
-  else if (text.length > clientLimits.reaction_chars_max) talk.screen.alert('A reaction is an emoji, or a short word.');
+  const last = theirs(talk);
+  if (last === undefined) return;
+  if (text.length > clientLimits.reaction_chars_max) talk.screen.alert('A reaction is an emoji, or a short word.');
   else {
     await talk.client.messages.react(last, text);
     const quoted = `${last.from}: ${shortened(last.body, quote_chars)}`;

@@ -7,6 +7,7 @@ import { chatLimits } from './limits.ts';
 import { worded } from './message-commands.ts';
 import type { Talk } from './talk.ts';
 import { moment, shortened } from './text.ts';
+import { theirs } from './whom.ts';
 
 export const searchCommands: { readonly [name: string]: Command } = {
   '/search': {
@@ -44,12 +45,10 @@ async function list(talk: Talk, messages: AsyncIterable<MessageState>, none: str
 }
 
 async function star(talk: Talk): Promise<void> {
-  const last = talk.lastTheirs;
-  if (last === undefined) talk.screen.alert('Nobody else has written here yet.');
-  else {
-    await talk.client.messages.star(last);
-    talk.screen.note(`Starred: ${shortened(last.body, said_chars)}`);
-  }
+  const last = theirs(talk);
+  if (last === undefined) return;
+  await talk.client.messages.star(last);
+  talk.screen.note(`Starred: ${shortened(last.body, said_chars)}`);
 }
 
 async function starred(talk: Talk): Promise<void> {
@@ -57,7 +56,7 @@ async function starred(talk: Talk): Promise<void> {
 }
 
 async function pin(talk: Talk, text: string): Promise<void> {
-  const { partner, client, screen, lastTheirs } = talk;
+  const { partner, client, screen } = talk;
   if (partner === undefined) screen.alert('Where? /to NAME first.');
   else if (text === 'off') {
     const newest = await client.messages.pinned(partner).next();
@@ -66,10 +65,11 @@ async function pin(talk: Talk, text: string): Promise<void> {
       await client.messages.pinForAll(newest.value, false);
       screen.note(`Not pinned any more: ${shortened(newest.value.body, said_chars)}`);
     }
-  } else if (lastTheirs === undefined) screen.alert('Nobody else has written here yet.');
-  else {
-    await client.messages.pinForAll(lastTheirs);
-    screen.note(`Pinned for everybody here: ${shortened(lastTheirs.body, said_chars)}`);
+  } else {
+    const last = theirs(talk);
+    if (last === undefined) return;
+    await client.messages.pinForAll(last);
+    screen.note(`Pinned for everybody here: ${shortened(last.body, said_chars)}`);
   }
 }
 

@@ -1,5 +1,5 @@
 import { isUserId } from '../../proto/decode.ts';
-import type { ConversationId } from '../../proto/words.ts';
+import type { ConversationId, MessageEvent } from '../../proto/words.ts';
 import { suggestion } from './options.ts';
 import type { Talk } from './talk.ts';
 
@@ -15,4 +15,10 @@ export async function whom(talk: Talk, name: string): Promise<ConversationId | u
   else if (name === talk.client.user) talk.screen.alert('You cannot write to yourself.');
   else return name;
   return undefined;
+}
+
+/** The last message of somebody else in the open conversation; says so where there is none. */
+export function theirs(talk: Talk): MessageEvent | undefined {
+  if (talk.lastTheirs === undefined) talk.screen.alert('Nobody else has written here yet.');
+  return talk.lastTheirs;
 }
