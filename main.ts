@@ -23,34 +23,13 @@ interface Command {
 
 /** Each loads what it needs when it is asked for, and no more: those that only ask a node are typed often. */
 const commands: { readonly [name: string]: (() => Promise<Command>) | undefined } = {
-  start: async () => {
-    const { start, startHelp } = await import('./commands/start.ts');
-    return { help: startHelp, run: start };
-  },
-  cluster: async () => {
-    const { cluster, clusterHelp } = await import('./commands/cluster.ts');
-    return { help: clusterHelp, run: cluster };
-  },
-  node: async () => {
-    const { node, nodeHelp } = await import('./commands/node.ts');
-    return { help: nodeHelp, run: node };
-  },
-  drain: async () => {
-    const { drain, drainHelp } = await import('./commands/drain.ts');
-    return { help: drainHelp, run: drain };
-  },
-  backup: async () => {
-    const { backup, backupHelp } = await import('./commands/backup.ts');
-    return { help: backupHelp, run: backup };
-  },
-  restore: async () => {
-    const { restore, restoreHelp } = await import('./commands/backup.ts');
-    return { help: restoreHelp, run: restore };
-  },
-  admin: async () => {
-    const { admin, adminHelp } = await import('./commands/admin.ts');
-    return { help: adminHelp, run: admin };
-  },
+  start: () => import('./commands/start.ts').then(({ start: run, startHelp: help }) => ({ help, run })),
+  cluster: () => import('./commands/cluster.ts').then(({ cluster: run, clusterHelp: help }) => ({ help, run })),
+  node: () => import('./commands/node.ts').then(({ node: run, nodeHelp: help }) => ({ help, run })),
+  drain: () => import('./commands/drain.ts').then(({ drain: run, drainHelp: help }) => ({ help, run })),
+  backup: () => import('./commands/backup.ts').then(({ backup: run, backupHelp: help }) => ({ help, run })),
+  restore: () => import('./commands/backup.ts').then(({ restore: run, restoreHelp: help }) => ({ help, run })),
+  admin: () => import('./commands/admin.ts').then(({ admin: run, adminHelp: help }) => ({ help, run })),
 };
 
 /** Runs one command line; answers the exit code: 0 well, 1 failed, 2 not understood. */

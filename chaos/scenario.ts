@@ -1,5 +1,4 @@
 /** What a scenario is: a system to do things to, and what a round does to it. */
-
 import type { Endings } from '../scripts/endings.ts';
 import type { System } from './cluster/system.ts';
 import type { Entry } from './history.ts';

@@ -1,6 +1,6 @@
 /** Why a call was not carried out: a status with words. */
 import { status } from '@grpc/grpc-js';
-import type { Asked, Inspected, Unanswered } from '../runtime/index.ts';
+import type { Asked, Inspected, Log, Unanswered } from '../runtime/index.ts';
 
 export class Failure extends Error {
   readonly code: status;
@@ -42,4 +42,15 @@ export function replyOf<T>(asked: Asked<T>): T {
   if (asked.kind === 'reply') return asked.value;
   if (asked.kind === 'refused') throw new Failure(status.UNAVAILABLE, `nothing was done: ${asked.why}`);
   throw new Failure(status.DEADLINE_EXCEEDED, `no answer, it may have been done: ${asked.why}`);
+}
+
+/** What whoever called `method` is told. What nobody foresaw is told to the log alone. */
+export function refusalOf(
+  error: unknown,
+  log: Log,
+  method: string,
+): { readonly code: status; readonly details: string } {
+  if (error instanceof Failure) return { code: error.code, details: error.message };
+  log.error({ error, method }, 'a call of the console failed');
+  return { code: status.INTERNAL, details: 'this is a fault of the server; its log tells more' };
 }

@@ -12,7 +12,7 @@ import {
 import { ReflectionService } from '@grpc/reflection';
 import { Access, type AccessSettings, type Caller } from './access.ts';
 import { adminService, healthService, loadDefinition } from './definition.ts';
-import { Failure } from './failures.ts';
+import { Failure, refusalOf } from './failures.ts';
 import { callerOf, guard } from './guard.ts';
 import { type Handlers, handlers, type ServiceOptions } from './service.ts';
 import { everySoOften, type Streaming, streaming, type Watches } from './streaming.ts';
@@ -124,14 +124,7 @@ function unary(
     const carryOut = async (): Promise<unknown> => answer(call.request as never, call);
     carryOut().then(
       (value) => reply(null, value),
-      (error: unknown) => {
-        if (error instanceof Failure) {
-          reply({ code: error.code, details: error.message });
-          return;
-        }
-        log.error({ error, method: call.getPath() }, 'a call of the console failed');
-        reply({ code: status.INTERNAL, details: 'this is a fault of the server; its log tells more' });
-      },
+      (error: unknown) => reply(refusalOf(error, log, call.getPath())),
     );
   };
 }

@@ -10,7 +10,7 @@ import type { Caller } from './access.ts';
 import { Backups } from './backup.ts';
 import { Changes } from './changes.ts';
 import { EventFeed } from './event-feed.ts';
-import { Failure } from './failures.ts';
+import { Failure, refusalOf } from './failures.ts';
 import type { callerOf } from './guard.ts';
 import type { ServiceOptions } from './service.ts';
 import { type Call, type End, watchEvents, watchMail } from './streams.ts';
@@ -54,7 +54,7 @@ export function streaming(options: ServiceOptions, callerAt: CallerAt, watches: 
       for (const name of ['cancelled', 'close', 'error'] as const) stream.on(name, over);
       const failed = (error: unknown): void => {
         over();
-        stream.emit('error', refusalOf(error, options, stream.getPath()));
+        stream.emit('error', refusalOf(error, log, stream.getPath()));
       };
       try {
         const caller = callerAt(call);
@@ -85,12 +85,6 @@ export function streaming(options: ServiceOptions, callerAt: CallerAt, watches: 
     },
     close: () => feed.close(),
   };
-}
-
-function refusalOf(error: unknown, { log }: ServiceOptions, method: string) {
-  if (error instanceof Failure) return { code: error.code, details: error.message };
-  log.error({ error, method }, 'a call of the console failed');
-  return { code: status.INTERNAL, details: 'this is a fault of the server; its log tells more' };
 }
 
 /** Calls again and again until whoever watches goes, or reads too slowly for the next. */

@@ -91,16 +91,8 @@ async function verify(errand: Errand): Promise<number> {
   const text = textOf(options, 'noted', '');
   const noted = text === '' ? undefined : linkOf(text, '--noted');
   const file = textOf(options, 'from', '');
-  let chain = file === '' ? undefined : await chainOf(file, noted);
-  let head: Link = { number: 0, hash: '' };
-  for await (const page of pages(errand, chain?.at.number ?? 0)) {
-    const base = { number: page.base, hash: page.baseHash };
-    chain ??= new Chain(base, noted);
-    if (chain.at.number < base.number) chain.flaw ??= `entries ${chain.at.number + 1} to ${base.number} were dropped`;
-    head = { number: page.head, hash: page.headHash };
-    if (!chain.follow(page.entries.map(auditEntryOf))) break;
-  }
-  const { at, flaw, count } = ended(chain, head);
+  const before = file === '' ? undefined : await chainOf(file, noted);
+  const { at, flaw, count } = await followed(errand, noted, before);
   if (json) terminal.say(JSON.stringify({ entries: count, number: at.number, head: at.hash, flaw: flaw ?? null }));
   else if (flaw === undefined)
     terminal.say(
@@ -108,14 +100,36 @@ async function verify(errand: Errand): Promise<number> {
         ? 'There are no entries yet.'
         : `${count} entries, each as it was written. To note elsewhere: ${at.number}:${at.hash}`,
     );
-  else terminal.tell(`The audit log was tampered with, or is damaged: ${flaw}.`);
+  else tellFlaw(terminal, flaw);
   return flaw === undefined ? 0 : 1;
 }
 
-function ended(chain: Chain | undefined, head: Link): Chain {
-  const whole = chain ?? new Chain({ number: 0, hash: '' }, undefined);
-  whole.end(head);
-  return whole;
+/** From where a chain ends, or the log begins, to the log's end. `take` gets all entries, sound or not; without it the first flaw is the end. */
+async function followed(
+  errand: Errand,
+  noted?: Link,
+  before?: Chain,
+  take?: (entries: readonly AuditEntry[]) => Promise<unknown>,
+): Promise<Chain> {
+  let chain = before;
+  let head: Link = { number: 0, hash: '' };
+  for await (const page of pages(errand, chain?.at.number ?? 0)) {
+    const base = { number: page.base, hash: page.baseHash };
+    chain ??= new Chain(base, noted);
+    if (chain.at.number < base.number) chain.flaw ??= `entries ${chain.at.number + 1} to ${base.number} were dropped`;
+    head = { number: page.head, hash: page.headHash };
+    const entries = page.entries.map(auditEntryOf);
+    const isSound = chain.follow(entries);
+    if (take !== undefined) await take(entries);
+    else if (!isSound) break;
+  }
+  chain ??= new Chain(head, noted);
+  chain.end(head);
+  return chain;
+}
+
+function tellFlaw({ tell }: Errand['terminal'], flaw: string): void {
+  tell(`The audit log was tampered with, or is damaged: ${flaw}.`);
 }
 
 /** A file with an entry a line, as `export` writes it; several of them one after the other make one. */
@@ -136,25 +150,20 @@ async function exported(errand: Errand, file: string | undefined): Promise<numbe
   const { terminal, json } = errand;
   if (file === undefined) throw new UsageError('Into which file? ringpost admin audit export audit.jsonl');
   const out = await open(file, 'wx');
-  let chain: Chain | undefined;
-  let head: Link = { number: 0, hash: '' };
+  let chain: Chain;
   try {
-    for await (const page of pages(errand)) {
-      const entries = page.entries.map(auditEntryOf);
-      chain ??= new Chain({ number: page.base, hash: page.baseHash }, undefined);
-      chain.follow(entries);
-      head = { number: page.head, hash: page.headHash };
-      await out.write(entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
-    }
+    chain = await followed(errand, undefined, undefined, (entries) =>
+      out.write(entries.map((entry) => `${JSON.stringify(entry)}\n`).join('')),
+    );
     await out.sync();
   } finally {
     await out.close();
   }
-  const { at, flaw, count } = ended(chain, head);
+  const { at, flaw, count } = chain;
   if (json)
     terminal.say(JSON.stringify({ file, entries: count, number: at.number, head: at.hash, flaw: flaw ?? null }));
   else terminal.say(`${count} entries are in ${file}, the last one ${at.number}:${at.hash}`);
-  if (flaw !== undefined) terminal.tell(`The audit log was tampered with, or is damaged: ${flaw}.`);
+  if (flaw !== undefined) tellFlaw(terminal, flaw);
   return flaw === undefined ? 0 : 1;
 }
 
@@ -176,13 +185,11 @@ const trim_wait_ms = 300_000;
 
 /** Tells when the log is nearly full. */
 async function* pages({ client, terminal }: Errand, from = 0) {
-  let isTold = false;
   for (let after = from; ; ) {
     const page = await client.call('ListAudit', { after, limit: 0 });
     const percent = Math.floor(((page.head - page.base) * 100) / page.entriesMax);
-    if (percent >= nearly_full_percent && !isTold)
+    if (percent >= nearly_full_percent && after === from)
       terminal.tell(`The audit log is full to ${percent} %: at 100 nothing can be changed. Export it, and trim it.`);
-    isTold = true;
     yield page;
     const last = page.entries.at(-1);
     if (last === undefined || last.number >= page.head) return;

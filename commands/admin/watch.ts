@@ -1,11 +1,13 @@
 /** What happens, as it happens: events, and samples of mail. One line each, until it is ended. */
+import { spanMs } from '../../client/chat/text.ts';
 import type { EventWords, MailSampleWords } from '../../console/index.ts';
 import { type Options, textOf, UsageError, wholeNumber } from '../options.ts';
+import { partitionOf } from './cluster.ts';
 import { type Errand, failed, isAdminError } from './connect.ts';
 import { time } from './table.ts';
 
 const since_default = '1h';
-const since_s_max = 7 * 24 * 3_600;
+const since_ms_max = 7 * 24 * 3_600_000;
 const seconds_default = 10;
 const seconds_max = 24 * 3_600;
 const share_default = '0.01';
@@ -70,8 +72,7 @@ export async function mail({ client, options, terminal, json }: Errand): Promise
 
 function onlyPartition({ partition }: Options): { partition?: number } {
   if (partition === undefined) return {};
-  if (!/^\d{1,6}$/.test(String(partition))) throw new UsageError(`"${String(partition)}" is no partition's number.`);
-  return { partition: Number(partition) };
+  return { partition: partitionOf(String(partition)) };
 }
 
 function cellsOf({ at, node, partition, turnUs, bytes, word, to, from }: MailSampleWords): string[] {
@@ -88,11 +89,10 @@ function mailLine(cells: readonly string[]): string {
 }
 
 function msOf(text: string): number {
-  const [, count, unit = ''] = /^(\d{1,7})([smhd])$/.exec(text) ?? [];
-  const seconds = Number(count) * ({ s: 1, m: 60, h: 3_600, d: 86_400 }[unit] ?? Number.NaN);
-  if (!(seconds <= since_s_max))
+  const ms = spanMs(text);
+  if (ms === undefined || ms > since_ms_max)
     throw new UsageError(`--since takes a time such as 90s, 10m, 2h or 7d at most, not "${text}".`);
-  return seconds * 1_000;
+  return ms;
 }
 
 /** Ctrl-C, or that the time is over, ends it well. */

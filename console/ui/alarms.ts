@@ -1,5 +1,4 @@
 /** What is not as it should be, from one answer. */
-
 import { isBare, isOther } from '../happenings.ts';
 import { partitionsWord } from '../partition-words.ts';
 import type { ClusterWords, PartitionWords } from '../words.ts';
