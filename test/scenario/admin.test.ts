@@ -1,13 +1,10 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
 import type { StepWords } from '../../console/index.ts';
 import { freePort } from '../../scripts/free-ports.ts';
-import { pause, startCluster } from './cluster.ts';
-import { begun, ringpost, type Said, seenBy, tokensFile } from './operator.ts';
+import { pause } from './cluster.ts';
+import { begun, ringpost, type Said, seenBy, startOperated } from './operator.ts';
 import { talk } from './pairs.ts';
 
 interface EventSeen {
@@ -71,18 +68,8 @@ interface PartitionSeen {
 
 t.setTimeout(280_000);
 t.test('three nodes, three nats-servers, and an operator', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'ringpost-admin-'));
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
-  const tokens = join(folder, 'tokens');
-  writeFileSync(tokens, tokensFile);
-  const at: Record<string, string> = {};
-  const cluster = await startCluster(3, [], async (name) => {
-    const port = await freePort();
-    at[name] = `127.0.0.1:${port}`;
-    return ['--admin-port', String(port), '--admin-tokens', tokens];
-  });
-  t.teardown(() => cluster.stop());
-  const [n1 = '', n2 = '', n3 = ''] = [at.n1, at.n2, at.n3];
+  const { cluster, at } = await startOperated(t);
+  const [n1, n2, n3] = at;
   const seen = <T>(node: string, ...args: string[]): Promise<T> => seenBy(ringpost, 'viewer', node, ...args);
   /** Asks again until it is so. */
   const untilSeen = async <T>(

@@ -1,16 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { freePort } from '../../scripts/free-ports.ts';
-import { type ClusterUnderTest, startCluster } from './cluster.ts';
+import { startOperated, token } from './operator.ts';
 import { talk } from './pairs.ts';
 import { TerminalUnderTest } from './tmux.ts';
 
 const launcher = fileURLToPath(new URL('../../../bin/ringpost.js', import.meta.url));
-const token = 'operator-token-of-this-very-test';
 
 const esc = String.fromCharCode(27);
 const green = new RegExp(`${esc}\\[32m`);
@@ -21,7 +17,7 @@ let terminals = 0;
 function open(t: Test, nodes: readonly string[], env = '', columns = 80, rows = 24): TerminalUnderTest {
   // The library shows its last picture only where it thinks that nobody watches: with CI in the environment.
   const without = ['CI', 'CONTINUOUS_INTEGRATION', 'NO_COLOR', 'FORCE_COLOR'].map((name) => `-u ${name}`);
-  const words = ['env', ...without, 'LC_ALL=C.UTF-8', `RINGPOST_ADMIN_TOKEN=${token}`, env];
+  const words = ['env', ...without, 'LC_ALL=C.UTF-8', `RINGPOST_ADMIN_TOKEN=${token('operator')}`, env];
   const command = [...words, process.execPath, launcher, 'admin'];
   const socket = `ringpost-console-${process.pid}-${++terminals}`;
   const terminal = new TerminalUnderTest(socket, [...command, '--node', nodes.join(',')].join(' '), columns, rows);
@@ -42,18 +38,8 @@ async function confirm(terminal: TerminalUnderTest, key: string, name: string): 
 
 t.setTimeout(280_000);
 t.test('the console of three nodes, in a real terminal', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'ringpost-console-'));
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
-  const tokens = join(folder, 'tokens');
-  writeFileSync(tokens, `carol operator ${token}\n`);
-  const at: string[] = [];
-  const cluster: ClusterUnderTest = await startCluster(3, [], async () => {
-    const port = await freePort();
-    at.push(`127.0.0.1:${port}`);
-    return ['--admin-port', String(port), '--admin-tokens', tokens];
-  });
-  t.teardown(() => cluster.stop());
-  const [n1 = '', n2 = '', n3 = ''] = at;
+  const { cluster, at } = await startOperated(t);
+  const [n1, n2, n3] = at;
 
   await t.test('All at a glance, at 80 by 24 and larger, with and without colours', async (t) => {
     const terminal = open(t, [n1]);
@@ -128,7 +114,7 @@ t.test('the console of three nodes, in a real terminal', async (t) => {
       terminal.key('Enter');
       t.notMatch(await terminal.until(/accepted .*user\/alice/), /canary/);
       terminal.type('u');
-      await terminal.until(/carol +SnapshotPartition .*a scenario tr/);
+      await terminal.until(/operator +SnapshotPartition .*a scenario tr/);
       terminal.type('a');
       await terminal.until(/such as user\/alice/);
       terminal.type('user/nobody-of-that-name');

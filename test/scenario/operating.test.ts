@@ -19,7 +19,7 @@ const page = readFileSync(join(root, 'docs/OPERATING.md'), 'utf8');
 const elsewhere: { readonly [command: string]: readonly [test: string, words: string] } = {
   'ringpost start': ['test/scenario/embedded.test.ts', "'start', '--data', folder"],
   'ringpost node n1 … --admin-port 7700 --admin-tokens /etc/ringpost/admin-tokens': [
-    'test/scenario/admin.test.ts',
+    'test/scenario/operator.ts',
     "'--admin-port', String(port), '--admin-tokens', tokens",
   ],
   'ringpost admin --node 10.0.0.1:7700,10.0.0.2:7700,10.0.0.3:7700': [

@@ -1,23 +1,51 @@
 /** An operator of a scenario: types commands of `ringpost admin`. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Test } from 'tap';
 import { run } from '../../main.ts';
+import { freePort } from '../../scripts/free-ports.ts';
+import { type ClusterUnderTest, startCluster } from './cluster.ts';
 
 const launcher = fileURLToPath(new URL('../../../bin/ringpost.js', import.meta.url));
 
-const token = (who: string): string => `${who}-token-of-this-very-test`;
+export const token = (who: string): string => `${who}-token-of-this-very-test`;
 
 const roles = ['viewer', 'operator', 'admin'];
 /** A file of tokens with one of each role, named like it. */
-export const tokensFile = roles.map((role) => `${role} ${role} ${token(role)}\n`).join('');
+const tokensFile = roles.map((role) => `${role} ${role} ${token(role)}\n`).join('');
 
 export interface Said {
   readonly code: number;
   readonly out: string;
   readonly err: string;
+}
+
+/** Three nodes with consoles, `at`: where each has its own. `folder` is gone when the test ends. `more`: other options of each node. */
+export async function startOperated(
+  t: Test,
+  more: (name: string) => readonly string[] = () => [],
+): Promise<{
+  readonly cluster: ClusterUnderTest;
+  readonly folder: string;
+  readonly at: readonly [string, string, string];
+}> {
+  const folder = mkdtempSync(join(tmpdir(), 'ringpost-operated-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const tokens = join(folder, 'tokens');
+  writeFileSync(tokens, tokensFile);
+  const at: Record<string, string> = {};
+  const cluster = await startCluster(3, [], async (name) => {
+    const port = await freePort();
+    at[name] = `127.0.0.1:${port}`;
+    return ['--admin-port', String(port), '--admin-tokens', tokens, ...more(name)];
+  });
+  t.teardown(() => cluster.stop());
+  const { n1 = '', n2 = '', n3 = '' } = at;
+  return { cluster, folder, at: [n1, n2, n3] };
 }
 
 /** One command on its way. */

@@ -1,12 +1,10 @@
 /** Three real nodes, and an operator who finds what is wrong with them, and mends it. */
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { partitionOf } from '../../runtime/hash.ts';
-import { freePort } from '../../scripts/free-ports.ts';
-import { pause, startCluster } from './cluster.ts';
-import { seenBy as seen, tokensFile, typist } from './operator.ts';
+import { pause } from './cluster.ts';
+import { seenBy as seen, startOperated, typist } from './operator.ts';
 import { talk } from './pairs.ts';
 
 interface VerifiedSeen {
@@ -19,20 +17,10 @@ interface VerifiedSeen {
 
 t.setTimeout(280_000);
 t.test('three nodes, three nats-servers, and an operator', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'ringpost-repair-'));
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
-  const tokens = join(folder, 'tokens');
-  writeFileSync(tokens, tokensFile);
-  const at: Record<string, string> = {};
-  const cluster = await startCluster(3, [], async (name) => {
-    const port = await freePort();
-    at[name] = `127.0.0.1:${port}`;
-    // One node is set up wrongly: long messages are more than its turns may write.
-    const narrow = name === 'n3' ? ['--set', 'runtime.turn_bytes_max=8000'] : [];
-    return ['--admin-port', String(port), '--admin-tokens', tokens, ...narrow];
-  });
-  t.teardown(() => cluster.stop());
-  const [n1 = '', n2 = '', n3 = ''] = [at.n1, at.n2, at.n3];
+  // One node is set up wrongly: long messages are more than its turns may write.
+  const narrow = (name: string): string[] => (name === 'n3' ? ['--set', 'runtime.turn_bytes_max=8000'] : []);
+  const { cluster, folder, at } = await startOperated(t, narrow);
+  const [n1, n2, n3] = at;
   const ringpost = typist(folder);
   const seenBy = <T>(as: string, node: string, ...args: string[]): Promise<T> => seen<T>(ringpost, as, node, ...args);
 

@@ -2,7 +2,6 @@ import t from 'tap';
 import { happenings } from '../../../console/happenings.ts';
 import { partitionsWord } from '../../../console/partition-words.ts';
 import { alarmsOf } from '../../../console/ui/alarms.ts';
-
 import { frame } from '../../../console/ui/frame.ts';
 import { noHistory, recorded, turnsPerRecord } from '../../../console/ui/history.ts';
 import { type Key, press } from '../../../console/ui/keys.ts';
